@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import type { Link } from '@busbar/protocol'
+import type { Access } from './access/access.ts'
+import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
+import { createScram } from './access/scram.ts'
+import { createUserList } from './access/user-list.ts'
+import { systemClock } from './clock.ts'
+import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
+import type { ConfigSource } from './config-error.ts'
+import { type Core, createBroker } from './core.ts'
+import { allowsAnonymous, refuseExposure } from './exposure.ts'
+import type { Accept, Listener } from './listener/listener.ts'
+import { connectInMemory } from './listener/memory.ts'
+import { startTcpListener } from './listener/tcp.ts'
+import { startWebSocketListener } from './listener/websocket.ts'
+import { createLog, type Log } from './log.ts'
+import type { Losses } from './losses.ts'
+import type { Statistics } from './statistics.ts'
+import { createMemoryStore } from './store/memory.ts'
+import type { DurabilityLevel } from './store/store.ts'
+
+/** What only a program can give. */
+export interface BrokerOptions {
+  /** Decides about user name and password, instead of `auth.users`. */
+  readonly authenticator?: Authenticator
+  /** Authentication Methods, instead of SCRAM-SHA-256 for `auth.users`. */
+  readonly methods?: readonly AuthenticationMethod[]
+  /** Who may do what; everybody everything when left out. */
+  readonly access?: Access
+  /** Instead of standard error. */
+  readonly log?: Log
+  /** Lets the errors of a configuration point to the file it was read from. */
+  readonly source?: ConfigSource
+}
+
+/** A place where clients connect. */
+export interface Address {
+  readonly kind: ListenerConfig['kind']
+  readonly url: string
+}
+
+/** A running broker; disposing of it is `close()`. */
+export interface Broker extends AsyncDisposable {
+  readonly config: Config
+  readonly addresses: readonly Address[]
+  /** The first TCP address. Throws when the broker has none. */
+  readonly url: string
+  /** What an acknowledged message survives. */
+  readonly durability: DurabilityLevel
+  /** What did not arrive, by client and cause. */
+  readonly losses: Losses
+  readonly statistics: Statistics
+  /** Opens a Network Connection within the process. */
+  connectInMemory(): Link
+  /** Says goodbye to the clients, keeps what is to be kept, and closes everything. */
+  close(): Promise<void>
+}
+
+/** How often deadlines are looked at. */
+const tickMs = 100
+
+/**
+ * Starts a broker, and resolves when clients can connect. Throws `ConfigError`, or `ListenError`
+ * when a port cannot be opened; nothing is left open then.
+ */
+export async function startBroker(
+  input: ConfigInput = {},
+  options: BrokerOptions = {},
+): Promise<Broker> {
+  const config = parseConfig(input, options.source)
+  const { authenticator, methods = [] } = options
+  refuseExposure(config, authenticator !== undefined || methods.length > 0, options.source)
+  const log = options.log ?? createLog(config.log)
+  const store = createMemoryStore()
+  const random = { bytes: (count: number) => randomBytes(count) }
+  const core = createBroker({
+    config,
+    clock: systemClock,
+    random,
+    store,
+    log,
+    schedule: setImmediate,
+    heapBytes: () => process.memoryUsage().heapUsed,
+    ...authentication(config, options, random),
+    ...(options.access && { access: options.access }),
+  })
+  const running = new RunningBroker(core, log, store.level)
+  try {
+    await running.start()
+    return running
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+}
+
+function authentication(
+  config: Config,
+  options: BrokerOptions,
+  random: { bytes(count: number): Uint8Array },
+): { authenticator: Authenticator; methods: readonly AuthenticationMethod[] } {
+  const { users } = config.auth
+  const hasOther = options.authenticator !== undefined || options.methods !== undefined
+  const allowAnonymous = allowsAnonymous(config, hasOther)
+  const list = createUserList(users.map(listedUser), { allowAnonymous })
+  const ownMethods = users.length > 0 ? [createScram(list.lookup, random, list.shape)] : []
+  // Nobody is known, and everybody may come: a name that is given is as good as none.
+  const letIn: Authenticator = {
+    authenticate: () => ({ outcome: 'accepted', user: undefined }),
+  }
+  const own = users.length === 0 && allowAnonymous ? letIn : list.authenticator
+  return { authenticator: options.authenticator ?? own, methods: options.methods ?? ownMethods }
+}
+
+function listedUser({ name, scram }: Config['auth']['users'][number]) {
+  const { salt, iterations, storedKey, serverKey } = scram
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'))
+  const keys = { storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
+  return { name, scram: { salt: bytes(salt), iterations, ...keys } }
+}
+
+class RunningBroker implements Broker {
+  readonly config: Config
+  readonly durability: DurabilityLevel
+  readonly #core: Core
+  readonly #log: Log
+  readonly #listeners: Listener[] = []
+  #ticking: NodeJS.Timeout | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(core: Core, log: Log, durability: DurabilityLevel) {
+    this.config = core.config
+    this.durability = durability
+    this.#core = core
+    this.#log = log
+  }
+
+  async start(): Promise<void> {
+    // First of all, so that no client finds its Session missing.
+    await this.#core.start()
+    // Listeners keep the process alive; a broker that is used in memory only does not.
+    this.#ticking = setInterval(() => this.#core.advance(), tickMs).unref()
+    for (const listener of this.config.listeners) {
+      const { url } = await this.#open(listener)
+      this.#log.info('listening', { url })
+    }
+  }
+
+  async #open(options: ListenerConfig): Promise<Listener> {
+    const listener = await startListener(options, this.config, this.#accept, this.#log)
+    this.#listeners.push(listener)
+    return listener
+  }
+
+  readonly #accept: Accept = (transport) => this.#core.accept(transport)
+
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ kind, url }) => ({ kind, url }))
+  }
+
+  get url(): string {
+    const address = this.#listeners.find(({ kind }) => kind === 'tcp')
+    if (address === undefined) throw new Error('this broker does not listen on TCP')
+    return address.url
+  }
+
+  get losses(): Losses {
+    return this.#core.losses
+  }
+
+  get statistics(): Statistics {
+    return this.#core.statistics
+  }
+
+  connectInMemory(): Link {
+    if (this.#closing !== undefined) throw new Error('this broker is closed')
+    return connectInMemory(this.#accept, this.#log)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    for (const listener of this.#listeners) listener.stopAccepting()
+    try {
+      await this.#core.stop()
+    } finally {
+      clearInterval(this.#ticking)
+      await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()))
+    }
+    this.#log.info('stopped')
+  }
+}
+
+function startListener(
+  options: ListenerConfig,
+  { limits, mqtt }: Config,
+  accept: Accept,
+  log: Log,
+): Promise<Listener> {
+  const { host, port } = options
+  const portOptions = { host, port, closeTimeoutMs: limits.closeTimeoutSeconds * 1_000 }
+  if (options.kind === 'tcp') return startTcpListener(portOptions, accept, log)
+  const webSocketOptions = {
+    ...portOptions,
+    path: options.path,
+    maximumPacketSize: mqtt.maximumPacketSize,
+    connectBytes: limits.connectBytes,
+    handshakeTimeoutMs: limits.connectTimeoutSeconds * 1_000,
+  }
+  return startWebSocketListener(webSocketOptions, accept, log)
+}

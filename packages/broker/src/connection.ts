@@ -1,0 +1,351 @@
+import {
+  type Connack,
+  connectReturnCode,
+  encodePacket,
+  Framer,
+  fitPacket,
+  InboundTopicAliases,
+  KeepAlive,
+  largestPacket,
+  type OutboundTopicAliases,
+  type Packet,
+  ProtocolError,
+  type ProtocolVersion,
+  protocolError,
+  ReasonCode,
+  readPacket,
+  reasonCodeName,
+} from '@busbar/protocol'
+import { Authentication } from './authentication.ts'
+import { inboundConnect } from './connect.ts'
+import type { Core } from './core.ts'
+import { Deadline } from './deadlines.ts'
+import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
+import type { Delivery, Session, SessionConnection } from './session.ts'
+import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
+import type { Transport, TransportEvents } from './transport.ts'
+
+/** Output is handed to the transport before the end of the turn when it has grown to this. */
+const flushBytes = 65_536
+
+const pingresp = encodePacket({ type: 'pingresp' }, 5)
+
+/** One Network Connection, from its first byte to its last. */
+export class Connection implements TransportEvents, SessionConnection {
+  readonly core: Core
+  readonly transport: Transport
+  readonly authentication: Authentication
+  state: 'connecting' | 'connected' | 'ended' = 'connecting'
+  /** Known once CONNECT has been read. */
+  version: ProtocolVersion | undefined
+  clientIdentifier = ''
+  session: Session | undefined
+  /** In the client's words: what it accepts, and what it wants to be told. */
+  maximumPacketSize = largestPacket
+  wantsProblemInformation = true
+  aliases = new InboundTopicAliases(0)
+  outboundAliases: OutboundTopicAliases | undefined
+  /** Acknowledgements that wait for the store; later ones queue up behind them. */
+  waitingAcknowledgements = 0
+
+  readonly #framer: Framer
+  readonly #output: Uint8Array[] = []
+  #outputBytes = 0
+  #keepAlive = new KeepAlive(0)
+  /** First for CONNECT to come in time, then for Keep Alive. */
+  readonly #deadline: Deadline
+  #isHeld = false
+  #isPaused = false
+
+  constructor(core: Core, transport: Transport) {
+    this.core = core
+    this.transport = transport
+    this.authentication = new Authentication(this)
+    const { limits } = core.config
+    this.#framer = new Framer(limits.connectBytes)
+    this.#deadline = new Deadline((now) => this.#deadlineReached(now))
+    core.deadlines.set(this.#deadline, core.clock.now() + limits.connectTimeoutSeconds * 1_000)
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.state === 'ended') return
+    this.core.statistics.bytesReceived += bytes.length
+    this.guard(() => {
+      this.#framer.push(bytes)
+      if (this.#isHeld) this.#framer.settle()
+      else this.#readPackets()
+    })
+  }
+
+  /** The one place where a peer's fault ends (house rule: one catch for each connection). */
+  guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#refuseOrDisconnect(error)
+      else this.#die(error)
+    }
+  }
+
+  #readPackets(): void {
+    const now = this.core.clock.now()
+    while (this.state !== 'ended' && this.#framer.advance()) {
+      this.core.statistics.messagesReceived++
+      this.#keepAlive.heard(now)
+      const { firstByte } = this.#framer
+      this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
+      if (this.#isHeld) return this.#framer.settle()
+    }
+  }
+
+  #inbound(packet: Packet): void {
+    if (this.state === 'connecting') return this.#inboundBeforeConnack(packet)
+    const session = this.session as Session
+    switch (packet.type) {
+      case 'publish':
+        return inboundPublish(this, session, packet)
+      case 'puback':
+        return session.puback(packet.packetIdentifier, packet.reasonCode)
+      case 'pubrec':
+        return session.pubrec(packet.packetIdentifier, packet.reasonCode)
+      case 'pubrel':
+        return inboundPubrel(this, session, packet.packetIdentifier)
+      case 'pubcomp':
+        return session.pubcomp(packet.packetIdentifier)
+      case 'subscribe':
+        return inboundSubscribe(this, session, packet)
+      case 'unsubscribe':
+        return inboundUnsubscribe(this, session, packet)
+      case 'pingreq':
+        return this.#write(pingresp) // [MQTT5-3.12.4-1]
+      case 'auth':
+        return this.authentication.again(packet)
+      case 'disconnect':
+        return this.#inboundDisconnect(packet.reasonCode, packet.properties.sessionExpiryInterval)
+      case 'connect':
+        throw protocolError('CONNECT came twice', 'MQTT5-3.1.0-2')
+      default:
+        throw protocolError(`${packet.type} is sent by servers only`, 'U5-2.1.2-a')
+    }
+  }
+
+  #inboundBeforeConnack(packet: Packet): void {
+    if (this.version === undefined) {
+      if (packet.type === 'connect') return inboundConnect(this, packet)
+      // [MQTT5-3.1.0-1] Nothing is known about the peer that it could be told.
+      return this.#close(`${packet.type} came before CONNECT`)
+    }
+    // [MQTT5-3.1.2-30] Everything else waits for CONNACK.
+    if (packet.type === 'auth') return this.authentication.proceed(packet)
+    if (packet.type === 'disconnect') return this.#close('client left during authentication')
+    throw protocolError(`${packet.type} came before CONNACK`, 'MQTT5-3.1.2-30')
+  }
+
+  #inboundDisconnect(reasonCode: number, sessionExpiryInterval: number | undefined): void {
+    const session = this.session as Session
+    if (sessionExpiryInterval !== undefined) {
+      this.core.sessions.changeExpiry(session, sessionExpiryInterval)
+    }
+    if (reasonCode === ReasonCode.NormalDisconnection) this.core.wills.cancel(session)
+    this.#close('client disconnected')
+  }
+
+  /** CONNECT was accepted: limits and timers are now those of a known client. */
+  accepted(keepAliveSeconds: number): void {
+    this.#framer.maximumPacketSize = this.core.config.mqtt.maximumPacketSize
+    this.#framer.strictLengths = this.version === 5
+    this.#keepAlive = new KeepAlive(keepAliveSeconds)
+    this.#keepAlive.heard(this.core.clock.now())
+    this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
+  }
+
+  /** Reads no further packet until `release`. */
+  hold(): void {
+    this.#isHeld = true
+    this.transport.pause()
+  }
+
+  release(): void {
+    if (!this.#isHeld || this.state === 'ended') return
+    this.#isHeld = false
+    if (!this.#isPaused) this.transport.resume()
+    this.guard(() => this.#readPackets())
+  }
+
+  #deadlineReached(now: number): void {
+    if (this.state === 'connecting') return this.#close('CONNECT took too long') // U5-3.1.4-a
+    if (this.#keepAlive.deadline > now) {
+      // Moved here and not for each packet, so that a packet costs no timer.
+      return this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
+    }
+    this.disconnect(ReasonCode.KeepAliveTimeout, 'nothing came within 1.5 times Keep Alive')
+  }
+
+  /** Ends the connection with a DISCONNECT where the version has one [MQTT5-4.13.2-1]. */
+  disconnect(reasonCode: number, reasonString: string): void {
+    if (this.state === 'connected' && this.version === 5 && !this.core.config.mqtt.silent) {
+      const { serverReference } = this.core.config.mqtt
+      const isMoved = serverReference !== undefined && isRedirect(reasonCode)
+      const properties = { reasonString, ...(isMoved ? { serverReference } : {}) }
+      this.send({ type: 'disconnect', reasonCode, properties })
+    }
+    this.#close(`${reasonCodeName(reasonCode)}: ${reasonString}`)
+  }
+
+  /** Refuses the CONNECT and closes [MQTT5-3.2.2-7]; 3.x is told where a return code fits. */
+  refuse(reasonCode: number, reasonString: string): void {
+    const returnCode = this.version === 5 ? reasonCode : connectReturnCode(reasonCode)
+    if (returnCode !== undefined && !this.core.config.mqtt.silent) {
+      const properties = { reasonString }
+      this.send({ type: 'connack', sessionPresent: false, reasonCode: returnCode, properties })
+    }
+    this.core.log.info('connection refused', {
+      clientId: this.clientIdentifier,
+      address: this.transport.address,
+      reason: reasonString,
+    })
+    this.#close(undefined)
+  }
+
+  #refuseOrDisconnect(error: ProtocolError): void {
+    this.core.log.info('protocol error', {
+      clientId: this.clientIdentifier,
+      address: this.transport.address,
+      reason: error.message,
+      statement: error.statement,
+    })
+    if (this.state === 'connected') return this.disconnect(error.reasonCode, error.message)
+    // Answered in the form of the level that was asked for; unknown ones below 5 in that of 3.1.1.
+    const level = this.version ?? error.protocolLevel
+    if (level === undefined) return this.#close(undefined)
+    this.version = level >= 5 ? 5 : level === 3 ? 3 : 4
+    this.refuse(error.reasonCode, error.message)
+  }
+
+  /** Our bug: never swallowed. */
+  #die(error: unknown): void {
+    const { clientIdentifier: clientId } = this
+    this.core.log.error('internal error, connection closed', { clientId, error })
+    this.#detach()
+    this.transport.destroy()
+  }
+
+  #close(reason: string | undefined): void {
+    if (this.state === 'ended') return
+    if (reason !== undefined) {
+      const { clientIdentifier: clientId } = this
+      this.core.log.debug('connection closed', { clientId, reason })
+    }
+    const isStored = this.session?.isStored === true
+    this.flush()
+    this.#detach()
+    // A Will that was dropped stays dropped: that is stored before the client can see the end.
+    if (isStored) this.core.journal.whenCommitted(() => this.transport.end())
+    else this.transport.end()
+  }
+
+  closed(): void {
+    if (this.state === 'ended') return
+    const { clientIdentifier: clientId } = this
+    this.core.log.debug('connection lost', { clientId })
+    this.guard(() => this.#detach())
+  }
+
+  #detach(): void {
+    if (this.state === 'ended') return
+    this.state = 'ended'
+    const { core, session } = this
+    core.deadlines.clear(this.#deadline)
+    core.forget(this)
+    this.#output.length = 0
+    if (session === undefined) return
+    core.statistics.clientsConnected--
+    core.sessions.connectionEnded(session)
+  }
+
+  get isCongested(): boolean {
+    return (
+      this.state !== 'connected' || this.#unsentBytes > this.core.config.limits.output.pauseBytes
+    )
+  }
+
+  get #unsentBytes(): number {
+    return this.transport.pendingBytes + this.#outputBytes
+  }
+
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
+    const frame = this.core.frames.encode(this, delivery, packetIdentifier, dup)
+    if (frame === undefined) return false
+    this.core.statistics.publishSent++
+    this.core.statistics.publishBytesSent += delivery.message.payload.length
+    this.#write(frame)
+    return true
+  }
+
+  sendPubrel(packetIdentifier: number, reasonCode: number): void {
+    this.send({ type: 'pubrel', packetIdentifier, reasonCode, properties: {} })
+  }
+
+  /** Writes a packet, without its explanation where that would be too long or is not wanted. */
+  send(packet: Packet): boolean {
+    const { maximumPacketSize, wantsProblemInformation } = this
+    const frame = fitPacket(packet, this.version ?? 5, maximumPacketSize, wantsProblemInformation)
+    if (frame === undefined) return false
+    this.#write(frame)
+    return true
+  }
+
+  /** Writes CONNACK, after which everything else may follow [MQTT5-3.2.0-1]. */
+  sendConnack(connack: Connack): void {
+    if (!this.send(connack)) return this.#close('CONNACK is larger than the client accepts')
+    this.state = 'connected'
+  }
+
+  #write(frame: Uint8Array): void {
+    if (this.state === 'ended') return
+    this.core.statistics.messagesSent++
+    if (this.#outputBytes === 0) this.core.hasOutput(this)
+    this.#output.push(frame)
+    this.#outputBytes += frame.length
+    const { pauseBytes, stopReadingBytes } = this.core.config.limits.output
+    if (this.#outputBytes >= Math.min(flushBytes, pauseBytes)) this.flush()
+    // A client that does not read its answers is not read from.
+    if (!this.#isPaused && this.#unsentBytes > stopReadingBytes) {
+      this.#isPaused = true
+      this.transport.pause()
+    }
+  }
+
+  /** Hands this turn's output to the transport as one piece. */
+  flush(): void {
+    if (this.#outputBytes === 0 || this.state === 'ended') return
+    this.core.statistics.bytesSent += this.#outputBytes
+    const only = this.#output.length === 1 ? this.#output[0] : undefined
+    this.transport.write(only ?? concatenated(this.#output, this.#outputBytes))
+    this.#output.length = 0
+    this.#outputBytes = 0
+  }
+
+  drained(): void {
+    if (this.state !== 'connected') return
+    this.guard(() => {
+      if (this.#isPaused && !this.#isHeld) this.transport.resume()
+      this.#isPaused = false
+      this.session?.pump()
+    })
+  }
+}
+
+function isRedirect(reasonCode: number): boolean {
+  return reasonCode === ReasonCode.UseAnotherServer || reasonCode === ReasonCode.ServerMoved
+}
+
+function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

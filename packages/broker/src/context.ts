@@ -1,0 +1,30 @@
+import type { Access } from './access/access.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Journal } from './journal.ts'
+import type { Log } from './log.ts'
+import type { Losses } from './losses.ts'
+import type { Statistics } from './statistics.ts'
+import type { Store } from './store/store.ts'
+
+/** Source of unpredictable bytes; a simulation passes a seeded one. */
+export interface Random {
+  bytes(count: number): Uint8Array
+}
+
+/** What every part of one broker shares. */
+export interface Context {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly access: Access
+  readonly deadlines: Deadlines
+  readonly journal: Journal
+  readonly store: Store
+  readonly losses: Losses
+  readonly statistics: Statistics
+  /** The next position in the order of all queued messages. */
+  nextPosition(): number
+}

@@ -1,0 +1,224 @@
+import { ReasonCode } from '@busbar/protocol'
+import { type Access, openAccess } from './access/access.ts'
+import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { Connection } from './connection.ts'
+import type { Context, Random } from './context.ts'
+import { Deadline, Deadlines } from './deadlines.ts'
+import { Frames } from './frames.ts'
+import { Journal } from './journal.ts'
+import type { Log } from './log.ts'
+import { Losses } from './losses.ts'
+import { createMessage, type Message } from './message.ts'
+import { restore } from './restore.ts'
+import { Retained } from './retained.ts'
+import { Router } from './router.ts'
+import { Sessions } from './sessions.ts'
+import { Statistics } from './statistics.ts'
+import type { Store } from './store/store.ts'
+import { SysTopics } from './sys-topics.ts'
+import type { Transport, TransportEvents } from './transport.ts'
+import { version } from './version.ts'
+import { Wills } from './wills.ts'
+
+/** Expired retained messages are thrown away at least this often. */
+const sweepMs = 60_000
+
+export interface CoreOptions {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly log: Log
+  readonly authenticator: Authenticator
+  readonly methods?: readonly AuthenticationMethod[]
+  readonly access?: Access
+  /** Calls back once at the end of this turn of the event loop. */
+  readonly schedule: (endOfTurn: () => void) => void
+  /** Bytes of heap in use, for `$SYS`. */
+  readonly heapBytes?: () => number
+}
+
+/** The broker without sockets, timers and files: bytes, events and time in, bytes out. */
+export class Core implements Context {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly log: Log
+  readonly authenticator: Authenticator
+  readonly methods: readonly AuthenticationMethod[]
+  readonly access: Access
+  readonly deadlines: Deadlines
+  readonly journal: Journal
+  readonly losses = new Losses()
+  readonly statistics = new Statistics()
+  readonly router = new Router()
+  readonly retained: Retained
+  readonly wills: Wills
+  readonly sessions: Sessions
+  readonly frames: Frames
+  readonly #sysTopics: SysTopics
+  readonly #schedule: (endOfTurn: () => void) => void
+  readonly #connections = new Set<Connection>()
+  #withOutput: Connection[] = []
+  #isScheduled = false
+  #position = 0
+
+  constructor(options: CoreOptions) {
+    this.config = options.config
+    this.clock = options.clock
+    this.random = options.random
+    this.store = options.store
+    this.log = options.log
+    this.authenticator = options.authenticator
+    this.methods = options.methods ?? []
+    this.access = options.access ?? openAccess
+    this.#schedule = options.schedule
+    this.deadlines = new Deadlines(this.clock.now())
+    this.journal = new Journal(this.store, this.store.level, () => this.#endTurnLater())
+    this.frames = new Frames(this.clock)
+    this.retained = new Retained(this)
+    this.wills = new Wills(this, (message) => this.publish(message))
+    this.sessions = new Sessions(this, this.router, this.wills)
+    const { statistics, losses, clock } = this
+    const heapBytes = options.heapBytes ?? (() => 0)
+    const durability = this.store.level
+    this.#sysTopics = new SysTopics({ statistics, losses, durability, version, clock, heapBytes })
+  }
+
+  /** Restores what the store kept. Nothing may be accepted before it has resolved. */
+  async start(): Promise<void> {
+    this.#position = restore(this, await this.store.open())
+    this.#repeat(this.config.sys.intervalSeconds * 1_000, () => this.#publishSysTopics())
+    this.#repeat(sweepMs, (now) => this.retained.sweep(now))
+  }
+
+  accept(transport: Transport): TransportEvents {
+    const connection = new Connection(this, transport)
+    this.#connections.add(connection)
+    this.statistics.socketsOpened++
+    return connection
+  }
+
+  /** There are more connections than are allowed, the asking one included. */
+  get isFull(): boolean {
+    const { connections } = this.config.limits
+    return connections > 0 && this.#connections.size > connections
+  }
+
+  connectionOf(clientIdentifier: string): Connection | undefined {
+    const connection = this.sessions.get(clientIdentifier)?.connection
+    return connection instanceof Connection ? connection : undefined
+  }
+
+  forget(connection: Connection): void {
+    this.#connections.delete(connection)
+  }
+
+  /** Meets the deadlines that have come; the rim calls it about every 100 ms. */
+  advance(): void {
+    this.deadlines.advance(this.clock.now())
+  }
+
+  /**
+   * Retains and routes a message. Returns the Reason Code for its publisher: 0x10 when nobody has
+   * subscribed, 0x97 when everybody's queue is full.
+   */
+  publish(message: Message): number {
+    if (message.retain) this.retained.store(message)
+    const deliveries = this.router.match(message)
+    let delivered = 0
+    let lost = 0
+    for (const delivery of deliveries) {
+      const { session } = delivery
+      if (!this.access.mayReceive(session, message.topicName)) {
+        this.losses.record(session.clientIdentifier, 'not-authorized', message.payload.length)
+      } else if (session.deliver(delivery)) delivered++
+      else lost++
+    }
+    if (delivered > 0) return ReasonCode.Success
+    return lost > 0 ? ReasonCode.QuotaExceeded : ReasonCode.NoMatchingSubscribers
+  }
+
+  /**
+   * Answers when everything journaled since `mark` is durable: at once when that is nothing and no
+   * earlier answer on the connection waits.
+   */
+  acknowledge(connection: Connection, mark: number, answer: (error?: Error) => void): void {
+    if (this.journal.mark === mark && connection.waitingAcknowledgements === 0) return answer()
+    connection.waitingAcknowledgements++
+    this.journal.whenCommitted((error) => {
+      connection.waitingAcknowledgements--
+      if (connection.state === 'connected') connection.guard(() => answer(error))
+    })
+  }
+
+  /** For clients that leave the choice to the broker: no two are alike [MQTT5-3.2.2-16]. */
+  newClientIdentifier(): string {
+    const bytes = this.random.bytes(16)
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return `auto-${hex}`
+  }
+
+  nextPosition(): number {
+    return ++this.#position
+  }
+
+  /** A connection has something to send at the end of this turn. */
+  hasOutput(connection: Connection): void {
+    this.#withOutput.push(connection)
+    this.#endTurnLater()
+  }
+
+  #endTurnLater(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#schedule(() => this.endTurn())
+  }
+
+  /** Commits this turn's batch, then sends what there is to send: at once what the commit released. */
+  endTurn(): void {
+    this.#isScheduled = false
+    this.journal.commit()
+    const connections = this.#withOutput
+    this.#withOutput = []
+    for (const connection of connections) connection.flush()
+  }
+
+  /** Says goodbye to every client, and resolves when all of it is stored. */
+  async stop(): Promise<void> {
+    for (const connection of [...this.#connections]) {
+      connection.disconnect(ReasonCode.ServerShuttingDown, 'the broker is stopping')
+    }
+    this.endTurn()
+    await new Promise<void>((resolve) => {
+      this.journal.whenCommitted(() => resolve())
+      this.endTurn()
+    })
+    await this.store[Symbol.asyncDispose]()
+  }
+
+  #publishSysTopics(): void {
+    const now = this.clock.now()
+    for (const { topicName, payload } of this.#sysTopics.changed(now)) {
+      const bytes = new TextEncoder().encode(payload)
+      const message = { topicName, payload: bytes, qos: 0, retain: true, properties: {} } as const
+      this.publish(createMessage({ ...message, publisher: '' }, now))
+    }
+  }
+
+  #repeat(everyMs: number, work: (now: number) => void): void {
+    if (everyMs === 0) return
+    const deadline = new Deadline((now) => {
+      work(now)
+      this.deadlines.set(deadline, now + everyMs)
+    })
+    this.deadlines.set(deadline, this.clock.now())
+  }
+}
+
+export function createBroker(options: CoreOptions): Core {
+  return new Core(options)
+}

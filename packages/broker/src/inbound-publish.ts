@@ -1,0 +1,152 @@
+import {
+  firstFailure,
+  ProtocolError,
+  type Publish,
+  type PublishProperties,
+  parseTopicName,
+  ReasonCode,
+} from '@busbar/protocol'
+import type { Connection } from './connection.ts'
+import { createMessage } from './message.ts'
+import type { Session } from './session.ts'
+
+/** PUBLISH from a client: the ordered steps. Their order is the design. */
+export function inboundPublish(connection: Connection, session: Session, publish: Publish): void {
+  const { core } = connection
+  checkAbilities(connection, publish)
+  // 1. Before authorisation, because an alias would otherwise be authorised as the empty topic.
+  const { topicAlias, ...properties } = publish.properties
+  const topicName = connection.aliases.resolve(publish.topicName, topicAlias)
+  if (publish.topicName !== '') parseTopicName(topicName, core.config.limits.topicLevels)
+  // 2. Receive Maximum, and whether QoS 2 has brought it before.
+  const arrival =
+    publish.qos === 0 ? 'new' : session.inbound.publish(publish.packetIdentifier, publish.qos)
+  count(connection, publish)
+  const { mark } = core.journal
+  const answer = { connection, session, publish, mark }
+  if (arrival === 'repeated') return acknowledge(answer, ReasonCode.Success)
+  if (arrival === 'in-use') return refuseInUse(connection, publish)
+  // 3. Authorise.
+  if (!core.access.mayPublish(session, topicName)) return refuse(answer, topicName)
+  // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
+  const reasonCode = core.publish(ownMessage(connection, topicName, publish, properties))
+  if (publish.qos > 0) acknowledge(answer, reasonCode)
+}
+
+/** A PUBLISH to be answered; `mark` is where the journal was before it. */
+interface Answer {
+  readonly connection: Connection
+  readonly session: Session
+  readonly publish: Publish
+  readonly mark: number
+}
+
+/** What CONNACK said is not available (U5-3.2.2-a), (U5-3.2.2-b). */
+function checkAbilities(connection: Connection, publish: Publish): void {
+  const { mqtt } = connection.core.config
+  if (publish.qos > mqtt.maximumQoS) {
+    throw new ProtocolError(ReasonCode.QoSNotSupported, 'QoS is too high', 'MQTT5-3.2.2-11')
+  }
+  if (publish.retain && !mqtt.retainAvailable) {
+    throw new ProtocolError(
+      ReasonCode.RetainNotSupported,
+      'RETAIN is not available',
+      'MQTT5-3.2.2-14',
+    )
+  }
+}
+
+function count(connection: Connection, publish: Publish): void {
+  connection.core.statistics.publishReceived++
+  connection.core.statistics.publishBytesReceived += publish.payload.length
+}
+
+/** The payload and Correlation Data are views of a read buffer: what is kept is copied. */
+function ownMessage(
+  connection: Connection,
+  topicName: string,
+  publish: Publish,
+  properties: PublishProperties,
+) {
+  const { core, clientIdentifier } = connection
+  const { correlationData } = properties
+  const message = {
+    topicName,
+    payload: publish.payload.slice(),
+    qos: publish.qos,
+    retain: publish.retain,
+    properties:
+      correlationData === undefined
+        ? properties
+        : { ...properties, correlationData: correlationData.slice() },
+    publisher: clientIdentifier,
+  }
+  return createMessage(message, core.clock.now())
+}
+
+/** Not allowed: told by Reason Code in 5.0; in 3.x acknowledged all the same [MQTT3-3.3.5-2]. */
+function refuse(answer: Answer, topicName: string): void {
+  const { core, clientIdentifier, version } = answer.connection
+  core.losses.record(clientIdentifier, 'not-authorized', answer.publish.payload.length)
+  core.log.warn('publish denied', { clientId: clientIdentifier, topic: topicName })
+  if (answer.publish.qos === 0) return
+  acknowledge(answer, version === 5 ? ReasonCode.NotAuthorized : ReasonCode.Success)
+}
+
+/** The identifier is that of an exchange of the other QoS; 3.x has no answer but the end. */
+function refuseInUse(connection: Connection, publish: Publish): void {
+  const { packetIdentifier } = publish
+  const reasonCode = ReasonCode.PacketIdentifierInUse
+  if (connection.version !== 5) {
+    throw new ProtocolError(reasonCode, 'Packet Identifier is in use', 'MQTT3-2.3.1-2')
+  }
+  const type = publish.qos === 1 ? 'puback' : 'pubrec'
+  connection.send({ type, packetIdentifier, reasonCode, properties: {} })
+}
+
+/**
+ * PUBACK or PUBREC, when everything before it is durable. The identifier of QoS 2 is stored in the
+ * same batch as the message: either both survive a crash or none.
+ */
+function acknowledge(answer: Answer, reasonCode: number): void {
+  const { connection, session, publish, mark } = answer
+  const { core, version } = connection
+  const { packetIdentifier } = publish
+  const isFailure = reasonCode >= firstFailure
+  if (version !== 5 && isFailure && core.config.mqtt.whenQueueFull === 'close') {
+    return connection.disconnect(reasonCode, 'message could not be queued')
+  }
+  if (publish.qos === 2 && session.isStored && !(version === 5 && isFailure)) {
+    const { clientIdentifier } = session
+    core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier })
+  }
+  core.acknowledge(connection, mark, (error) => {
+    if (error !== undefined && version !== 5) return connection.disconnect(0x83, 'store failed')
+    const code = error === undefined ? reasonCode : ReasonCode.ImplementationSpecificError
+    const type = publish.qos === 1 ? 'puback' : 'pubrec'
+    if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
+    // A failure that 3.x cannot be told is acknowledged like a success.
+    else if (version === 5 && code >= firstFailure) session.inbound.refused(packetIdentifier)
+    connection.send({ type, packetIdentifier, reasonCode: code, properties: {} })
+  })
+}
+
+/** PUBREL: the identifier is free from now on, which is stored before PUBCOMP says so. */
+export function inboundPubrel(
+  connection: Connection,
+  session: Session,
+  packetIdentifier: number,
+): void {
+  const { core } = connection
+  const { mark } = core.journal
+  const isKnown = session.inbound.pubrel(packetIdentifier)
+  const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound
+  if (isKnown && session.isStored) {
+    const { clientIdentifier } = session
+    core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier })
+  }
+  core.acknowledge(connection, mark, (error) => {
+    if (error !== undefined) return connection.disconnect(0x83, 'store failed')
+    connection.send({ type: 'pubcomp', packetIdentifier, reasonCode, properties: {} })
+  })
+}

@@ -1,0 +1,22 @@
+export type { Access, Subject } from './access/access.ts'
+export type {
+  Authentication,
+  AuthenticationMethod,
+  Authenticator,
+  Credentials,
+  Exchange,
+  ExchangeStep,
+} from './access/authenticator.ts'
+export { type Address, type Broker, type BrokerOptions, startBroker } from './broker.ts'
+export { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
+export { ConfigError, type ConfigProblem, type ConfigSource } from './config-error.ts'
+export { type ConfigFile, readConfigFile } from './config-file.ts'
+export { type Override, overrideConfig, parseOverride } from './config-override.ts'
+export { closest } from './did-you-mean.ts'
+export { allowsAnonymous, isLoopback } from './exposure.ts'
+export { ListenError } from './listener/listener.ts'
+export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
+export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'
+export type { Statistics } from './statistics.ts'
+export type { DurabilityLevel } from './store/store.ts'
+export { version } from './version.ts'

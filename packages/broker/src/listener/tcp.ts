@@ -1,0 +1,156 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Log } from '../log.ts'
+import type { Transport, TransportEvents } from '../transport.ts'
+import { Drain } from './drain.ts'
+import { guardEvents } from './guard.ts'
+import {
+  type Accept,
+  backlog,
+  hostAndPort,
+  type Listener,
+  listenError,
+  type PortOptions,
+} from './listener.ts'
+
+/** Waits for MQTT clients on a TCP port. Throws `ListenError` when it cannot be opened. */
+export async function startTcpListener(
+  options: PortOptions,
+  accept: Accept,
+  log: Log,
+): Promise<Listener> {
+  const open = new Set<TcpTransport>()
+  const server = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
+    const transport = new TcpTransport(socket, options.closeTimeoutMs)
+    open.add(transport)
+    socket.once('close', () => open.delete(transport))
+    try {
+      transport.start(guardEvents(accept(transport), transport, log))
+    } catch (error) {
+      log.error('defect in the broker, connection refused', { address: transport.address, error })
+      transport.destroy()
+    }
+  })
+  const port = await listen(server, options, '--port', log)
+  return {
+    kind: 'tcp',
+    url: `mqtt://${hostAndPort(options.host, port)}`,
+    stopAccepting: () => void server.close(),
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      for (const transport of open) transport.abandon()
+      await closed
+    },
+  }
+}
+
+/** Opens the port of a server and returns it; from then on its errors are logged and survived. */
+export async function listen(
+  server: Server,
+  options: PortOptions,
+  flag: '--port' | '--ws-port',
+  log: Log,
+): Promise<number> {
+  const { host, port } = options
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen({ host, port, backlog }, resolve)
+  try {
+    await promise
+  } catch (error) {
+    throw await listenError(error as NodeJS.ErrnoException, options, flag)
+  }
+  server.off('error', reject)
+  // Such as EMFILE: this connection is lost, the next one may find a free descriptor.
+  server.on('error', (error) => log.error('cannot accept a connection', { error: error.message }))
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+/** The peer of a socket for logs. */
+export function peerAddress({ remoteAddress, remotePort }: Socket): string {
+  if (remoteAddress === undefined) return 'unknown'
+  // An IPv4 peer of a socket that listens on `::`.
+  const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '')
+  return hostAndPort(host, remotePort ?? 0)
+}
+
+/** After the last byte was sent: for the peer's end, so that an early reset does not eat bytes. */
+const lingerMs = 500
+
+class TcpTransport implements Transport {
+  readonly address: string
+  readonly #socket: Socket
+  readonly #closeTimeoutMs: number
+  #drain: Drain | undefined
+  #isEnding = false
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(socket: Socket, closeTimeoutMs: number) {
+    this.#socket = socket
+    this.#closeTimeoutMs = closeTimeoutMs
+    this.address = peerAddress(socket)
+    // Each error is followed by `close`, which is all that the core needs to know.
+    socket.on('error', () => {})
+  }
+
+  /** Passes on what happens to the core. */
+  start(events: TransportEvents): void {
+    const socket = this.#socket
+    this.#drain = new Drain(socket, () => {
+      if (!this.#isEnding) events.drained()
+    })
+    // For what was written while the core made up its mind.
+    this.#drain.watch()
+    socket.on('data', (bytes: Uint8Array) => {
+      if (!this.#isEnding) events.receive(bytes)
+    })
+    // The other side has ended; what is left to be sent may take no longer than ours would.
+    socket.once('end', () => this.#closeWithin(this.#closeTimeoutMs))
+    socket.once('close', () => {
+      clearTimeout(this.#deadline)
+      events.closed()
+    })
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#socket.writable) return
+    this.#socket.write(bytes)
+    this.#drain?.watch()
+  }
+
+  pause(): void {
+    if (!this.#isEnding) this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    if (this.#isEnding || this.#socket.destroyed) return
+    this.#isEnding = true
+    this.#closeWithin(this.#closeTimeoutMs)
+    this.#socket.end(() => this.#closeWithin(lingerMs))
+    // Reads on, and throws away, to see the peer's end.
+    this.#socket.resume()
+  }
+
+  destroy(): void {
+    this.#isEnding = true
+    this.#socket.destroy()
+  }
+
+  /** Closes at once unless it is closing already. */
+  abandon(): void {
+    if (!this.#isEnding) this.destroy()
+  }
+
+  #closeWithin(milliseconds: number): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(() => this.#socket.destroy(), milliseconds)
+  }
+}

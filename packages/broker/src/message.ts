@@ -1,0 +1,38 @@
+import type { PublishProperties, QoS } from '@busbar/protocol'
+
+/** An Application Message: what is routed, retained and queued. Never changed once made. */
+export interface Message {
+  readonly topicName: string
+  /** Owned by the message: not a view of a read buffer. */
+  readonly payload: Uint8Array
+  readonly qos: QoS
+  /** The publisher's RETAIN flag. */
+  readonly retain: boolean
+  /** As received, without Topic Alias; the Message Expiry Interval as the publisher gave it. */
+  readonly properties: PublishProperties
+  /** The publisher's Client Identifier, for No Local; empty for the broker itself. */
+  readonly publisher: string
+  /** When it came, in milliseconds of `Clock.now`. */
+  readonly arrivedAt: number
+  /** When it expires, in milliseconds of `Clock.now`; Infinity when it does not. */
+  readonly expiresAt: number
+}
+
+/** About what a message occupies while it is queued, in bytes; limits are counted in it. */
+export function messageBytes(message: Message): number {
+  return message.payload.length + message.topicName.length + 64
+}
+
+/** Completes a message that arrives now; `payload` must not be a view of a read buffer. */
+export function createMessage(
+  message: Omit<Message, 'arrivedAt' | 'expiresAt'>,
+  now: number,
+): Message {
+  const { topicName, payload, qos, retain, properties, publisher } = message
+  const { messageExpiryInterval } = properties
+  const expiresAt =
+    messageExpiryInterval === undefined
+      ? Number.POSITIVE_INFINITY
+      : now + messageExpiryInterval * 1_000
+  return { topicName, payload, qos, retain, properties, publisher, arrivedAt: now, expiresAt }
+}

@@ -1,0 +1,56 @@
+import { parseSubscriptionFilter } from '@busbar/protocol'
+import type { Core } from './core.ts'
+import type { Session } from './session.ts'
+import type { Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
+
+/** Puts everything that the store kept back in its place; returns the last position in use. */
+export function restore(core: Core, recovered: Recovered): number {
+  for (const message of recovered.retained) core.retained.restore(message)
+  for (const session of recovered.sessions) restoreSession(core, session)
+  return recovered.lastPosition
+}
+
+function restoreSession(core: Core, recovered: RecoveredSession): void {
+  const { clientIdentifier, owner, protocolVersion, sessionExpiryInterval } = recovered.session
+  const session = core.sessions.begin({ clientIdentifier, owner })
+  session.protocolVersion = protocolVersion
+  session.sessionExpiryInterval = sessionExpiryInterval
+  session.isStored = true
+  for (const { text, options, subscriptionIdentifier } of recovered.subscriptions) {
+    const filter = parseSubscriptionFilter(text)
+    core.sessions.subscribe({ session, filter, options, subscriptionIdentifier })
+  }
+  for (const entry of recovered.inFlight) {
+    session.outbound.restore({
+      packetIdentifier: entry.packetIdentifier,
+      qos: entry.qos as 1 | 2,
+      message: entry,
+      state: entry.state === 'released' ? 'released' : 'published',
+    })
+    core.statistics.inFlight++
+  }
+  for (const packetIdentifier of recovered.received) session.inbound.restore(packetIdentifier)
+  session.queue.restore(recovered.queuedCount, recovered.queuedBytes)
+  restoreDeadlines(core, session, recovered)
+}
+
+/** A Session that was connected when the broker died counts as disconnected now (U5-3.1.2-b). */
+function restoreDeadlines(
+  core: Core,
+  session: Session,
+  { session: stored }: RecoveredSession,
+): void {
+  const { ends, will } = stored
+  const now = core.clock.now()
+  const endsInMs = ends ? remainingMs(core, ends) : session.sessionExpiryInterval * 1_000
+  core.deadlines.set(session.ends, now + endsInMs)
+  if (will === undefined) return
+  core.wills.keep(session, will)
+  core.wills.connectionEnded(session, will.due && remainingMs(core, will.due))
+}
+
+/** A wall clock that was set back gives nobody more time than there was. */
+function remainingMs(core: Core, deadline: StoredDeadline): number {
+  const left = deadline.atMs - core.clock.wallNow()
+  return Math.max(0, Math.min(left, deadline.remainingMs))
+}

@@ -1,0 +1,67 @@
+import { type TopicFilter, TopicIndex, type TopicName } from '@busbar/protocol'
+import type { Context } from './context.ts'
+import { type Message, messageBytes } from './message.ts'
+
+/** The retained message of each topic. */
+export class Retained {
+  readonly #context: Context
+  readonly #messages = new TopicIndex<Message>()
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */
+  store(message: Message): void {
+    const { journal } = this.#context
+    if (message.payload.length === 0) {
+      if (this.#forget(message.topicName)) {
+        journal.add({ kind: 'retained-end', topicName: message.topicName })
+      }
+      return
+    }
+    this.restore(message)
+    journal.add({ kind: 'retained', message })
+  }
+
+  /** A message that the store has already. */
+  restore(message: Message): void {
+    this.#forget(message.topicName)
+    this.#messages.set(message.topicName as TopicName, message)
+    this.#count(message, 1)
+  }
+
+  /** What a new subscription is sent, expired messages left out (U5-3.3.1-b). */
+  *matching(filter: TopicFilter, now: number): Iterable<Message> {
+    for (const message of this.#messages.matching(filter)) {
+      if (message.expiresAt > now) yield message
+      else this.#expire(message)
+    }
+  }
+
+  /** Throws expired messages away that nobody asked for. */
+  sweep(now: number): void {
+    for (const message of this.#messages) if (message.expiresAt <= now) this.#expire(message)
+  }
+
+  get size(): number {
+    return this.#messages.size
+  }
+
+  #expire(message: Message): void {
+    this.#forget(message.topicName)
+    this.#context.journal.add({ kind: 'retained-end', topicName: message.topicName })
+  }
+
+  #forget(topicName: string): boolean {
+    const message = this.#messages.get(topicName as TopicName)
+    if (message === undefined) return false
+    this.#count(message, -1)
+    return this.#messages.delete(topicName as TopicName)
+  }
+
+  #count(message: Message, sign: 1 | -1): void {
+    this.#context.statistics.retainedMessages += sign
+    this.#context.statistics.retainedBytes += sign * messageBytes(message)
+  }
+}

@@ -1,0 +1,127 @@
+import { parseSubscriptionFilter, type QoS, TopicTree } from '@busbar/protocol'
+import type { Message } from './message.ts'
+import type { Delivery, Session } from './session.ts'
+import { ShareGroup } from './share-group.ts'
+import type { Subscription } from './subscription.ts'
+
+/** Everybody who subscribed to one Topic Filter. */
+interface Subscribers {
+  readonly ordinary: Map<Session, Subscription>
+  /** By ShareName. */
+  readonly groups: Map<string, ShareGroup>
+}
+
+/** A Delivery that is still being gathered from several subscriptions. */
+interface Gathered {
+  session: Session
+  message: Message
+  qos: QoS
+  retain: boolean
+  subscriptionIdentifiers: number[]
+  sharedFilter: string | undefined
+}
+
+const none: number[] = []
+
+/** Knows which Session gets a message, and how. */
+export class Router {
+  readonly #tree = new TopicTree<Subscribers>()
+  #matches = 0
+
+  /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
+  add(subscription: Subscription): void {
+    const { filter, session } = subscription
+    let subscribers = this.#tree.get(filter.topicFilter)
+    if (subscribers === undefined) {
+      subscribers = { ordinary: new Map(), groups: new Map() }
+      this.#tree.set(filter.topicFilter, subscribers)
+    }
+    if (filter.shareName === undefined) {
+      subscribers.ordinary.set(session, subscription)
+      return
+    }
+    let group = subscribers.groups.get(filter.shareName)
+    if (group === undefined) {
+      group = new ShareGroup()
+      subscribers.groups.set(filter.shareName, group)
+    }
+    group.add(subscription)
+  }
+
+  remove(subscription: Subscription): void {
+    const { filter, session } = subscription
+    const subscribers = this.#tree.get(filter.topicFilter)
+    if (subscribers === undefined) return
+    if (filter.shareName === undefined) subscribers.ordinary.delete(session)
+    else {
+      const group = subscribers.groups.get(filter.shareName)
+      group?.remove(session)
+      if (group?.size === 0) subscribers.groups.delete(filter.shareName)
+    }
+    if (subscribers.ordinary.size === 0 && subscribers.groups.size === 0) {
+      this.#tree.delete(filter.topicFilter)
+    }
+  }
+
+  /** One delivery for each Session, and one for each Shared Subscription (U5-4.8.2-b). */
+  match(message: Message): readonly (Delivery & { readonly session: Session })[] {
+    const match = ++this.#matches
+    const gathered: Gathered[] = []
+    this.#tree.match(message.topicName, (subscribers) => {
+      for (const subscription of subscribers.ordinary.values()) {
+        if (subscription.options.noLocal && isOwn(subscription, message)) continue
+        const { routed } = subscription.session
+        const earlier = routed.match === match ? gathered[routed.index] : undefined
+        if (earlier !== undefined) merge(earlier, subscription)
+        else {
+          routed.match = match
+          routed.index = gathered.length
+          gathered.push(gather(subscription, message))
+        }
+      }
+      for (const group of subscribers.groups.values()) {
+        const chosen = group.choose(message)
+        if (chosen !== undefined) gathered.push(gather(chosen, message))
+      }
+    })
+    return gathered
+  }
+
+  /** Another member of a Shared Subscription, for a message whose member is gone (U5-4.8.2-c). */
+  chooseAnother(sharedFilter: string, message: Message): Subscription | undefined {
+    const { topicFilter, shareName } = parseSubscriptionFilter(sharedFilter)
+    if (shareName === undefined) return undefined
+    return this.#tree.get(topicFilter)?.groups.get(shareName)?.choose(message)
+  }
+}
+
+/** No Local: not to the Client Identifier that published it [MQTT5-3.8.3-3]. */
+function isOwn(subscription: Subscription, message: Message): boolean {
+  return subscription.session.clientIdentifier === message.publisher
+}
+
+/** The delivery that one subscription asks for. */
+export function gather(subscription: Subscription, message: Message): Gathered {
+  const { session, filter, options, subscriptionIdentifier } = subscription
+  return {
+    session,
+    message,
+    qos: Math.min(message.qos, options.qos) as QoS, // [MQTT5-3.8.4-8]
+    retain: message.retain && options.retainAsPublished, // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13]
+    subscriptionIdentifiers: subscriptionIdentifier === undefined ? none : [subscriptionIdentifier],
+    sharedFilter: filter.shareName === undefined ? undefined : filter.text,
+  }
+}
+
+/** One copy at the highest QoS [MQTT5-3.3.4-2] with all identifiers [MQTT5-3.3.4-4]. */
+function merge(into: Gathered, subscription: Subscription): void {
+  const other = gather(subscription, into.message)
+  if (other.qos > into.qos) into.qos = other.qos
+  into.retain ||= other.retain
+  if (other.subscriptionIdentifiers.length > 0) {
+    into.subscriptionIdentifiers = [
+      ...into.subscriptionIdentifiers,
+      ...other.subscriptionIdentifiers,
+    ]
+  }
+}

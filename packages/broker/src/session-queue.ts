@@ -1,0 +1,171 @@
+import type { Context } from './context.ts'
+import { Fifo } from './fifo.ts'
+import { messageBytes } from './message.ts'
+import type { QueueEntry } from './store/store.ts'
+
+/** So many entries of a stored queue are held in memory; the rest is read when it is their turn. */
+const pageLength = 256
+
+/**
+ * What waits for one Session, bounded in messages and bytes. Entries of QoS 0 wait by themselves, so
+ * that a used-up Receive Maximum does not hold them back; the standard asks for order only among
+ * messages of one QoS [MQTT5-4.6.0-5].
+ */
+export class SessionQueue {
+  readonly #context: Context
+  readonly #clientIdentifier: string
+  readonly #qos0 = new Fifo<QueueEntry>()
+  /** The next ones, in order. */
+  readonly #inHand = new Fifo<QueueEntry>()
+  /** How many more are in the store only, behind those in hand. */
+  #inStore = 0
+  #lastInHand = 0
+  #isReading = false
+  #bytes = 0
+
+  constructor(context: Context, clientIdentifier: string) {
+    this.#context = context
+    this.#clientIdentifier = clientIdentifier
+  }
+
+  /** Nothing of QoS 1 or 2 waits. */
+  get isEmpty(): boolean {
+    return this.#inHand.length === 0 && this.#inStore === 0
+  }
+
+  get hasQoS0(): boolean {
+    return this.#qos0.length > 0
+  }
+
+  get length(): number {
+    return this.#qos0.length + this.#inHand.length + this.#inStore
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** How many entries are in the store only, behind the one at `lastInHand`. */
+  get inStore(): number {
+    return this.#inStore
+  }
+
+  get lastInHand(): number {
+    return this.#lastInHand
+  }
+
+  /** False when it is full and the entry was dropped. */
+  appendQoS0(entry: QueueEntry): boolean {
+    if (!this.#makeRoom(entry, false)) return false
+    this.#qos0.push(entry)
+    this.#count(entry, 1)
+    return true
+  }
+
+  /** False when it is full and the entry was dropped; `isStored`: the store has it, too. */
+  append(entry: QueueEntry, isStored: boolean): boolean {
+    if (!this.#makeRoom(entry, isStored)) return false
+    if (isStored && (this.#inStore > 0 || this.#inHand.length >= pageLength)) this.#inStore++
+    else this.#hold(entry)
+    this.#count(entry, 1)
+    return true
+  }
+
+  takeQoS0(): QueueEntry | undefined {
+    return this.#taken(this.#qos0.shift())
+  }
+
+  /** The next entry; `arrived` is called when one had to be read first and has come later. */
+  take(arrived: () => void): QueueEntry | undefined {
+    if (this.#inHand.length < pageLength / 2 && this.#inStore > 0) this.#read(arrived)
+    return this.#taken(this.#inHand.shift())
+  }
+
+  /** Reads the next page of what is in the store only. */
+  #read(arrived: () => void): void {
+    if (this.#isReading) return
+    this.#isReading = true
+    let isLater = false
+    const { store, log } = this.#context
+    store.readQueue(this.#clientIdentifier, this.#lastInHand, pageLength, (entries, error) => {
+      this.#isReading = false
+      if (error !== undefined) {
+        log.error('queue cannot be read', { clientId: this.#clientIdentifier, error })
+        return
+      }
+      for (const entry of entries) this.#hold(entry)
+      this.#inStore = Math.max(0, this.#inStore - entries.length)
+      if (isLater && entries.length > 0) arrived()
+    })
+    isLater = true
+  }
+
+  /** At start-up: entries that wait in the store. */
+  restore(count: number, bytes: number): void {
+    this.#inStore = count
+    this.#bytes = bytes
+    this.#context.statistics.queuedMessages += count
+    this.#context.statistics.queuedBytes += bytes
+  }
+
+  /** Empties it and returns what was in hand, because the Session ends. */
+  clear(): readonly QueueEntry[] {
+    const { statistics } = this.#context
+    statistics.queuedMessages -= this.length
+    statistics.queuedBytes -= this.#bytes
+    const entries = [...this.#qos0, ...this.#inHand]
+    this.#qos0.clear()
+    this.#inHand.clear()
+    this.#inStore = 0
+    this.#bytes = 0
+    return entries
+  }
+
+  #hold(entry: QueueEntry): void {
+    this.#inHand.push(entry)
+    this.#lastInHand = entry.position
+  }
+
+  #taken(entry: QueueEntry | undefined): QueueEntry | undefined {
+    if (entry !== undefined) this.#count(entry, -1)
+    return entry
+  }
+
+  #count(entry: QueueEntry, sign: 1 | -1): void {
+    const { statistics } = this.#context
+    const bytes = sign * messageBytes(entry.message)
+    this.#bytes += bytes
+    statistics.queuedMessages += sign
+    statistics.queuedBytes += bytes
+  }
+
+  #makeRoom(entry: QueueEntry, isStored: boolean): boolean {
+    const { queue } = this.#context.config.limits
+    const bytes = messageBytes(entry.message)
+    const isFull = () => this.length >= queue.messages || this.#bytes + bytes > queue.bytes
+    while (isFull()) {
+      const oldest = queue.policy === 'drop-oldest' ? this.#dropOldest(isStored) : undefined
+      if (oldest === undefined) {
+        this.#lose(entry)
+        return false
+      }
+      this.#lose(oldest)
+    }
+    return true
+  }
+
+  /** Undefined when there is none, or none in hand. */
+  #dropOldest(isStored: boolean): QueueEntry | undefined {
+    const oldest = this.#qos0.length > 0 ? this.takeQoS0() : this.#taken(this.#inHand.shift())
+    if (oldest !== undefined && isStored && oldest.qos > 0) {
+      const clientIdentifier = this.#clientIdentifier
+      this.#context.journal.add({ kind: 'done', clientIdentifier, position: oldest.position })
+    }
+    return oldest
+  }
+
+  #lose(entry: QueueEntry): void {
+    const { losses } = this.#context
+    losses.record(this.#clientIdentifier, 'queue-full', entry.message.payload.length)
+  }
+}

@@ -1,0 +1,258 @@
+import { firstFailure, Inbound, Outbound, type ProtocolVersion, type QoS } from '@busbar/protocol'
+import type { Subject } from './access/access.ts'
+import type { Context } from './context.ts'
+import { Deadline } from './deadlines.ts'
+import type { LossCause } from './losses.ts'
+import type { Message } from './message.ts'
+import { SessionQueue } from './session-queue.ts'
+import type { QueueEntry } from './store/store.ts'
+import type { Subscription } from './subscription.ts'
+import type { PendingWill } from './wills.ts'
+
+/** A message for one Session, as the router decided. */
+export interface Delivery {
+  readonly message: Message
+  readonly qos: QoS
+  readonly retain: boolean
+  readonly subscriptionIdentifiers: readonly number[]
+  readonly sharedFilter: string | undefined
+}
+
+/** What a Session needs of the Network Connection that it is on. */
+export interface SessionConnection {
+  /** So much waits to be sent that deliveries had better wait in the Session's queue. */
+  readonly isCongested: boolean
+  /** Writes a PUBLISH; false when it is larger than the client accepts [MQTT5-3.1.2-24]. */
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean
+  sendPubrel(packetIdentifier: number, reasonCode: number): void
+}
+
+export interface SessionIdentity {
+  readonly clientIdentifier: string
+  /** The authenticated user that it belongs to; only that user may take it up again. */
+  readonly owner: string | undefined
+}
+
+/** The state that a client and the broker share until the Session Expiry Interval has passed. */
+export class Session implements Subject {
+  readonly clientIdentifier: string
+  readonly user: string | undefined
+  readonly subscriptions = new Map<string, Subscription>()
+  readonly outbound = new Outbound<QueueEntry>()
+  readonly inbound = new Inbound()
+  readonly queue: SessionQueue
+  /** Ends the Session when its interval has passed without a Network Connection. */
+  readonly ends: Deadline
+  protocolVersion: ProtocolVersion = 5
+  /** Seconds; Infinity never expires. */
+  sessionExpiryInterval = 0
+  /** It may outlive its Network Connection, so its state is in the store. */
+  isStored = false
+  /** It has, or had, a Shared Subscription. */
+  hasShared = false
+  will: PendingWill | undefined
+  hasEnded = false
+  // for the Network Connection
+  connection: SessionConnection | undefined
+  /** Scratch of the router: the delivery being gathered for the message with this number. */
+  routed = { match: 0, index: 0 }
+
+  readonly #context: Context
+
+  constructor(context: Context, identity: SessionIdentity, expired: (session: Session) => void) {
+    this.#context = context
+    this.clientIdentifier = identity.clientIdentifier
+    this.user = identity.owner
+    this.queue = new SessionQueue(context, identity.clientIdentifier)
+    this.ends = new Deadline(() => expired(this))
+  }
+
+  /** Whether a message would leave at once: what a Shared Subscription looks for. */
+  get isReady(): boolean {
+    return this.connection?.isCongested === false && this.outbound.hasRoom
+  }
+
+  /** Sends or queues a message; false when it was lost, which is then in the ledger. */
+  deliver(delivery: Delivery): boolean {
+    return delivery.qos === 0 ? this.#deliverOnce(delivery) : this.#deliverAcknowledged(delivery)
+  }
+
+  #deliverOnce(delivery: Delivery): boolean {
+    const { connection, queue } = this
+    if (connection === undefined && !this.#context.config.mqtt.queueQoS0) {
+      return this.#lose(delivery.message, 'offline-qos-0')
+    }
+    // A later message must not overtake an earlier one of its QoS [MQTT5-4.6.0-5].
+    if (connection === undefined || connection.isCongested || queue.hasQoS0) {
+      return queue.appendQoS0(this.#entry(delivery))
+    }
+    return (
+      connection.sendPublish(delivery, 0, false) || this.#lose(delivery.message, 'packet-too-large')
+    )
+  }
+
+  #deliverAcknowledged(delivery: Delivery): boolean {
+    const { queue, connection } = this
+    const { journal } = this.#context
+    const entry = this.#entry(delivery)
+    const leavesNow = queue.isEmpty && this.isReady
+    if (!leavesNow && !queue.append(entry, this.isStored)) return false
+    if (leavesNow) this.#takeIdentifier(entry)
+    if (this.isStored) {
+      journal.add({ kind: 'queued', clientIdentifier: this.clientIdentifier, entry })
+    }
+    if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection)
+    else if (queue.inStore > 0 && connection !== undefined) {
+      // It can be read back once its batch is committed.
+      journal.whenCommitted(() => this.pump())
+    }
+    return true
+  }
+
+  /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
+  pump(): void {
+    const { connection, outbound, queue } = this
+    if (connection === undefined) return
+    while (outbound.isResending && !connection.isCongested) {
+      const unfinished = outbound.nextResend()
+      if (unfinished === undefined) break
+      const { message: entry, packetIdentifier } = unfinished
+      if (unfinished.state === 'released') connection.sendPubrel(packetIdentifier, 0)
+      else this.#transmit(entry, connection, true) // resent with DUP [MQTT5-3.3.1-1]
+    }
+    this.#pumpQoS0(connection)
+    while (outbound.hasRoom && !connection.isCongested) {
+      const entry = queue.take(() => this.pump())
+      if (entry === undefined) return
+      if (!this.#isStillDue(entry)) continue
+      this.#takeIdentifier(entry)
+      if (this.isStored && entry.qos === 2) {
+        const { clientIdentifier } = this
+        const { position, packetIdentifier } = entry
+        this.#context.journal.add({ kind: 'sent', clientIdentifier, position, packetIdentifier })
+      }
+      this.#sendFirst(entry, connection)
+    }
+  }
+
+  #pumpQoS0(connection: SessionConnection): void {
+    while (!connection.isCongested) {
+      const entry = this.queue.takeQoS0()
+      if (entry === undefined) return
+      if (!this.#isStillDue(entry)) continue
+      if (!connection.sendPublish(entry, 0, false)) this.#lose(entry.message, 'packet-too-large')
+    }
+  }
+
+  /** A waiting message may have expired [MQTT5-3.3.2-5], or the right to it may be gone. */
+  #isStillDue(entry: QueueEntry): boolean {
+    const { access, clock } = this.#context
+    const { message } = entry
+    if (message.expiresAt <= clock.now()) this.#lose(message, 'expired')
+    else if (!access.mayReceive(this, message.topicName)) this.#lose(message, 'not-authorized')
+    else return true
+    this.#done(entry)
+    return false
+  }
+
+  #takeIdentifier(entry: QueueEntry): void {
+    entry.packetIdentifier = this.outbound.publish(entry, entry.qos as 1 | 2).packetIdentifier
+    entry.state = 'sent'
+    this.#context.statistics.inFlight++
+  }
+
+  /**
+   * QoS 2 to a stored Session waits for the store: if it left before, a crash and the publisher's
+   * resend would deliver it twice.
+   */
+  #sendFirst(entry: QueueEntry, connection: SessionConnection): void {
+    if (!this.isStored || entry.qos === 1) return this.#transmit(entry, connection, false)
+    this.#context.journal.whenCommitted((error) => {
+      if (error === undefined && this.connection === connection) {
+        this.#transmit(entry, connection, false)
+      }
+    })
+  }
+
+  #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): void {
+    if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return
+    // Counted as if it had been delivered [MQTT5-3.1.2-25].
+    this.#lose(entry.message, 'packet-too-large')
+    if (entry.qos === 1) this.outbound.puback(entry.packetIdentifier)
+    else this.outbound.pubrec(entry.packetIdentifier, firstFailure)
+    this.#finish(entry)
+  }
+
+  puback(packetIdentifier: number, reasonCode: number): void {
+    const finished = this.outbound.puback(packetIdentifier)
+    if (finished === undefined) return
+    if (reasonCode >= firstFailure) this.#lose(finished.message.message, 'refused-by-client')
+    this.#finish(finished.message)
+    this.pump()
+  }
+
+  /** Answers with PUBREL, once "PUBREC received" is stored; 0x92 for an unknown identifier. */
+  pubrec(packetIdentifier: number, reasonCode: number): void {
+    const { connection } = this
+    const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
+    if (outcome === 'unknown') {
+      if (reasonCode < firstFailure) connection?.sendPubrel(packetIdentifier, 0x92)
+      return
+    }
+    if (entry === undefined) return
+    if (outcome === 'finished') {
+      this.#lose(entry.message.message, 'refused-by-client')
+      this.#finish(entry.message)
+      return this.pump()
+    }
+    entry.message.state = 'released'
+    if (!this.isStored) return connection?.sendPubrel(packetIdentifier, 0)
+    const { clientIdentifier } = this
+    const { position } = entry.message
+    const { journal } = this.#context
+    journal.add({ kind: 'released', clientIdentifier, position })
+    journal.whenCommitted((error) => {
+      if (error === undefined && this.connection === connection) {
+        connection?.sendPubrel(packetIdentifier, 0)
+      }
+    })
+  }
+
+  pubcomp(packetIdentifier: number): void {
+    const finished = this.outbound.pubcomp(packetIdentifier)
+    if (finished === undefined) return
+    this.#finish(finished.message)
+    this.pump()
+  }
+
+  /** Its exchange is over. */
+  #finish(entry: QueueEntry): void {
+    this.#context.statistics.inFlight--
+    this.#done(entry)
+  }
+
+  #done(entry: QueueEntry): void {
+    if (!this.isStored || entry.qos === 0) return
+    const { clientIdentifier } = this
+    this.#context.journal.add({ kind: 'done', clientIdentifier, position: entry.position })
+  }
+
+  #entry(delivery: Delivery): QueueEntry {
+    const { message, qos, retain, subscriptionIdentifiers, sharedFilter } = delivery
+    return {
+      position: this.#context.nextPosition(),
+      message,
+      qos,
+      retain,
+      subscriptionIdentifiers,
+      sharedFilter,
+      packetIdentifier: 0,
+      state: 'queued',
+    }
+  }
+
+  #lose(message: Message, cause: LossCause): false {
+    this.#context.losses.record(this.clientIdentifier, cause, message.payload.length)
+    return false
+  }
+}

@@ -1,0 +1,56 @@
+import type { Message } from './message.ts'
+import type { Session } from './session.ts'
+import type { Subscription } from './subscription.ts'
+
+/** The members of one Shared Subscription; each message goes to one of them (U5-4.8.2-a). */
+export class ShareGroup {
+  readonly #members: Subscription[] = []
+  #next = 0
+
+  get size(): number {
+    return this.#members.length
+  }
+
+  /** Subscribing again does not double the membership (U5-4.8.2-d). */
+  add(subscription: Subscription): void {
+    const at = this.#indexOf(subscription.session)
+    if (at < 0) this.#members.push(subscription)
+    else this.#members[at] = subscription
+  }
+
+  remove(session: Session): void {
+    const at = this.#indexOf(session)
+    if (at >= 0) this.#members.splice(at, 1)
+  }
+
+  /**
+   * In turn among the members that can take a message now; else among those that are connected; else,
+   * for a message that may be queued, among those whose Session waits. Undefined when nobody is left.
+   */
+  choose(message: Message): Subscription | undefined {
+    const connected = (member: Subscription) => member.session.connection !== undefined
+    const waiting = (member: Subscription) => message.qos > 0 && member.options.qos > 0
+    return (
+      this.#inTurn((member) => member.session.isReady) ??
+      this.#inTurn(connected) ??
+      this.#inTurn(waiting) ??
+      this.#inTurn(() => true)
+    )
+  }
+
+  #inTurn(suits: (member: Subscription) => boolean): Subscription | undefined {
+    const count = this.#members.length
+    for (let i = 0; i < count; i++) {
+      const at = (this.#next + i) % count
+      const member = this.#members[at] as Subscription
+      if (!suits(member)) continue
+      this.#next = (at + 1) % count
+      return member
+    }
+    return undefined
+  }
+
+  #indexOf(session: Session): number {
+    return this.#members.findIndex((member) => member.session === session)
+  }
+}

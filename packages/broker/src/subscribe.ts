@@ -1,0 +1,162 @@
+import {
+  ProtocolError,
+  parseSubscriptionFilter,
+  type QoS,
+  ReasonCode,
+  type Subscribe,
+  type SubscriptionFilter,
+  type SubscriptionRequest,
+  type Unsubscribe,
+} from '@busbar/protocol'
+import type { Connection } from './connection.ts'
+import { gather } from './router.ts'
+import type { Session } from './session.ts'
+import type { Subscription } from './subscription.ts'
+
+/** SUBSCRIBE: each filter in turn, as if it had come alone [MQTT5-3.8.4-5]; one SUBACK for all. */
+export function inboundSubscribe(
+  connection: Connection,
+  session: Session,
+  subscribe: Subscribe,
+): void {
+  const { core } = connection
+  const { mark } = core.journal
+  const { packetIdentifier, properties, subscriptions } = subscribe
+  const { subscriptionIdentifier } = properties
+  if (subscriptionIdentifier !== undefined && !core.config.mqtt.subscriptionIdentifierAvailable) {
+    const { SubscriptionIdentifiersNotSupported } = ReasonCode
+    throw new ProtocolError(SubscriptionIdentifiersNotSupported, 'not available', 'U5-3.2.2-e')
+  }
+  const reasonCodes: number[] = []
+  const retained: (() => void)[] = []
+  for (const request of subscriptions) {
+    const filter = checkFilter(connection, session, request.topicFilter)
+    if (typeof filter === 'number') {
+      reasonCodes.push(connection.version === 5 ? filter : ReasonCode.UnspecifiedError)
+      continue
+    }
+    const subscription = {
+      session,
+      filter,
+      options: grantedOptions(connection, request),
+      subscriptionIdentifier,
+    }
+    const isNew = add(connection, subscription)
+    retained.push(() => sendRetained(connection, subscription, isNew))
+    reasonCodes.push(subscription.options.qos) // [MQTT5-3.8.4-7]
+  }
+  core.acknowledge(connection, mark, (error) => {
+    if (error !== undefined) return connection.disconnect(0x83, 'store failed')
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes, properties: {} })
+    for (const send of retained) send()
+  })
+}
+
+/** A filter that may be subscribed to, or the Reason Code for it. */
+function checkFilter(
+  connection: Connection,
+  session: Session,
+  text: string,
+): SubscriptionFilter | number {
+  const { core, version } = connection
+  const { mqtt, limits } = core.config
+  let filter: SubscriptionFilter
+  try {
+    filter = parseSubscriptionFilter(text, limits.topicLevels)
+  } catch (error) {
+    // One bad filter is answered for itself, and the connection stays (U5-4.7.1-b). 3.x has no code
+    // for it before 3.1.1.
+    if (!(error instanceof ProtocolError) || version === 3) throw error
+    return error.reasonCode
+  }
+  const { NotAuthorized, SharedSubscriptionsNotSupported } = ReasonCode
+  const { WildcardSubscriptionsNotSupported } = ReasonCode
+  if (filter.hasWildcard && !mqtt.wildcardSubscriptionAvailable) {
+    return unavailable(connection, WildcardSubscriptionsNotSupported, 'U5-3.2.2-d')
+  }
+  if (filter.shareName !== undefined && !mqtt.sharedSubscriptionAvailable) {
+    return unavailable(connection, SharedSubscriptionsNotSupported, 'U5-3.2.2-f')
+  }
+  if (core.access.maySubscribe(session, filter)) return filter
+  core.log.warn('subscription denied', { clientId: session.clientIdentifier, filter: text })
+  return NotAuthorized
+}
+
+/** Asking for what CONNACK said is not available is a Protocol Error; 3.x was not told. */
+function unavailable(connection: Connection, reasonCode: number, statement: string): number {
+  if (connection.version !== 5) return reasonCode
+  throw new ProtocolError(reasonCode, 'not available, as CONNACK said', statement)
+}
+
+function grantedOptions(connection: Connection, request: SubscriptionRequest) {
+  const { maximumQoS } = connection.core.config.mqtt
+  const qos = Math.min(request.options.qos, maximumQoS) as QoS // [MQTT5-3.2.2-10]
+  return { ...request.options, qos }
+}
+
+/** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
+function add(connection: Connection, subscription: Subscription): boolean {
+  const { core } = connection
+  const { session, filter, options, subscriptionIdentifier } = subscription
+  const isNew = !session.subscriptions.has(filter.text)
+  core.sessions.subscribe(subscription)
+  if (session.isStored) {
+    const { clientIdentifier } = session
+    const { text } = filter
+    const stored = { text, options, subscriptionIdentifier }
+    core.journal.add({ kind: 'subscription', clientIdentifier, subscription: stored })
+  }
+  return isNew
+}
+
+/** What is retained for a new subscription, by Retain Handling [MQTT5-3.3.1-9] to -11. */
+function sendRetained(connection: Connection, subscription: Subscription, isNew: boolean): void {
+  const { core } = connection
+  const { filter, options, session } = subscription
+  if (filter.shareName !== undefined) return // U5-3.8.4-a
+  if (options.retainHandling === 2 || (options.retainHandling === 1 && !isNew)) return
+  for (const message of core.retained.matching(filter.topicFilter, core.clock.now())) {
+    if (!core.access.mayReceive(session, message.topicName)) continue
+    // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
+    session.deliver({ ...gather(subscription, message), retain: true })
+  }
+}
+
+/** UNSUBSCRIBE: exact matches are removed [MQTT5-3.10.4-1]; what is under way is finished. */
+export function inboundUnsubscribe(
+  connection: Connection,
+  session: Session,
+  unsubscribe: Unsubscribe,
+): void {
+  const { core } = connection
+  const { mark } = core.journal
+  const { packetIdentifier, topicFilters } = unsubscribe
+  const reasonCodes = topicFilters.map((text) => {
+    const subscription = session.subscriptions.get(text)
+    if (subscription !== undefined) {
+      core.sessions.forget(subscription)
+      if (session.isStored) {
+        const { clientIdentifier } = session
+        core.journal.add({ kind: 'subscription-end', clientIdentifier, text })
+      }
+      return ReasonCode.Success
+    }
+    return checkUnknown(connection, text)
+  })
+  core.acknowledge(connection, mark, (error) => {
+    if (error !== undefined) return connection.disconnect(0x83, 'store failed')
+    connection.send({ type: 'unsuback', packetIdentifier, reasonCodes, properties: {} })
+  })
+}
+
+function checkUnknown(connection: Connection, text: string): number {
+  try {
+    parseSubscriptionFilter(text, connection.core.config.limits.topicLevels)
+    return ReasonCode.NoSubscriptionExisted
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    // 3.x has no code in UNSUBACK to say it with.
+    if (connection.version !== 5) throw error
+    return error.reasonCode
+  }
+}

@@ -1,0 +1,3 @@
+import { type Suite, suite } from '../case.ts'
+
+export const shared: Suite = suite('shared', [])

@@ -1,0 +1,3 @@
+import { type Suite, suite } from '../case.ts'
+
+export const websocket: Suite = suite('websocket', [])

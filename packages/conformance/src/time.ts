@@ -1,0 +1,35 @@
+import type { ConnectOptions } from './case.ts'
+import { property, type Version } from './data-types.ts'
+import { CaseFailure } from './failure.ts'
+
+/** The fields of a CONNECT that resumes or begins a Session which outlives its connection. */
+export function lasting(
+  version: Version,
+  expirySeconds = 60,
+): Pick<ConnectOptions, 'clean' | 'properties'> {
+  if (version !== 5) return { clean: false }
+  return { clean: false, properties: [property.sessionExpiryInterval(expirySeconds)] }
+}
+
+/** Fails unless it takes between `from` and `to` seconds, half a second more or less. */
+export async function takesSeconds<T>(
+  happening: Promise<T>,
+  [from, to]: readonly [from: number, to: number],
+  what: string,
+): Promise<T> {
+  const startedAt = performance.now()
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const expected = `expected ${what} after ${from === to ? from : `${from} to ${to}`} s`
+  const timer = setTimeout(
+    () => reject(new CaseFailure(`${expected}, but it is not there after ${to + 0.5} s`)),
+    (to + 0.5) * 1_000,
+  )
+  try {
+    const result = await Promise.race([happening, late])
+    const seconds = (performance.now() - startedAt) / 1_000
+    if (seconds >= from - 0.5) return result
+    throw new CaseFailure(`${expected}, but it is there after ${seconds.toFixed(1)} s`)
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,76 @@
+import { ProtocolError, protocolError } from '../errors.ts'
+import { ReasonCode } from '../reason-codes.ts'
+
+/** What the peer's Topic Aliases stand for, until the Network Connection ends [MQTT5-3.3.2-7]. */
+export class InboundTopicAliases {
+  readonly #topicNames = new Map<number, string>()
+  readonly #maximum: number
+
+  /** `maximum` is the Topic Alias Maximum that we have sent; 0 for none. */
+  constructor(maximum: number) {
+    this.#maximum = maximum
+  }
+
+  /**
+   * The Topic Name of a PUBLISH; remembers it when it comes with an alias (U5-3.3.2-b). Throws a
+   * ProtocolError: Reason Code 0x94 for an alias out of range, 0x82 where no name is known.
+   */
+  resolve(topicName: string, alias: number | undefined): string {
+    if (alias === undefined) {
+      if (topicName !== '') return topicName
+      throw protocolError('PUBLISH has neither Topic Name nor Topic Alias', 'U5-3.3.2-a')
+    }
+    if (alias === 0) throw invalid('is 0', 'MQTT5-3.3.2-8')
+    if (alias > this.#maximum) throw invalid('is above Topic Alias Maximum', 'U5-3.3.4-a')
+    if (topicName !== '') {
+      this.#topicNames.set(alias, topicName)
+      return topicName
+    }
+    const known = this.#topicNames.get(alias)
+    if (known === undefined) throw protocolError('Topic Alias stands for nothing', 'U5-3.3.4-b')
+    return known
+  }
+}
+
+/** An alias to send; the Topic Name goes with it unless the peer knows it. */
+export interface TopicAlias {
+  readonly alias: number
+  readonly isKnown: boolean
+}
+
+/** The Topic Aliases we send, until the Network Connection ends [MQTT5-3.3.2-7]. */
+export class OutboundTopicAliases {
+  /** Least recently used first. */
+  readonly #aliases = new Map<string, number>()
+  readonly #maximum: number
+  #latest = ''
+
+  /** `maximum` is the peer's Topic Alias Maximum [MQTT5-3.1.2-26] [MQTT5-3.1.2-27], or less. */
+  constructor(maximum: number) {
+    this.#maximum = maximum
+  }
+
+  /** The alias to send for a Topic Name: the least recently used one when all are taken. */
+  assign(topicName: string): TopicAlias | undefined {
+    if (this.#maximum === 0) return undefined
+    const known = this.#aliases.get(topicName)
+    const alias = known ?? this.#free()
+    if (topicName !== this.#latest) {
+      this.#aliases.delete(topicName)
+      this.#aliases.set(topicName, alias)
+      this.#latest = topicName
+    }
+    return { alias, isKnown: known !== undefined }
+  }
+
+  #free(): number {
+    if (this.#aliases.size < this.#maximum) return this.#aliases.size + 1 // from 1 [MQTT5-3.3.2-8]
+    const [topicName, alias] = this.#aliases.entries().next().value as [string, number]
+    this.#aliases.delete(topicName)
+    return alias
+  }
+}
+
+function invalid(message: string, statement: string): ProtocolError {
+  return new ProtocolError(ReasonCode.TopicAliasInvalid, `Topic Alias ${message}`, statement)
+}

@@ -1,0 +1,53 @@
+export { malformed, ProtocolError, protocolError } from './errors.ts'
+export { Inbound } from './flow/inbound.ts'
+export { KeepAlive } from './flow/keep-alive.ts'
+export { Outbound, type OutboundEntry, type PubrecOutcome } from './flow/outbound.ts'
+export { PacketIdentifiers } from './flow/packet-identifiers.ts'
+export {
+  InboundTopicAliases,
+  OutboundTopicAliases,
+  type TopicAlias,
+} from './flow/topic-aliases.ts'
+export type { Link } from './link.ts'
+export type { Packet } from './packet.ts'
+export {
+  ConnectReturnCode,
+  connectReturnCode,
+  firstFailure,
+  ReasonCode,
+  reasonCodeName,
+} from './reason-codes.ts'
+export {
+  hasWildcard,
+  parseSubscriptionFilter,
+  parseTopicFilter,
+  type SubscriptionFilter,
+  type TopicFilter,
+  topicMatches,
+} from './topic/topic-filter.ts'
+export { TopicIndex } from './topic/topic-index.ts'
+export { parseTopicName, type TopicName } from './topic/topic-name.ts'
+export { TopicTree } from './topic/topic-tree.ts'
+export type { ProtocolVersion, QoS, UserProperty } from './version.ts'
+export { fitPacket } from './wire/fit.ts'
+export { Framer, largestPacket } from './wire/framer.ts'
+export type { AckProperties, Puback, Pubcomp, Pubrec, Pubrel } from './wire/packets/acks.ts'
+export type { Auth, AuthProperties } from './wire/packets/auth.ts'
+export type { Connack, ConnackProperties } from './wire/packets/connack.ts'
+export type { Connect, ConnectProperties, Will, WillProperties } from './wire/packets/connect.ts'
+export type { Disconnect, DisconnectProperties } from './wire/packets/disconnect.ts'
+export type { Pingreq, Pingresp } from './wire/packets/ping.ts'
+export type { Publish, PublishProperties } from './wire/packets/publish.ts'
+export type {
+  Suback,
+  Subscribe,
+  SubscribeProperties,
+  SubscriptionOptions,
+  SubscriptionRequest,
+} from './wire/packets/subscribe.ts'
+export type { Unsuback, Unsubscribe, UnsubscribeProperties } from './wire/packets/unsubscribe.ts'
+export { noProperties, type Sender } from './wire/properties.ts'
+export { readPacket } from './wire/read-packet.ts'
+export { PacketReader } from './wire/reader.ts'
+export { encodePacket, writePacket } from './wire/write-packet.ts'
+export { PacketWriter } from './wire/writer.ts'

@@ -1,0 +1,122 @@
+import { ProtocolError } from '../errors.ts'
+import { ReasonCode } from '../reason-codes.ts'
+import { dollar, extraBytes, hash, maximumTopicBytes, plus, slash } from './topic-text.ts'
+
+declare const checked: unique symbol
+
+/** A Topic Filter that has been checked. Only this file makes one. */
+export type TopicFilter = string & { readonly [checked]: 'TopicFilter' }
+
+/** What SUBSCRIBE and UNSUBSCRIBE carry: a Topic Filter, or that of a Shared Subscription. */
+export interface SubscriptionFilter {
+  /** As subscribed, `$share/…` included. */
+  readonly text: string
+  readonly shareName: string | undefined
+  /** What Topic Names are matched with; the rule for `$` applies to it alone [MQTT5-4.7.2-1]. */
+  readonly topicFilter: TopicFilter
+  readonly hasWildcard: boolean
+}
+
+const sharePrefix = '$share/'
+
+/** Checks a Topic Filter (section 4.7); throws a ProtocolError with Reason Code 0x8F. */
+export function parseTopicFilter(
+  text: string,
+  maximumLevels: number = Number.POSITIVE_INFINITY,
+): TopicFilter {
+  if (text === '') throw invalid('is empty', 'MQTT5-4.7.3-1')
+  let bytes = text.length
+  let levels = 1
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === slash) levels++
+    else if (unit === hash) checkHash(text, at)
+    else if (unit === plus) checkPlus(text, at)
+    else if (unit < 0x20 || unit > 0x7e) bytes += extraBytes(text, at, invalid)
+  }
+  if (bytes > maximumTopicBytes) throw invalid('is longer than 65,535 bytes', 'MQTT5-4.7.3-3')
+  if (levels > maximumLevels) throw invalid(`has more than ${maximumLevels} levels`)
+  return text as TopicFilter
+}
+
+/**
+ * Checks a Topic Filter that may be that of a Shared Subscription (section 4.8.2); throws a
+ * ProtocolError with Reason Code 0x8F. `maximumLevels` counts from behind the ShareName.
+ */
+export function parseSubscriptionFilter(
+  text: string,
+  maximumLevels: number = Number.POSITIVE_INFINITY,
+): SubscriptionFilter {
+  if (!text.startsWith(sharePrefix)) {
+    const topicFilter = parseTopicFilter(text, maximumLevels)
+    return { text, shareName: undefined, topicFilter, hasWildcard: hasWildcard(topicFilter) }
+  }
+  const end = text.indexOf('/', sharePrefix.length)
+  const shareName = text.slice(sharePrefix.length, end === -1 ? text.length : end)
+  if (shareName === '') throw invalid('has an empty ShareName', 'MQTT5-4.8.2-1')
+  if (/[+#]/.test(shareName)) throw invalid('has a wildcard in its ShareName', 'MQTT5-4.8.2-2')
+  if (end === -1 || end === text.length - 1) {
+    throw invalid('has nothing after its ShareName', 'MQTT5-4.8.2-2')
+  }
+  // One check for both parts: what follows begins at a level, so its wildcards fit there or nowhere.
+  parseTopicFilter(text, maximumLevels + 2)
+  const topicFilter = text.slice(end + 1) as TopicFilter
+  return { text, shareName, topicFilter, hasWildcard: hasWildcard(topicFilter) }
+}
+
+/** Whether the filter can match more than the one Topic Name that is equal to it. */
+export function hasWildcard(filter: TopicFilter): boolean {
+  return filter.charCodeAt(filter.length - 1) === hash || filter.includes('+')
+}
+
+/**
+ * Whether the filter matches the Topic Name: code unit by code unit, without normalisation
+ * [MQTT5-4.7.3-4].
+ */
+export function topicMatches(filter: TopicFilter, name: string): boolean {
+  if (name.charCodeAt(0) === dollar && filter.charCodeAt(0) !== dollar) return false // [MQTT5-4.7.2-1]
+  let at = 0
+  for (let of = 0; of < filter.length; of++) {
+    const unit = filter.charCodeAt(of)
+    if (unit === hash) return true
+    if (unit === plus) at = levelEnd(name, at)
+    else if (at < name.length && name.charCodeAt(at) === unit) at++
+    else return at === name.length && isOnlyBelow(filter, of)
+  }
+  return at === name.length
+}
+
+function levelEnd(name: string, from: number): number {
+  let at = from
+  while (at < name.length && name.charCodeAt(at) !== slash) at++
+  return at
+}
+
+/** Whether `/#` is what is left of the filter: it matches its parent too (U5-4.7.1-a). */
+function isOnlyBelow(filter: string, from: number): boolean {
+  return (
+    filter.length === from + 2 &&
+    filter.charCodeAt(from) === slash &&
+    filter.charCodeAt(from + 1) === hash
+  )
+}
+
+function checkHash(text: string, at: number): void {
+  if (at !== text.length - 1) throw invalid('has # before its end', 'MQTT5-4.7.1-1')
+  if (!isLevelStart(text, at)) throw invalid('has # sharing a level', 'MQTT5-4.7.1-1')
+}
+
+function checkPlus(text: string, at: number): void {
+  const isLevelEnd = at === text.length - 1 || text.charCodeAt(at + 1) === slash
+  if (!isLevelEnd || !isLevelStart(text, at)) {
+    throw invalid('has + sharing a level', 'MQTT5-4.7.1-2')
+  }
+}
+
+function isLevelStart(text: string, at: number): boolean {
+  return at === 0 || text.charCodeAt(at - 1) === slash
+}
+
+function invalid(message: string, statement?: string): ProtocolError {
+  return new ProtocolError(ReasonCode.TopicFilterInvalid, `Topic Filter ${message}`, statement)
+}

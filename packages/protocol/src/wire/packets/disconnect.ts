@@ -1,0 +1,106 @@
+import { protocolError } from '../../errors.ts'
+import { ReasonCode } from '../../reason-codes.ts'
+import type { ProtocolVersion, UserProperty } from '../../version.ts'
+import {
+  hasProperties,
+  noProperties,
+  propertySet,
+  readProperties,
+  type Sender,
+  writeProperties,
+} from '../properties.ts'
+import type { PacketReader } from '../reader.ts'
+import type { PacketWriter } from '../writer.ts'
+
+/** Section 3.14.2.2. */
+export interface DisconnectProperties {
+  /** Sent by clients only [MQTT5-3.14.2-2]. */
+  sessionExpiryInterval?: number
+  reasonString?: string
+  userProperties?: readonly UserProperty[]
+  /** Sent by servers only. */
+  serverReference?: string
+}
+
+export interface Disconnect {
+  type: 'disconnect'
+  /** Always 0 in 3.1 and 3.1.1. */
+  reasonCode: number
+  properties: DisconnectProperties
+}
+
+const disconnectProperties = propertySet<DisconnectProperties>('disconnect')
+
+const fromBoth: readonly number[] = [
+  ReasonCode.NormalDisconnection,
+  ReasonCode.UnspecifiedError,
+  ReasonCode.MalformedPacket,
+  ReasonCode.ProtocolError,
+  ReasonCode.ImplementationSpecificError,
+  ReasonCode.BadAuthenticationMethod, // in table 2-6, but not in table 3-10
+  ReasonCode.TopicNameInvalid,
+  ReasonCode.ReceiveMaximumExceeded,
+  ReasonCode.TopicAliasInvalid,
+  ReasonCode.PacketTooLarge,
+  ReasonCode.MessageRateTooHigh,
+  ReasonCode.QuotaExceeded,
+  ReasonCode.AdministrativeAction,
+  ReasonCode.PayloadFormatInvalid,
+  ReasonCode.QoSNotSupported, // a server's in table 3-10, a client's in section 3.3.4
+]
+
+/** Table 3-10, by sender. */
+const codes: Readonly<Record<Sender, ReadonlySet<number>>> = {
+  client: new Set([...fromBoth, ReasonCode.DisconnectWithWillMessage]),
+  server: new Set([
+    ...fromBoth,
+    ReasonCode.NotAuthorized,
+    ReasonCode.ServerBusy,
+    ReasonCode.ServerShuttingDown,
+    ReasonCode.KeepAliveTimeout,
+    ReasonCode.SessionTakenOver,
+    ReasonCode.TopicFilterInvalid,
+    ReasonCode.RetainNotSupported,
+    ReasonCode.UseAnotherServer,
+    ReasonCode.ServerMoved,
+    ReasonCode.SharedSubscriptionsNotSupported,
+    ReasonCode.ConnectionRateExceeded,
+    ReasonCode.MaximumConnectTime,
+    ReasonCode.SubscriptionIdentifiersNotSupported,
+    ReasonCode.WildcardSubscriptionsNotSupported,
+  ]),
+}
+
+export function readDisconnect(
+  body: PacketReader,
+  version: ProtocolVersion,
+  from: Sender,
+): Disconnect {
+  // Cut off before or after the Reason Code, in 5.0 only (U5-3.14.2-c).
+  const reasonCode = version === 5 && !body.isAtEnd ? body.byte() : ReasonCode.NormalDisconnection
+  const properties =
+    version === 5 && !body.isAtEnd ? readProperties(body, disconnectProperties, from) : noProperties
+  if (!codes[from].has(reasonCode)) {
+    throw protocolError(
+      `DISCONNECT from a ${from} has the Reason Code ${reasonCode}`,
+      'MQTT5-3.14.2-1',
+    )
+  }
+  return { type: 'disconnect', reasonCode, properties }
+}
+
+/** The whole frame, in the shortest form that its Reason Code and properties allow. */
+export function writeDisconnect(
+  writer: PacketWriter,
+  packet: Disconnect,
+  version: ProtocolVersion,
+): void {
+  const { reasonCode, properties } = packet
+  const isLong = version === 5 && hasProperties(properties)
+  const hasCode = version === 5 && (isLong || reasonCode !== ReasonCode.NormalDisconnection)
+  writer.byte(0xe0)
+  const start = writer.openLength(0)
+  if (hasCode) writer.byte(reasonCode)
+  if (isLong) writeProperties(writer, disconnectProperties, properties)
+  writer.closeLength(start, 0, 0)
+}

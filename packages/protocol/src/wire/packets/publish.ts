@@ -1,0 +1,100 @@
+import { malformed, protocolError } from '../../errors.ts'
+import type { ProtocolVersion, QoS, UserProperty } from '../../version.ts'
+import {
+  noProperties,
+  propertySet,
+  readProperties,
+  type Sender,
+  writeProperties,
+} from '../properties.ts'
+import { type PacketReader, readPacketIdentifier } from '../reader.ts'
+import type { PacketWriter } from '../writer.ts'
+
+/** Section 3.3.2.3. */
+export interface PublishProperties {
+  payloadFormatIndicator?: 0 | 1
+  messageExpiryInterval?: number
+  topicAlias?: number
+  responseTopic?: string
+  correlationData?: Uint8Array
+  userProperties?: readonly UserProperty[]
+  subscriptionIdentifiers?: readonly number[]
+  contentType?: string
+}
+
+export interface Publish {
+  type: 'publish'
+  dup: boolean
+  qos: QoS
+  retain: boolean
+  /** Empty where a Topic Alias stands for it. Not checked as a Topic Name yet. */
+  topicName: string
+  /** 0 at QoS 0, which has none [MQTT5-2.2.1-2]. */
+  packetIdentifier: number
+  properties: PublishProperties
+  /** A view of the bytes that were read: copy it to keep it. */
+  payload: Uint8Array
+}
+
+const publishProperties = propertySet<PublishProperties>('publish')
+
+export function readPublish(
+  flags: number,
+  body: PacketReader,
+  version: ProtocolVersion,
+  from: Sender,
+): Publish {
+  const qos = (flags >> 1) & 0b11
+  const retain = (flags & 0b0001) !== 0
+  if (qos === 3) throw malformed('PUBLISH has both QoS bits set', 'MQTT5-3.3.1-4') // and [MQTT3-3.3.1-4]
+  // 3.1 gives DUP a meaning above QoS 0 only.
+  const dup = (flags & 0b1000) !== 0 && (qos > 0 || version > 3)
+  if (dup && qos === 0) throw malformed('PUBLISH of QoS 0 has DUP set', 'MQTT5-3.3.1-2') // and [MQTT3-3.3.1-2]
+
+  const topicName = body.utf8String()
+  const packetIdentifier = qos > 0 ? readPacketIdentifier(body) : 0
+  const properties = version === 5 ? readProperties(body, publishProperties, from) : noProperties
+  if (
+    topicName === '' &&
+    version === 5 &&
+    (properties as PublishProperties).topicAlias === undefined
+  ) {
+    throw protocolError('PUBLISH has neither Topic Name nor Topic Alias', 'U5-3.3.2-a')
+  }
+  return {
+    type: 'publish',
+    dup,
+    qos: qos as QoS,
+    retain,
+    topicName,
+    packetIdentifier,
+    properties,
+    payload: body.rest(),
+  }
+}
+
+/** The whole frame. */
+export function writePublish(
+  writer: PacketWriter,
+  packet: Publish,
+  version: ProtocolVersion,
+): void {
+  writePublishHead(writer, packet, version)
+  writer.raw(packet.payload)
+}
+
+/** The frame up to its payload, which the Remaining Length counts already. */
+export function writePublishHead(
+  writer: PacketWriter,
+  packet: Publish,
+  version: ProtocolVersion,
+): void {
+  const { dup, qos, retain, topicName, packetIdentifier, properties, payload } = packet
+  writer.byte(0x30 | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0))
+  const expected = payload.length + topicName.length + 4
+  const start = writer.openLength(expected)
+  writer.utf8String(topicName)
+  if (qos > 0) writer.u16(packetIdentifier) // none at QoS 0 [MQTT5-2.2.1-2]
+  if (version === 5) writeProperties(writer, publishProperties, properties)
+  writer.closeLength(start, expected, payload.length)
+}

@@ -1,0 +1,97 @@
+import type { Packet } from '../packet.ts'
+import type { ProtocolVersion } from '../version.ts'
+import { writeAck } from './packets/acks.ts'
+import { writeAuth } from './packets/auth.ts'
+import { writeConnack } from './packets/connack.ts'
+import { writeConnect } from './packets/connect.ts'
+import { writeDisconnect } from './packets/disconnect.ts'
+import { writePing } from './packets/ping.ts'
+import { type Publish, writePublish, writePublishHead } from './packets/publish.ts'
+import { writeSuback, writeSubscribe } from './packets/subscribe.ts'
+import { writeUnsuback, writeUnsubscribe } from './packets/unsubscribe.ts'
+import { PacketWriter } from './writer.ts'
+
+// Reused by every call of encodePacket, unless one packet has made it large.
+const smallScratch = 4_096
+const largestScratch = 65_536
+let scratch = new PacketWriter(smallScratch)
+
+/** The bytes of one packet, which are the caller's alone. Throws like `writePacket`. */
+export function encodePacket(packet: Packet, version: ProtocolVersion): Uint8Array {
+  scratch.truncate(0)
+  const bytes =
+    packet.type === 'publish' ? encodePublish(packet, version) : encodeSmall(packet, version)
+  if (scratch.capacity > largestScratch) scratch = new PacketWriter(smallScratch)
+  return bytes
+}
+
+function encodeSmall(packet: Packet, version: ProtocolVersion): Uint8Array {
+  writeBody(scratch, packet, version)
+  return scratch.view().slice()
+}
+
+/** The payload is copied once, into its place. */
+function encodePublish(packet: Publish, version: ProtocolVersion): Uint8Array {
+  writePublishHead(scratch, packet, version)
+  const head = scratch.view()
+  const bytes = new Uint8Array(head.length + packet.payload.length)
+  bytes.set(head)
+  bytes.set(packet.payload, head.length)
+  return bytes
+}
+
+/**
+ * Appends one packet. Throws a RangeError, and leaves the writer as it was, for a value that the
+ * wire cannot hold: text over 65,535 bytes or with U+0000, a number outside its field.
+ */
+export function writePacket(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
+  const start = writer.length
+  try {
+    writeBody(writer, packet, version)
+  } catch (error) {
+    writer.truncate(start)
+    throw error
+  }
+}
+
+function writeBody(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
+  switch (packet.type) {
+    case 'publish':
+      writePublish(writer, packet, version)
+      break
+    case 'puback':
+    case 'pubrec':
+    case 'pubrel':
+    case 'pubcomp':
+      writeAck(writer, packet, version)
+      break
+    case 'connect':
+      writeConnect(writer, packet)
+      break
+    case 'connack':
+      writeConnack(writer, packet, version)
+      break
+    case 'subscribe':
+      writeSubscribe(writer, packet, version)
+      break
+    case 'suback':
+      writeSuback(writer, packet, version)
+      break
+    case 'unsubscribe':
+      writeUnsubscribe(writer, packet, version)
+      break
+    case 'unsuback':
+      writeUnsuback(writer, packet, version)
+      break
+    case 'pingreq':
+    case 'pingresp':
+      writePing(writer, packet)
+      break
+    case 'disconnect':
+      writeDisconnect(writer, packet, version)
+      break
+    case 'auth':
+      writeAuth(writer, packet)
+      break
+  }
+}
