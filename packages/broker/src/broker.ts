@@ -7,6 +7,7 @@ import { createUserList } from './access/user-list.ts'
 import { systemClock } from './clock.ts'
 import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
 import type { ConfigSource } from './config-error.ts'
+import type { Random } from './context.ts'
 import { type Core, createBroker } from './core.ts'
 import { allowsAnonymous, refuseExposure } from './exposure.ts'
 import type { Accept, Listener } from './listener/listener.ts'
@@ -68,8 +69,8 @@ export async function startBroker(
   options: BrokerOptions = {},
 ): Promise<Broker> {
   const config = parseConfig(input, options.source)
-  const { authenticator, methods = [] } = options
-  refuseExposure(config, authenticator !== undefined || methods.length > 0, options.source)
+  const isGuarded = options.authenticator !== undefined || (options.methods ?? []).length > 0
+  refuseExposure(config, isGuarded, options.source)
   const log = options.log ?? createLog(config.log)
   const store = createMemoryStore()
   const random = { bytes: (count: number) => randomBytes(count) }
@@ -81,7 +82,7 @@ export async function startBroker(
     log,
     schedule: setImmediate,
     heapBytes: () => process.memoryUsage().heapUsed,
-    ...authentication(config, options, random),
+    ...authentication(options, config, { isGuarded, random }),
     ...(options.access && { access: options.access }),
   })
   const running = new RunningBroker(core, log, store.level)
@@ -95,13 +96,12 @@ export async function startBroker(
 }
 
 function authentication(
-  config: Config,
   options: BrokerOptions,
-  random: { bytes(count: number): Uint8Array },
+  config: Config,
+  { isGuarded, random }: { isGuarded: boolean; random: Random },
 ): { authenticator: Authenticator; methods: readonly AuthenticationMethod[] } {
   const { users } = config.auth
-  const hasOther = options.authenticator !== undefined || options.methods !== undefined
-  const allowAnonymous = allowsAnonymous(config, hasOther)
+  const allowAnonymous = allowsAnonymous(config, isGuarded)
   const list = createUserList(users.map(listedUser), { allowAnonymous })
   const ownMethods = users.length > 0 ? [createScram(list.lookup, random, list.shape)] : []
   // Nobody is known, and everybody may come: a name that is given is as good as none.

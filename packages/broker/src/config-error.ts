@@ -95,7 +95,7 @@ function invalidValue(schema: SettingSchema, issue: z.core.$ZodIssue, input: unk
 }
 
 function show(value: unknown, node: SettingSchema | undefined): string {
-  if (node?.['secret'] === true) return 'not valid'
+  if (node?.secret === true) return 'not valid'
   if (value === null) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a section'

@@ -78,7 +78,7 @@ function mergedKinds(kinds: SettingSchema[] | undefined): SettingSchema | undefi
 }
 
 function kindOf(branch: SettingSchema): string {
-  const kind = branch.properties?.['kind']
+  const kind = branch.properties?.kind
   return typeof kind === 'object' ? String(kind.const) : ''
 }
 
@@ -101,7 +101,7 @@ function typeName(node: SettingSchema): string {
 
 /** What may be written there, as the end of `allowed is …`. */
 export function allowedText(node: SettingSchema): string {
-  const words: unknown = node['allowed']
+  const words: unknown = node.allowed
   if (typeof words === 'string') return words
   const union = unionOf(node)
   if (union !== undefined) return either(union.map(allowedText))

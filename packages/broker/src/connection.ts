@@ -1,5 +1,6 @@
 import {
   type Connack,
+  type Connect,
   connectReturnCode,
   encodePacket,
   Framer,
@@ -56,6 +57,8 @@ export class Connection implements TransportEvents, SessionConnection {
   readonly #deadline: Deadline
   #isHeld = false
   #isPaused = false
+  /** Nothing has come yet. */
+  #isSilent = true
 
   constructor(core: Core, transport: Transport) {
     this.core = core
@@ -68,7 +71,10 @@ export class Connection implements TransportEvents, SessionConnection {
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.state === 'ended') return
+    if (this.state === 'ended' || bytes.length === 0) return
+    // Said of the first byte, because another protocol may never complete what looks like a packet.
+    if (this.#isSilent && !isConnect(bytes)) return this.#close('the first packet is not CONNECT')
+    this.#isSilent = false
     this.core.statistics.bytesReceived += bytes.length
     this.guard(() => {
       this.#framer.push(bytes)
@@ -131,9 +137,7 @@ export class Connection implements TransportEvents, SessionConnection {
 
   #inboundBeforeConnack(packet: Packet): void {
     if (this.version === undefined) {
-      if (packet.type === 'connect') return inboundConnect(this, packet)
-      // [MQTT5-3.1.0-1] Nothing is known about the peer that it could be told.
-      return this.#close(`${packet.type} came before CONNECT`)
+      return inboundConnect(this, packet as Connect)
     }
     // [MQTT5-3.1.2-30] Everything else waits for CONNACK.
     if (packet.type === 'auth') return this.authentication.proceed(packet)
@@ -234,7 +238,7 @@ export class Connection implements TransportEvents, SessionConnection {
     if (this.state === 'ended') return
     if (reason !== undefined) {
       const { clientIdentifier: clientId } = this
-      this.core.log.debug('connection closed', { clientId, reason })
+      this.core.log.info('connection closed', { clientId, reason })
     }
     const isStored = this.session?.isStored === true
     this.flush()
@@ -247,7 +251,7 @@ export class Connection implements TransportEvents, SessionConnection {
   closed(): void {
     if (this.state === 'ended') return
     const { clientIdentifier: clientId } = this
-    this.core.log.debug('connection lost', { clientId })
+    this.core.log.info('connection lost', { clientId })
     this.guard(() => this.#detach())
   }
 
@@ -334,6 +338,11 @@ export class Connection implements TransportEvents, SessionConnection {
       this.session?.pump()
     })
   }
+}
+
+/** A Client's first packet [MQTT5-3.1.0-1]. */
+function isConnect(bytes: Uint8Array): boolean {
+  return (bytes[0] as number) >> 4 === 1
 }
 
 function isRedirect(reasonCode: number): boolean {

@@ -30,6 +30,13 @@ test('losses are counted by client and cause', () => {
   assert.deepEqual(losses.total('slow-reader'), { messages: 0, bytes: 0 })
 })
 
+test('many messages may be recorded at once', () => {
+  const losses = new Losses()
+  losses.record('a', 'session-ended', 500, 7)
+  losses.record('a', 'session-ended', 1)
+  assert.deepEqual(losses.total('session-ended'), { messages: 8, bytes: 501 })
+})
+
 test('a total is a snapshot, not the running count', () => {
   const losses = new Losses()
   losses.record('a', 'expired', 1)

@@ -16,7 +16,7 @@ export const lossCauses = {
 
 export type LossCause = keyof typeof lossCauses
 
-/** How much was lost; bytes as `messageBytes` counts them. */
+/** How much was lost; bytes of the payloads, as far as they are known. */
 export interface Amount {
   readonly messages: number
   readonly bytes: number

@@ -2,32 +2,37 @@
 // Plain ES2020 on purpose: it has to start, and say what is missing, on any Node.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const source = join(folder, '..', 'src', 'main.ts')
-const major = Number(process.versions.node.split('.')[0])
+const pinned = join(folder, '..', '..', '..', 'node_modules', '.bin', 'node')
+const isClone = existsSync(source)
+const isOld = Number(process.versions.node.split('.')[0]) < 24
 
-if (existsSync(source)) runFromSource()
-else if (major < 24) {
-  console.error(`busbar needs Node.js 24 or later; this is ${process.version}.`)
-  process.exitCode = 1
-} else await import('../dist/main.js')
+if (isClone && existsSync(pinned)) runFromSource(pinned)
+else if (isOld) fail(`busbar needs Node.js 24 or later; this is ${process.version}.`)
+else if (isClone) runFromSource(process.execPath)
+else import('../dist/main.js').catch((error) => fail(error.stack))
 
 /** In a clone nothing is built: the runtime that npm installed runs the sources. */
-function runFromSource() {
-  const pinned = join(folder, '..', '..', '..', 'node_modules', '.bin', 'node')
-  const runtime = existsSync(pinned) ? pinned : process.execPath
+function runFromSource(runtime) {
   const child = spawn(runtime, ['-C', '@busbar/source', source, ...process.argv.slice(2)], {
-    stdio: 'inherit',
+    // The channel breaks when this process is killed, and then the child ends as well.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    // A group of its own, lest Ctrl-C reach it twice: from the terminal and from here.
+    detached: process.platform !== 'win32',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('error', (error) => {
-    console.error(`busbar could not start ${runtime}: ${error.message}`)
-    process.exitCode = 1
-  })
+  child.on('error', (error) => fail(`busbar could not start ${runtime}: ${error.message}`))
   child.on('exit', (code, signal) => {
-    process.exitCode = code === null ? 128 + (signal === 'SIGKILL' ? 9 : 15) : code
+    process.exitCode = code === null ? 128 + constants.signals[signal] : code
   })
+}
+
+function fail(message) {
+  console.error(message)
+  process.exitCode = 1
 }

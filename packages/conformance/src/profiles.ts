@@ -127,10 +127,10 @@ function renderBusbar(settings: Settings, at: Locations): string {
 
 function renderMosquitto(settings: Settings, at: Locations): string | undefined {
   const { maximumQoS, topicAliasMaximum, maximumPacketSize, receiveMaximum, ...others } = settings
-  const { retainAvailable, sessionExpiryMaximumSeconds, users, ...impossible } = others
-  if (Object.keys(impossible).filter((name) => name !== 'clientIdentifierBytes').length > 0) {
-    return undefined
-  }
+  const { retainAvailable, users, ...further } = others
+  // It has neither limit in this size; cases find that in CONNACK.
+  const { clientIdentifierBytes: _, sessionExpiryMaximumSeconds: __, ...impossible } = further
+  if (Object.keys(impossible).length > 0) return undefined
   // Those of a listener stand behind it.
   const perListener = [
     maximumQoS === undefined ? [] : [`max_qos ${maximumQoS}`],
@@ -148,9 +148,6 @@ function renderMosquitto(settings: Settings, at: Locations): string | undefined 
     ...(retainAvailable === false ? ['retain_available false'] : []),
     ...(receiveMaximum === undefined ? [] : [`max_inflight_messages ${receiveMaximum}`]),
     ...(maximumPacketSize === undefined ? [] : [`max_packet_size ${maximumPacketSize}`]),
-    ...(sessionExpiryMaximumSeconds === undefined
-      ? []
-      : [`persistent_client_expiration ${sessionExpiryMaximumSeconds}s`]),
     `listener ${at.mqtt} 127.0.0.1`,
     ...perListener,
     `listener ${at.websocket} 127.0.0.1`,

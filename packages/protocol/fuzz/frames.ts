@@ -10,7 +10,9 @@ import { encodePacket } from '../src/wire/write-packet.ts'
 
 /** Bytes from hex; spaces stand where fields meet, and 'text' for its characters. */
 export function bytesOf(hex: string): Uint8Array {
-  const plain = hex.replaceAll(/'([^']*)'/g, (_, text: string) => hexOf(new TextEncoder().encode(text)))
+  const plain = hex.replaceAll(/'([^']*)'/g, (_, text: string) =>
+    hexOf(new TextEncoder().encode(text)),
+  )
   const digits = plain.replaceAll(' ', '')
   assert.match(digits, /^([0-9a-f]{2})*$/i)
   return Uint8Array.from(digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))

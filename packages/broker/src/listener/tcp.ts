@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
+import { watchDescriptors } from './descriptors.ts'
 import { Drain } from './drain.ts'
 import { guardEvents } from './guard.ts'
 import {
@@ -60,7 +61,8 @@ export async function listen(
     throw await listenError(error as NodeJS.ErrnoException, options, flag)
   }
   server.off('error', reject)
-  // Such as EMFILE: this connection is lost, the next one may find a free descriptor.
+  server.on('connection', watchDescriptors(log))
+  // This connection is lost, the next one may have more luck.
   server.on('error', (error) => log.error('cannot accept a connection', { error: error.message }))
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port

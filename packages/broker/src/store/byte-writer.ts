@@ -35,7 +35,8 @@ export class ByteWriter {
   string(value: string): void {
     const at = this.#length
     this.u32(0)
-    this.#bytes.writeUInt32LE(this.text(value), at)
+    const length = this.text(value)
+    this.#bytes.writeUInt32LE(length, at)
   }
 
   raw(value: Uint8Array): void {

@@ -15,7 +15,7 @@ export interface Group {
 
 /** The first number of an operation. What follows it is in `numbersOf`. */
 export const code = {
-  /** id, version, expiry, ends at, ends remaining, will at, will remaining, will bytes; strings: Client Identifier, owner. */
+  /** id, is new, version, expiry, ends at, ends remaining, will at, will remaining, will bytes; strings: Client Identifier, owner. */
   session: 0,
   /** id. */
   sessionEnd: 1,
@@ -46,7 +46,7 @@ export const code = {
 export type Code = (typeof code)[keyof typeof code]
 
 /** How many numbers follow each code. */
-export const numbersOf = [8, 1, 3, 1, 3, 0, 4, 11, 3, 2, 2, 2, 2] as const
+export const numbersOf = [9, 1, 3, 1, 3, 0, 4, 11, 3, 2, 2, 2, 2] as const
 
 export const states = ['queued', 'sent', 'released'] as const
 
@@ -58,6 +58,7 @@ export interface Operation {
   /** Or a Packet Identifier received. */
   readonly position: number
   readonly packetIdentifier: number
+  /** Of an entry its index in `states`; of a Session 1 when it is new. */
   readonly state: number
   readonly body: QueueEntry | StoredSession | StoredSubscription | Message | string | undefined
   /** What becomes of it within its group: see `settle`. */
@@ -120,7 +121,7 @@ export class GroupWriter {
     const { session, position } = operation
     switch (operation.code) {
       case code.session:
-        this.#writeSession(session, operation.body as StoredSession)
+        this.#writeSession(session, operation.state, operation.body as StoredSession)
         return
       case code.sessionEnd:
         this.#put(code.sessionEnd, session)
@@ -154,13 +155,14 @@ export class GroupWriter {
     }
   }
 
-  #writeSession(id: number, session: StoredSession): void {
+  #writeSession(id: number, isNew: number, session: StoredSession): void {
     const { ends, will } = session
     const start = this.#bytes.length
     if (will !== undefined) writeWill(this.#bytes, will)
     this.#put(
       code.session,
       id,
+      isNew,
       session.protocolVersion,
       session.sessionExpiryInterval,
       ends?.atMs ?? Number.NaN,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { concat, hex, property, publish as write, raw, u16, utf8 } from '../bytes.ts'
+import { concat, hex, property, raw, u16, utf8, publish as write } from '../bytes.ts'
 import { type Case, type Suite, suite } from '../case.ts'
 import { aliasCases } from './publish-aliases.ts'
 import { serverAliasCases } from './publish-aliases-server.ts'

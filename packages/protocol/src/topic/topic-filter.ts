@@ -94,11 +94,7 @@ function levelEnd(name: string, from: number): number {
 
 /** Whether `/#` is what is left of the filter: it matches its parent too (U5-4.7.1-a). */
 function isOnlyBelow(filter: string, from: number): boolean {
-  return (
-    filter.length === from + 2 &&
-    filter.charCodeAt(from) === slash &&
-    filter.charCodeAt(from + 1) === hash
-  )
+  return filter.charCodeAt(from) === slash && filter.charCodeAt(from + 1) === hash
 }
 
 function checkHash(text: string, at: number): void {

@@ -34,5 +34,5 @@ export function extraBytes(text: string, at: number, fault: TopicFault): number 
 }
 
 function isSecondOfPair(text: string, at: number): boolean {
-  return at > 0 && (text.codePointAt(at - 1) as number) > 0xffff
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff
 }

@@ -1,0 +1,491 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { type Code, code, type Group, numbersOf } from './group.ts'
+import { OrderedQueue } from './ordered-queue.ts'
+import { closeDatabase, type FileOptions, openDatabase } from './sqlite-file.ts'
+
+/** What is to have happened when a transaction is reported. */
+export type Sync = 'none' | 'written' | 'synced'
+
+/** Entries or messages as they were stored, for the main thread to decode. */
+export interface Packed {
+  readonly numbers: Float64Array<ArrayBuffer>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** Everything that the start-up scan finds. Rows are arrays in the order of the columns. */
+export interface Scan {
+  readonly run: number
+  readonly lastPosition: number
+  readonly lastSession: number
+  readonly lastMessage: number
+  readonly sessions: readonly SessionRow[]
+  readonly subscriptions: readonly (readonly [number, string, number, number])[]
+  /** Session, Packet Identifier. */
+  readonly received: readonly (readonly [number, number])[]
+  /** Session, count, bytes. */
+  readonly waiting: readonly (readonly [number, number, number])[]
+  readonly inFlight: Packed
+  readonly retained: Packed
+}
+
+export type SessionRow = readonly [
+  id: number,
+  clientIdentifier: string,
+  owner: string | null,
+  protocolVersion: number,
+  expirySeconds: number | null,
+  endsAt: number | null,
+  endsRemaining: number | null,
+  willAt: number | null,
+  willRemaining: number | null,
+  will: Uint8Array | null,
+]
+
+/** How many rows of ended Sessions are removed in one go, between two groups. */
+const COLLECTED_AT_ONCE = 500
+
+/**
+ * The durable store itself, synchronous: the worker calls it, and the tests of power loss do. It
+ * knows operations and rows; what a Change is, the main thread knows.
+ */
+export class SqliteEngine {
+  readonly #folder: string
+  readonly #database: DatabaseSync
+  readonly #statements: ReturnType<typeof prepare>
+  /** Per Session the positions of its entries, each with the message it refers to, or 0. */
+  readonly #queues = new Map<number, OrderedQueue<number>>()
+  /** How many entries refer to a message that is kept apart. */
+  readonly #references = new Map<number, number>()
+  /** Rows that nothing refers to any more; removed when there is time. */
+  readonly #loose: { session: number; position: number }[] = []
+  readonly #looseMessages: number[] = []
+  /** Sessions that the transaction in progress has ended. */
+  readonly #ended: number[] = []
+  #sync: Sync = 'synced'
+  #isUnsynced = false
+
+  constructor(options: FileOptions) {
+    this.#folder = options.folder
+    this.#database = openDatabase(options)
+    this.#statements = prepare(this.#database)
+  }
+
+  /** True when there is something for `collect`. */
+  get hasLoose(): boolean {
+    return this.#loose.length > 0 || this.#looseMessages.length > 0
+  }
+
+  scan(): Scan {
+    const database = this.#database
+    const rows = <Row>(sql: string): Row[] => statement(database, sql).all() as unknown as Row[]
+    const sessions = rows<SessionRow>('SELECT * FROM session')
+    const known = new Set(sessions.map(([id]) => id))
+    const inFlight: number[] = []
+    const waiting = new Map<number, [number, number, number]>()
+    let lastPosition = 0
+    let lastSession = sessions.at(-1)?.[0] ?? 0
+    const entries = 'SELECT position, session, state, size, message FROM entry ORDER BY position'
+    for (const row of statement(database, entries).iterate()) {
+      const [position, session, state, size, message] = row as unknown as FiveNumbers
+      lastPosition = position
+      // The number of a Session is not given again while something of an earlier one is there.
+      lastSession = Math.max(lastSession, session)
+      if (message !== 0) this.#refer(message)
+      if (!known.has(session)) {
+        this.#loose.push({ session, position })
+        continue
+      }
+      this.#queue(session).add(position, message)
+      if (state !== 0) {
+        inFlight.push(position)
+        continue
+      }
+      const sum = waiting.get(session)
+      if (sum === undefined) waiting.set(session, [session, 1, size])
+      else {
+        sum[1]++
+        sum[2] += size
+      }
+    }
+    return {
+      run: this.#startRun(),
+      lastPosition,
+      lastSession,
+      lastMessage: this.#scanMessages(),
+      sessions,
+      subscriptions: rows('SELECT * FROM subscription'),
+      received: rows('SELECT * FROM received'),
+      waiting: [...waiting.values()],
+      inFlight: this.#packEntries(inFlight.map((position) => this.#entryRow(position))),
+      retained: this.#packRetained(),
+    }
+  }
+
+  /** One transaction. When it throws, nothing of the group has been applied. */
+  apply(group: Group, sync: Sync): void {
+    this.#setSync(sync)
+    this.#ended.length = 0
+    this.#transaction(() => this.#run(group))
+    if (sync !== 'synced') this.#isUnsynced = true
+    else this.#isUnsynced = false
+    this.#follow(group)
+  }
+
+  /** Syncs what was only written. */
+  sync(): void {
+    if (!this.#isUnsynced) return
+    this.#setSync('synced')
+    // A commit that is synced takes with it all that was written to the log before.
+    this.#transaction(() => this.#statements.synced.run())
+    this.#isUnsynced = false
+  }
+
+  /** Entries that wait, behind `after` and not beyond `until`. */
+  page(session: number, after: number, until: number, limit: number): Packed {
+    const rows: EntryRow[] = []
+    if (limit > 0) {
+      this.#queues.get(session)?.visit(after, (_, position) => {
+        if (position > until) return 'enough'
+        const row = this.#entryRow(position)
+        if (row[2] !== 0) return 'more'
+        return rows.push(row) < limit ? 'more' : 'enough'
+      })
+    }
+    return this.#packEntries(rows)
+  }
+
+  /** Removes some of what ended Sessions have left. */
+  collect(): void {
+    const entries = this.#loose.splice(-COLLECTED_AT_ONCE)
+    const messages = this.#looseMessages.splice(-COLLECTED_AT_ONCE)
+    this.#setSync('none')
+    const unused: number[] = []
+    try {
+      this.#transaction(() => {
+        for (const { session, position } of entries) {
+          const row = this.#statements.messageOf.get(position, session) as [number] | undefined
+          if (row === undefined) continue
+          this.#statements.done.run(position, session)
+          if (row[0] !== 0) unused.push(row[0])
+        }
+        for (const id of messages) this.#statements.messageEnd.run(id)
+      })
+    } catch (error) {
+      this.#loose.push(...entries)
+      this.#looseMessages.push(...messages)
+      throw error
+    }
+    this.#isUnsynced = true
+    for (const id of unused) this.#release(id)
+  }
+
+  close(): void {
+    closeDatabase(this.#database, this.#folder)
+  }
+
+  #run({ numbers, bytes, strings }: Group): void {
+    const to = this.#statements
+    let at = 0
+    let read = 0
+    let text = 0
+    const number = () => numbers[at++] ?? 0
+    const string = () => strings[text++] ?? null
+    const binary = (length: number) => {
+      read += length
+      return length === 0 ? null : bytes.subarray(read - length, read)
+    }
+    while (at < numbers.length) {
+      switch (number() as Code) {
+        case code.session: {
+          const [id, isNew] = [number(), number() === 1]
+          const columns = Array.from({ length: 6 }, () => orNull(number()))
+          const will = binary(number())
+          const clientIdentifier = string()
+          const row = [string(), ...columns, will]
+          if (isNew) this.#addSession(id, clientIdentifier, row)
+          else to.sessionChange.run(...row, id)
+          break
+        }
+        case code.sessionEnd:
+          this.#endSession(number())
+          break
+        case code.subscription:
+          to.subscription.run(number(), string(), number(), number())
+          break
+        case code.subscriptionEnd:
+          to.subscriptionEnd.run(number(), string())
+          break
+        case code.retained:
+          to.retained.run(string(), number(), number(), binary(number()))
+          break
+        case code.retainedEnd:
+          to.retainedEnd.run(string())
+          break
+        case code.message:
+          to.message.run(number(), number(), number(), binary(number()))
+          break
+        case code.queued: {
+          const first = at
+          at += numbersOf[code.queued]
+          const data = binary(numbers[first + 9] ?? 0)
+          const route = binary(numbers[first + 10] ?? 0)
+          to.queued.run(
+            numbers[first + 1] ?? 0,
+            numbers[first] ?? 0,
+            numbers[first + 2] ?? 0,
+            numbers[first + 3] ?? 0,
+            numbers[first + 4] ?? 0,
+            numbers[first + 5] ?? 0,
+            numbers[first + 6] ?? 0,
+            numbers[first + 7] ?? 0,
+            numbers[first + 8] ?? 0,
+            route,
+            data,
+          )
+          break
+        }
+        case code.sent: {
+          const [session, position] = [number(), number()]
+          to.sent.run(number(), position, session)
+          break
+        }
+        case code.released: {
+          const session = number()
+          to.released.run(number(), session)
+          break
+        }
+        case code.done: {
+          const session = number()
+          to.done.run(number(), session)
+          break
+        }
+        case code.received:
+          to.received.run(number(), number())
+          break
+        case code.forgotten:
+          to.forgotten.run(number(), number())
+          break
+      }
+    }
+  }
+
+  #addSession(id: number, clientIdentifier: string | null, row: SQLInputValue[]): void {
+    const to = this.#statements
+    // Left over when its end could not be stored: its successor replaces it.
+    const before = to.sessionOf.get(clientIdentifier) as unknown as [number] | undefined
+    if (before !== undefined) this.#endSession(before[0])
+    to.session.run(id, clientIdentifier, ...row)
+  }
+
+  #endSession(id: number): void {
+    const to = this.#statements
+    to.sessionEnd.run(id)
+    to.subscriptionsEnd.run(id)
+    to.receivedEnd.run(id)
+    this.#ended.push(id)
+  }
+
+  /** After the commit: the same again on what is in memory. */
+  #follow({ numbers }: Group): void {
+    for (let at = 0; at < numbers.length; at += 1 + (numbersOf[numbers[at] as Code] ?? 0)) {
+      const of = numbers[at]
+      const session = numbers[at + 1] ?? 0
+      const position = numbers[at + 2] ?? 0
+      if (of === code.queued) {
+        const message = numbers[at + 7] ?? 0
+        if (message !== 0) this.#refer(message)
+        this.#queue(session).add(position, message)
+      } else if (of === code.done) {
+        const message = this.#queues.get(session)?.remove(position)
+        if (message !== undefined && message !== 0) this.#release(message)
+      }
+    }
+    for (const session of this.#ended) {
+      this.#queues.get(session)?.visit(0, (_, position) => {
+        this.#loose.push({ session, position })
+        return 'more'
+      })
+      this.#queues.delete(session)
+    }
+  }
+
+  #queue(session: number): OrderedQueue<number> {
+    let queue = this.#queues.get(session)
+    if (queue === undefined) {
+      queue = new OrderedQueue()
+      this.#queues.set(session, queue)
+    }
+    return queue
+  }
+
+  #refer(message: number): void {
+    this.#references.set(message, (this.#references.get(message) ?? 0) + 1)
+  }
+
+  #release(message: number): void {
+    const left = (this.#references.get(message) ?? 1) - 1
+    if (left > 0) {
+      this.#references.set(message, left)
+      return
+    }
+    this.#references.delete(message)
+    this.#looseMessages.push(message)
+  }
+
+  /** What was left when messages were no longer referred to, but the process ended. */
+  #scanMessages(): number {
+    let last = 0
+    for (const row of statement(this.#database, 'SELECT id FROM message').iterate()) {
+      const [id] = row as unknown as [number]
+      last = Math.max(last, id)
+      if (!this.#references.has(id)) this.#looseMessages.push(id)
+    }
+    return last
+  }
+
+  #startRun(): number {
+    const sql = "UPDATE meta SET value = value + 1 WHERE name = 'run' RETURNING value"
+    const [run] = statement(this.#database, sql).get() as unknown as [number]
+    return run
+  }
+
+  #packEntries(rows: readonly EntryRow[]): Packed {
+    const numbers: number[] = []
+    const parts: Uint8Array[] = []
+    const apart = new Map<number, MessageRow>()
+    for (const row of rows) {
+      const [position, session, state, packetIdentifier, flags, message, , , route, data] = row
+      let content: MessageRow = [row[6], row[7], data ?? nothing]
+      if (message !== 0) {
+        content = apart.get(message) ?? this.#messageRow(message)
+        apart.set(message, content)
+      }
+      const [topicBytes, payloadAt, bytes] = content
+      const ofEntry = route ?? nothing
+      numbers.push(session, position, state, packetIdentifier, flags, ofEntry.length)
+      numbers.push(topicBytes, payloadAt, bytes.length)
+      parts.push(ofEntry, bytes)
+    }
+    return pack(numbers, parts)
+  }
+
+  #entryRow(position: number): EntryRow {
+    const row = this.#statements.entry.get(position) as unknown as EntryRow | undefined
+    if (row === undefined) throw new Error(`The store has lost entry ${position}`)
+    return row
+  }
+
+  #messageRow(id: number): MessageRow {
+    const row = this.#statements.messageRow.get(id) as unknown as MessageRow | undefined
+    if (row === undefined) throw new Error(`The store has lost message ${id}`)
+    return row
+  }
+
+  #packRetained(): Packed {
+    const numbers: number[] = []
+    const parts: Uint8Array[] = []
+    const sql = 'SELECT topic_bytes, payload_at, data FROM retained'
+    for (const row of statement(this.#database, sql).iterate()) {
+      const [topicBytes, payloadAt, data] = row as unknown as MessageRow
+      numbers.push(topicBytes, payloadAt, data.length)
+      parts.push(data)
+    }
+    return pack(numbers, parts)
+  }
+
+  #transaction(run: () => void): void {
+    this.#statements.begin.run()
+    try {
+      run()
+      this.#statements.commit.run()
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  #setSync(sync: Sync): void {
+    if (this.#sync === sync) return
+    this.#database.exec(`PRAGMA synchronous = ${synchronous[sync]}`)
+    this.#sync = sync
+  }
+}
+
+type FiveNumbers = [number, number, number, number, number]
+type MessageRow = [topicBytes: number, payloadAt: number, data: Uint8Array]
+type EntryRow = [
+  position: number,
+  session: number,
+  state: number,
+  packetIdentifier: number,
+  flags: number,
+  message: number,
+  topicBytes: number,
+  payloadAt: number,
+  route: Uint8Array | null,
+  data: Uint8Array | null,
+]
+
+/** NORMAL syncs the log before it is copied into the database, so a crash never damages the file. */
+const synchronous = { none: 'NORMAL', written: 'NORMAL', synced: 'FULL' } as const
+
+const nothing = new Uint8Array(0)
+
+function orNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null
+}
+
+function pack(numbers: number[], parts: readonly Uint8Array[]): Packed {
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return { numbers: Float64Array.from(numbers), bytes }
+}
+
+function statement(database: DatabaseSync, sql: string): StatementSync {
+  const prepared = database.prepare(sql)
+  prepared.setReturnArrays(true)
+  return prepared
+}
+
+function prepare(database: DatabaseSync) {
+  const sql = (text: string) => statement(database, text)
+  return {
+    begin: sql('BEGIN IMMEDIATE'),
+    commit: sql('COMMIT'),
+    synced: sql("UPDATE meta SET value = value + 1 WHERE name = 'synced'"),
+    session: sql('INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    sessionChange: sql(`UPDATE session SET owner = ?, protocol_version = ?, expiry_seconds = ?,
+      ends_at = ?, ends_remaining = ?, will_at = ?, will_remaining = ?, will = ? WHERE id = ?`),
+    sessionOf: sql('SELECT id FROM session WHERE client_identifier = ?'),
+    sessionEnd: sql('DELETE FROM session WHERE id = ?'),
+    subscription: sql(`INSERT INTO subscription (session, filter, options, identifier)
+      VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+      SET options = excluded.options, identifier = excluded.identifier`),
+    subscriptionEnd: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
+    subscriptionsEnd: sql('DELETE FROM subscription WHERE session = ?'),
+    received: sql('INSERT OR IGNORE INTO received VALUES (?, ?)'),
+    forgotten: sql('DELETE FROM received WHERE session = ? AND packet_identifier = ?'),
+    receivedEnd: sql('DELETE FROM received WHERE session = ?'),
+    retained: sql(`INSERT INTO retained (topic, topic_bytes, payload_at, data)
+      VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_bytes = excluded.topic_bytes,
+      payload_at = excluded.payload_at, data = excluded.data`),
+    retainedEnd: sql('DELETE FROM retained WHERE topic = ?'),
+    // What an ended Session has left under this position gives way.
+    queued: sql('INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    sent: sql(
+      'UPDATE entry SET state = 1, packet_identifier = ? WHERE position = ? AND session = ?',
+    ),
+    released: sql('UPDATE entry SET state = 2 WHERE position = ? AND session = ? AND state = 1'),
+    done: sql('DELETE FROM entry WHERE position = ? AND session = ?'),
+    messageOf: sql('SELECT message FROM entry WHERE position = ? AND session = ?'),
+    entry: sql(`SELECT position, session, state, packet_identifier, flags, message, topic_bytes,
+      payload_at, route, data FROM entry WHERE position = ?`),
+    message: sql('INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)'),
+    messageRow: sql('SELECT topic_bytes, payload_at, data FROM message WHERE id = ?'),
+    messageEnd: sql('DELETE FROM message WHERE id = ?'),
+  }
+}

@@ -1,0 +1,31 @@
+import type { Group } from './group.ts'
+import type { Packed, Scan, Sync } from './sqlite-engine.ts'
+import type { FileOptions } from './sqlite-file.ts'
+
+/** What the main thread says to the worker of the store. Answered in order. */
+export type Request =
+  | { readonly kind: 'scan' }
+  | { readonly kind: 'group'; readonly group: Group; readonly sync: Sync }
+  | {
+      readonly kind: 'page'
+      readonly session: number
+      readonly after: number
+      readonly until: number
+      readonly limit: number
+    }
+  | { readonly kind: 'close' }
+
+/** What the worker answers. */
+export type Reply =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'scanned'; readonly scan: Scan }
+  | { readonly kind: 'applied' }
+  /** The group has not been applied, because there is no room; the next one may be. */
+  | { readonly kind: 'full'; readonly error: Error }
+  | { readonly kind: 'page'; readonly packed: Packed }
+  | { readonly kind: 'closed' }
+  /** Nothing more is to be had from this worker. */
+  | { readonly kind: 'failed'; readonly error: Error; readonly isOpening: boolean }
+
+/** `workerData` of the worker. Functions cannot be handed over, so no migrations. */
+export type WorkerOptions = Omit<FileOptions, 'migrations'>

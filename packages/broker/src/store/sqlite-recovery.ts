@@ -1,0 +1,114 @@
+import type { QoS } from '@busbar/protocol'
+import type { Message } from '../message.ts'
+import { states, unpackOptions } from './group.ts'
+import { readMessage, readRoute, readWill, type Times } from './message-codec.ts'
+import type { Packed, Scan, SessionRow } from './sqlite-engine.ts'
+import type {
+  QueueEntry,
+  Recovered,
+  RecoveredSession,
+  StoredDeadline,
+  StoredSession,
+  StoredSubscription,
+} from './store.ts'
+
+/** The Sessions and retained messages of a start-up scan. */
+export function recover(scan: Scan, times: Times): Recovered {
+  const found = new Map<number, Found>()
+  for (const row of scan.sessions) {
+    found.set(row[0], {
+      session: sessionOf(row),
+      subscriptions: [],
+      inFlight: [],
+      queuedCount: 0,
+      queuedBytes: 0,
+      received: [],
+    })
+  }
+  for (const [session, text, options, identifier] of scan.subscriptions) {
+    found.get(session)?.subscriptions.push({
+      text,
+      options: unpackOptions(options),
+      subscriptionIdentifier: identifier === 0 ? undefined : identifier,
+    })
+  }
+  for (const [session, identifier] of scan.received) found.get(session)?.received.push(identifier)
+  for (const [session, count, bytes] of scan.waiting) {
+    const of = found.get(session)
+    if (of === undefined) continue
+    of.queuedCount = count
+    of.queuedBytes = bytes
+  }
+  for (const { session, entry } of unpackEntries(scan.inFlight, times)) {
+    found.get(session)?.inFlight.push(entry)
+  }
+  return {
+    sessions: [...found.values()],
+    retained: unpackMessages(scan.retained, times),
+    lastPosition: scan.lastPosition,
+  }
+}
+
+interface Found extends RecoveredSession {
+  readonly subscriptions: StoredSubscription[]
+  readonly inFlight: QueueEntry[]
+  queuedCount: number
+  queuedBytes: number
+  readonly received: number[]
+}
+
+/** Entries with the number of their Session, in the order in which they were read. */
+export function unpackEntries(
+  { numbers, bytes }: Packed,
+  times: Times,
+): { session: number; entry: QueueEntry }[] {
+  const entries: { session: number; entry: QueueEntry }[] = []
+  for (let at = 0, read = 0; at < numbers.length; at += 9) {
+    const number = (offset: number) => numbers[at + offset] ?? 0
+    const flags = number(4)
+    const routeEnd = read + number(5)
+    const end = routeEnd + number(8)
+    const layout = { topicBytes: number(6), payloadAt: number(7) }
+    const entry: QueueEntry = {
+      position: number(1),
+      message: readMessage(bytes.subarray(routeEnd, end), layout, times),
+      qos: (flags & 3) as QoS,
+      retain: (flags & 4) !== 0,
+      ...readRoute(bytes.subarray(read, routeEnd)),
+      packetIdentifier: number(3),
+      state: states[number(2)] ?? 'queued',
+    }
+    entries.push({ session: number(0), entry })
+    read = end
+  }
+  return entries
+}
+
+function unpackMessages({ numbers, bytes }: Packed, times: Times): Message[] {
+  const messages: Message[] = []
+  for (let at = 0, read = 0; at < numbers.length; at += 3) {
+    const layout = { topicBytes: numbers[at] ?? 0, payloadAt: numbers[at + 1] ?? 0 }
+    const end = read + (numbers[at + 2] ?? 0)
+    messages.push(readMessage(bytes.subarray(read, end), layout, times))
+    read = end
+  }
+  return messages
+}
+
+function sessionOf(row: SessionRow): StoredSession {
+  const [, clientIdentifier, owner, version, expiry, endsAt, endsRemaining, willAt, willRemaining] =
+    row
+  const will = row[9]
+  return {
+    clientIdentifier,
+    owner: owner ?? undefined,
+    protocolVersion: version as 3 | 4 | 5,
+    sessionExpiryInterval: expiry ?? Number.POSITIVE_INFINITY,
+    ends: deadline(endsAt, endsRemaining),
+    will: will === null ? undefined : { ...readWill(will), due: deadline(willAt, willRemaining) },
+  }
+}
+
+function deadline(atMs: number | null, remainingMs: number | null): StoredDeadline | undefined {
+  return atMs === null || remainingMs === null ? undefined : { atMs, remainingMs }
+}

@@ -1,0 +1,96 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { SqliteEngine } from './sqlite-engine.ts'
+import { explain, isFull } from './sqlite-file.ts'
+import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
+
+/** How long what was only written may stay unsynced. */
+const SYNC_EVERY_MS = 1_000
+
+const options = workerData as WorkerOptions
+if (parentPort === null) throw new Error('sqlite-worker is not a program')
+serve(parentPort)
+
+function serve(port: MessagePort): void {
+  const reply = (message: Reply, transfer: ArrayBuffer[] = []) =>
+    port.postMessage(message, transfer)
+  let engine: SqliteEngine
+  let isOpening = true
+
+  /** A failed sync is not retried: what the file holds then is not known. */
+  const fail = (error: unknown) => {
+    reply({ kind: 'failed', error: explain(error, options.folder), isOpening })
+    port.close()
+    clearInterval(syncing)
+  }
+  const guarded = (work: () => void) => {
+    try {
+      work()
+    } catch (error) {
+      if (!isFull(error)) fail(error)
+    }
+  }
+  const syncing = setInterval(() => guarded(() => engine.sync()), SYNC_EVERY_MS)
+
+  let isCollecting = false
+  const collect = () => {
+    if (isCollecting || !engine.hasLoose) return
+    isCollecting = true
+    setImmediate(() => {
+      isCollecting = false
+      guarded(() => {
+        engine.collect()
+        collect()
+      })
+    })
+  }
+
+  const answer = (request: Request): void => {
+    switch (request.kind) {
+      case 'scan': {
+        const scan = engine.scan()
+        isOpening = false
+        reply({ kind: 'scanned', scan }, [
+          scan.inFlight.numbers.buffer,
+          scan.inFlight.bytes.buffer,
+          scan.retained.numbers.buffer,
+          scan.retained.bytes.buffer,
+        ])
+        break
+      }
+      case 'group':
+        engine.apply(request.group, request.sync)
+        reply({ kind: 'applied' })
+        break
+      case 'page': {
+        const { session, after, until, limit } = request
+        const packed = engine.page(session, after, until, limit)
+        reply({ kind: 'page', packed }, [packed.numbers.buffer, packed.bytes.buffer])
+        break
+      }
+      case 'close':
+        clearInterval(syncing)
+        engine.close()
+        reply({ kind: 'closed' })
+        port.close()
+        return
+    }
+    collect()
+  }
+
+  try {
+    engine = new SqliteEngine(options)
+    reply({ kind: 'opened' })
+  } catch (error) {
+    fail(error)
+    return
+  }
+  port.on('message', (request: Request) => {
+    try {
+      answer(request)
+    } catch (error) {
+      if (isFull(error) && request.kind === 'group') {
+        reply({ kind: 'full', error: explain(error, options.folder) })
+      } else fail(error)
+    }
+  })
+}

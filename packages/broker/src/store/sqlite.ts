@@ -1,0 +1,447 @@
+import { Worker } from 'node:worker_threads'
+import { type Clock, systemClock } from '../clock.ts'
+import { closedError, StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
+import { code, GroupWriter, type Operation, states } from './group.ts'
+import { Times } from './message-codec.ts'
+import type { Scan, Sync } from './sqlite-engine.ts'
+import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
+import { recover, unpackEntries } from './sqlite-recovery.ts'
+import type {
+  Change,
+  DurabilityLevel,
+  QueueEntry,
+  Recovered,
+  Store,
+  StoredSession,
+} from './store.ts'
+import { workerFile } from './worker-file.ts'
+
+export interface SqliteStoreOptions extends WorkerOptions {
+  /** The strictest level to keep; `disk` unless said otherwise. */
+  readonly level?: DurabilityLevel
+  readonly clock?: Clock
+}
+
+/**
+ * Opens the durable store in a folder, which is made if it is not there. Rejects with a
+ * StoreOpenError when the store is in use, damaged or of a later version.
+ */
+export async function createSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { folder, maxPages, checkpointPages } = options
+  const workerData: WorkerOptions = { folder, maxPages, checkpointPages }
+  const worker = new Worker(workerFile('sqlite-worker', import.meta.url), {
+    workerData,
+    name: 'store',
+  })
+  await new Promise<void>((resolve, reject) => {
+    worker.once('error', reject)
+    worker.once('message', (reply: Reply) => {
+      worker.off('error', reject)
+      if (reply.kind === 'failed') reject(openError(reply.error))
+      else resolve()
+    })
+  })
+  return new SqliteStore(worker, options)
+}
+
+/** Batches that nobody waits for are written at the latest after this. */
+const LAZY_MS = 50
+
+/** A group is cut when it has this many operations, so that its encoding does not hold up a turn. */
+const GROUP_LIMIT = 8_192
+
+const ranks = { memory: 0, os: 1, disk: 2 } as const
+const syncs: readonly Sync[] = ['none', 'written', 'synced']
+
+interface Batch {
+  readonly operations: readonly Operation[]
+  readonly rank: number
+  readonly committed: (error?: Error) => void
+  /** To be called, when its turn comes. */
+  isSettled: boolean
+  error: Error | undefined
+}
+
+type Page = (entries: readonly QueueEntry[], error?: Error) => void
+
+interface Read {
+  readonly request: Request
+  readonly page: Page
+  /** How many batches must have been answered before. */
+  readonly behind: number
+}
+
+/**
+ * The main thread's side of the durable store. Batches wait here while the worker commits a group,
+ * and all that wait are the next group: so the number of syncs adapts to how long one takes, and an
+ * entry that is done before it was written costs nothing.
+ */
+export class SqliteStore implements Store {
+  readonly level: DurabilityLevel
+  readonly #worker: Worker
+  readonly #clock: Clock
+  #times: Times | undefined
+  #writer: GroupWriter | undefined
+  /** The number under which the store knows a Session. */
+  readonly #numbers = new Map<string, number>()
+  #lastNumber = 0
+  #lastPosition = 0
+  /** Not posted yet. */
+  #pending: Batch[] = []
+  /** Posted and not answered yet. Undefined: the worker is idle. */
+  #inFlight: Batch[] | undefined
+  /** Of a group for which there was no room: each is tried by itself. */
+  #retries: Batch[] = []
+  /** Not called back yet, in the order of the calls. */
+  #waiting: Batch[] = []
+  #accepted = 0
+  #answered = 0
+  #reads: Read[] = []
+  readonly #pages: Page[] = []
+  #isCallingBack = false
+  #lazy: NodeJS.Timeout | undefined
+  #scanned: { resolve(scan: Scan): void; reject(error: Error): void } | undefined
+  #ended: Error | undefined
+  #closing: Promise<void> | undefined
+  #idle: (() => void) | undefined
+  readonly #exited: Promise<void>
+
+  constructor(worker: Worker, { level = 'disk', clock = systemClock }: SqliteStoreOptions) {
+    this.level = level
+    this.#worker = worker
+    this.#clock = clock
+    worker.on('message', (reply: Reply) => this.#receive(reply))
+    worker.on('error', (error) => this.#fail(error))
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#fail(new Error('The thread of the store has ended'))
+        resolve()
+      })
+    })
+  }
+
+  async open(): Promise<Recovered> {
+    const scan = await new Promise<Scan>((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(this.#ended)
+        return
+      }
+      this.#scanned = { resolve, reject }
+      this.#post({ kind: 'scan' })
+    })
+    const times = new Times(scan.run, this.#clock)
+    this.#times = times
+    this.#writer = new GroupWriter(times, scan.lastMessage)
+    this.#lastNumber = scan.lastSession
+    this.#lastPosition = scan.lastPosition
+    for (const [id, clientIdentifier] of scan.sessions) this.#numbers.set(clientIdentifier, id)
+    return recover(scan, times)
+  }
+
+  commit(
+    changes: readonly Change[],
+    level: DurabilityLevel,
+    committed: (error?: Error) => void,
+  ): void {
+    const refusal = this.#refusal()
+    const rank = Math.min(ranks[level], ranks[this.level])
+    const operations: Operation[] = []
+    if (refusal === undefined) for (const change of changes) this.#takeDown(change, operations)
+    const batch = { operations, rank, committed, isSettled: false, error: undefined }
+    this.#waiting.push(batch)
+    if (refusal !== undefined || rank === 0) this.#settle([batch], refusal)
+    if (refusal !== undefined) return
+    this.#pending.push(batch)
+    this.#accepted++
+    if (rank > 0) this.#postNext()
+    else this.#lazy ??= setTimeout(() => this.#postNext(), LAZY_MS)
+  }
+
+  readQueue(clientIdentifier: string, afterPosition: number, limit: number, page: Page): void {
+    const refusal = this.#refusal()
+    const session = this.#numbers.get(clientIdentifier)
+    if (refusal !== undefined || session === undefined) {
+      page([], refusal)
+      return
+    }
+    const request: Request = {
+      kind: 'page',
+      session,
+      after: afterPosition,
+      // A group may bring entries that were committed after this call.
+      until: this.#lastPosition,
+      limit,
+    }
+    this.#reads.push({ request, page, behind: this.#accepted })
+    this.#postReads()
+    this.#postNext()
+  }
+
+  /** Commits what was handed over, then closes the files. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Ends the thread at once, as a fault would; for tests. */
+  async crash(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #refusal(): Error | undefined {
+    return this.#ended ?? (this.#closing === undefined ? undefined : closedError())
+  }
+
+  /** Notes a change as it is now; one that refers to no Session is without effect. */
+  #takeDown(change: Change, to: Operation[]): void {
+    switch (change.kind) {
+      case 'session': {
+        const { clientIdentifier } = change.session
+        let number = this.#numbers.get(clientIdentifier)
+        const isNew = number === undefined
+        number ??= ++this.#lastNumber
+        this.#numbers.set(clientIdentifier, number)
+        to.push(operation(code.session, number, 0, change.session, isNew ? 1 : 0))
+        return
+      }
+      case 'retained':
+        to.push(operation(code.retained, 0, 0, change.message))
+        return
+      case 'retained-end':
+        to.push(operation(code.retainedEnd, 0, 0, change.topicName))
+        return
+      default: {
+        const session = this.#numbers.get(change.clientIdentifier)
+        if (session === undefined) return
+        to.push(ofSession(session, change))
+        if (change.kind === 'session-end') this.#numbers.delete(change.clientIdentifier)
+        else if (change.kind === 'queued' && change.entry.position > this.#lastPosition) {
+          this.#lastPosition = change.entry.position
+        }
+      }
+    }
+  }
+
+  /** Posts what waits if the worker is idle. During the callbacks of a group the next one fills. */
+  #postNext(): void {
+    if (this.#inFlight !== undefined || this.#isCallingBack || this.#writer === undefined) return
+    const group = this.#retries.length > 0 ? this.#retries.splice(0, 1) : this.#nextGroup()
+    if (group.length === 0) {
+      this.#idle?.()
+      return
+    }
+    this.#inFlight = group
+    const rank = group.reduce((highest, batch) => Math.max(highest, batch.rank), 0)
+    const written = this.#writer.write(group.map((batch) => batch.operations))
+    this.#post({ kind: 'group', group: written, sync: syncs[rank] ?? 'synced' }, [
+      written.numbers.buffer,
+      written.bytes.buffer,
+    ])
+  }
+
+  #nextGroup(): Batch[] {
+    clearTimeout(this.#lazy)
+    this.#lazy = undefined
+    let operations = 0
+    const cut = this.#pending.findIndex((batch) => {
+      operations += batch.operations.length
+      return operations >= GROUP_LIMIT
+    })
+    if (cut >= 0) return this.#pending.splice(0, cut + 1)
+    const all = this.#pending
+    this.#pending = []
+    return all
+  }
+
+  /** Reads go when all batches before them are in, and before the next group. */
+  #postReads(): void {
+    while (this.#reads[0] !== undefined && this.#reads[0].behind <= this.#answered) {
+      const { request, page } = this.#reads[0]
+      this.#reads.shift()
+      this.#pages.push(page)
+      this.#post(request)
+    }
+  }
+
+  #post(request: Request, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer)
+  }
+
+  #receive(reply: Reply): void {
+    switch (reply.kind) {
+      case 'scanned':
+        this.#scanned?.resolve(reply.scan)
+        return
+      case 'applied':
+        this.#answer(undefined)
+        return
+      case 'full':
+        this.#answer(new StoreFullError(`No room in the store: ${reply.error.message}`))
+        return
+      case 'page':
+        this.#handOver(reply)
+        return
+      case 'closed':
+        this.#ended = closedError()
+        return
+      case 'failed':
+        this.#fail(reply.error)
+        return
+    }
+  }
+
+  #answer(error: StoreFullError | undefined): void {
+    const group = this.#inFlight ?? []
+    this.#inFlight = undefined
+    if (error !== undefined && group.length > 1) {
+      // One of them may be the one that makes room.
+      this.#retries = group
+    } else {
+      this.#answered += group.length
+      if (error !== undefined) for (const batch of group) this.#undo(batch.operations)
+      this.#postReads()
+    }
+    // Before the callbacks, so that the worker does not wait for them.
+    this.#postNext()
+    if (this.#retries !== group) this.#settle(group, error)
+    this.#postNext()
+  }
+
+  /** Calls back, in the order of the commits, as far as the outcome is known. */
+  #settle(batches: readonly Batch[], error: Error | undefined): void {
+    for (const batch of batches) {
+      batch.error ??= error
+      batch.isSettled = true
+    }
+    if (this.#isCallingBack) return
+    this.#isCallingBack = true
+    try {
+      let called = 0
+      for (let batch = this.#waiting[0]; batch?.isSettled; batch = this.#waiting[called]) {
+        called++
+        batch.committed(batch.error)
+      }
+      this.#waiting.splice(0, called)
+    } finally {
+      this.#isCallingBack = false
+    }
+  }
+
+  /** The numbers of Sessions as they were before a batch that could not be stored. */
+  #undo(operations: readonly Operation[]): void {
+    for (const { code: of, session, body, state } of operations.toReversed()) {
+      if (of === code.session && state === 1) {
+        const { clientIdentifier } = body as StoredSession
+        if (this.#numbers.get(clientIdentifier) === session) this.#numbers.delete(clientIdentifier)
+      } else if (of === code.sessionEnd && !this.#numbers.has(body as string)) {
+        this.#numbers.set(body as string, session)
+      }
+    }
+  }
+
+  #handOver({ packed }: Extract<Reply, { kind: 'page' }>): void {
+    const page = this.#pages.shift()
+    if (page === undefined || this.#times === undefined) return
+    let entries: QueueEntry[]
+    try {
+      entries = unpackEntries(packed, this.#times).map(({ entry }) => entry)
+    } catch (error) {
+      this.#fail(error)
+      page([], this.#ended)
+      return
+    }
+    page(entries)
+    this.#postNext()
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#ended !== undefined) return
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const failed = new StoreFailedError(`The store has failed: ${reason}`, { cause })
+    this.#ended = failed
+    clearTimeout(this.#lazy)
+    this.#scanned?.reject(cause instanceof StoreOpenError ? cause : failed)
+    const pages = [...this.#pages.splice(0), ...this.#reads.splice(0).map(({ page }) => page)]
+    this.#pending = []
+    this.#retries = []
+    this.#inFlight = undefined
+    this.#settle(
+      this.#waiting.filter((batch) => !batch.isSettled),
+      failed,
+    )
+    for (const page of pages) page([], failed)
+    this.#idle?.()
+  }
+
+  async #close(): Promise<void> {
+    const before = this.#ended
+    if (before === undefined && this.#writer !== undefined) {
+      await new Promise<void>((resolve) => {
+        this.#idle = () => {
+          if (this.#reads.length === 0 && this.#pages.length === 0) resolve()
+        }
+        this.#postNext()
+      })
+    }
+    if (this.#ended === undefined) this.#post({ kind: 'close' })
+    else await this.#worker.terminate()
+    await this.#exited
+    if (before === undefined && this.#ended instanceof StoreFailedError) throw this.#ended
+  }
+}
+
+function operation(
+  of: Operation['code'],
+  session: number,
+  position: number,
+  body?: Operation['body'],
+  state = 0,
+  packetIdentifier = 0,
+): Operation {
+  return {
+    code: of,
+    session,
+    position,
+    packetIdentifier,
+    state,
+    body,
+    isNeeded: true,
+    lastState: state,
+    lastPacketIdentifier: packetIdentifier,
+  }
+}
+
+type OfSession = Exclude<Change, { kind: 'session' | 'retained' | 'retained-end' }>
+
+function ofSession(session: number, change: OfSession): Operation {
+  switch (change.kind) {
+    case 'session-end':
+      return operation(code.sessionEnd, session, 0, change.clientIdentifier)
+    case 'subscription':
+      return operation(code.subscription, session, 0, change.subscription)
+    case 'subscription-end':
+      return operation(code.subscriptionEnd, session, 0, change.text)
+    case 'queued': {
+      const { entry } = change
+      const state = states.indexOf(entry.state)
+      return operation(code.queued, session, entry.position, entry, state, entry.packetIdentifier)
+    }
+    case 'sent':
+      return operation(code.sent, session, change.position, undefined, 0, change.packetIdentifier)
+    case 'released':
+      return operation(code.released, session, change.position)
+    case 'done':
+      return operation(code.done, session, change.position)
+    case 'received':
+      return operation(code.received, session, change.packetIdentifier)
+    case 'forgotten':
+      return operation(code.forgotten, session, change.packetIdentifier)
+  }
+}
+
+function openError(error: Error): Error {
+  if (error instanceof StoreOpenError || error.name === 'StoreOpenError') {
+    return new StoreOpenError(error.message, { cause: error.cause })
+  }
+  return error
+}

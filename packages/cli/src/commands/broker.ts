@@ -1,0 +1,88 @@
+import {
+  allowsAnonymous,
+  type Broker,
+  type ConfigFile,
+  type ConfigInput,
+  isLoopback,
+  overrideConfig,
+  readConfigFile,
+  startBroker,
+  version,
+} from '@busbar/broker'
+import type { Arguments, Command } from '../command.ts'
+import { complain, say, UsageError } from '../output.ts'
+import { brokerFlags, brokerNotes, brokerOverrides } from './broker-flags.ts'
+
+export const brokerCommand: Command = {
+  name: 'broker',
+  summary: 'Runs an MQTT broker until it is told to stop (SIGTERM, or Ctrl-C).',
+  usage: ['[broker] [--config FILE] [--port N] [--set PATH=VALUE]...'],
+  flags: brokerFlags,
+  notes: brokerNotes,
+  run,
+}
+
+const noFile: ConfigFile = { input: {}, source: { locate: () => undefined } }
+
+async function run(given: Arguments): Promise<number> {
+  const [surplus] = given.positionals
+  if (surplus !== undefined) throw new UsageError(`busbar broker takes no ${surplus}`)
+  const path = given.value('config')
+  const file = path === undefined ? noFile : await readConfigFile(path)
+  const { input, source } = overrideConfig(file, brokerOverrides(given, file.input))
+  // `startBroker` checks it, and the errors point to the file or the flag.
+  const broker = await startBroker(input as ConfigInput, { source })
+  say(banner(broker))
+  await untilToldToStop()
+  await broker.close()
+  return 0
+}
+
+/** Resolves at the first signal; a second one ends the process at once. */
+function untilToldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false
+    const stop = () => {
+      if (isStopping) {
+        complain('busbar: told twice to stop, stopping at once')
+        process.exit(1)
+      }
+      isStopping = true
+      resolve()
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+  })
+}
+
+function banner(broker: Broker): string {
+  const { addresses, config } = broker
+  const exposed = addresses.filter((_, index) => !isLoopback(config.listeners[index]?.host ?? ''))
+  const isOpen = allowsAnonymous(config, false)
+  return [
+    `busbar ${version}`,
+    ...addresses.map(({ url }) => `  ${url}`),
+    `  ${durabilities[broker.durability]}`,
+    ...addresses
+      .filter(({ kind }) => kind === 'tcp')
+      .slice(0, 1)
+      .map(({ url }) => `  try: ${publishCommand(url, isOpen)}`),
+    ...(isOpen ? exposed : []).map(
+      ({ url }) =>
+        `  warning: whoever reaches ${url} may publish and subscribe, as nobody has to authenticate`,
+    ),
+  ].join('\n')
+}
+
+const durabilities = {
+  memory: 'memory: messages are lost when the broker stops',
+  os: 'os: acknowledged messages survive the end of the broker, not that of the machine',
+  disk: 'disk: acknowledged messages are on the disk',
+} as const
+
+function publishCommand(address: string, isOpen: boolean): string {
+  const { hostname, port } = new URL(address)
+  const host = { '0.0.0.0': '127.0.0.1', '[::]': '::1' }[hostname] ?? hostname.replace(/[[\]]/g, '')
+  const user = isOpen ? '' : ' -u NAME -P PASSWORD'
+  return `mosquitto_pub -h ${host} -p ${port}${user} -t hello -m world`
+}

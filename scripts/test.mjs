@@ -1,0 +1,45 @@
+// Everything a change must pass, in order of cost. `npm test -- NAME…` runs only the steps named.
+import { spawnSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const source = ['-C', '@busbar/source']
+
+const steps = [
+  ['types', 'npx', ['tsc', '-b', 'tsconfig.json', 'tsconfig.test.json']],
+  ['lint', 'npx', ['biome', 'check', '--error-on-warnings', '.']],
+  ['dead exports', 'npx', ['knip']],
+  ['packages', 'node', ['scripts/check-packages.mjs']],
+  ['unit', 'node', [...source, '--test', 'packages/*/src/**/*.test.ts']],
+  ['configuration page', 'node', [...source, 'scripts/docs.mjs', '--check']],
+  ['fuzz', 'node', [...source, 'packages/protocol/fuzz/fuzz.ts', '--inputs', '1000000']],
+  ['end to end', 'node', [...source, '--test', '--test-concurrency=1', 'packages/tests/e2e/*.test.ts']],
+  ['conformance', 'node', [...source, 'packages/tests/src/conformance-report.ts', '--check']],
+]
+
+const named = process.argv.slice(2)
+const unknown = named.filter((name) => !steps.some(([step]) => step === name))
+if (unknown.length > 0) {
+  console.error(`no such step: ${unknown.join(', ')}; there are ${steps.map(([step]) => step).join(', ')}`)
+  process.exit(2)
+}
+
+const failed = []
+for (const [name, command, parameters] of steps) {
+  if (named.length > 0 && !named.includes(name)) continue
+  console.log(`\n== ${name}`)
+  const startedAt = performance.now()
+  const { status } = spawnSync(command, parameters, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  })
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+  console.log(`== ${name}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds} s`)
+  if (status !== 0) failed.push(name)
+}
+if (failed.length > 0) {
+  console.error(`\nfailed: ${failed.join(', ')}`)
+  process.exit(1)
+}
