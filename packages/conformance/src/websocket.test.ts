@@ -14,6 +14,8 @@ async function startServer(
 ): Promise<http.Server & { url: URL }> {
   const server = http.createServer((_, response) => response.writeHead(404).end())
   server.on('upgrade', ({ headers, url }, socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
     if (url === '/no') {
       socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n')
       return
@@ -28,12 +30,19 @@ async function startServer(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as net.AddressInfo
-  return Object.assign(server, { url: new URL(`ws://127.0.0.1:${port}/mqtt`) })
+  return {
+    url: new URL(`ws://127.0.0.1:${port}/mqtt`),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 test('reads frames of every length, cut anywhere', async () => {
   const lengths = [0, 125, 126, 65_535, 65_536]
-  const server = await startServer((socket) => {
+  await using server = await startServer((socket) => {
     for (const length of lengths) {
       const payload = new Uint8Array(length).fill(length % 251)
       const header =
@@ -61,12 +70,11 @@ test('reads frames of every length, cut anywhere', async () => {
   assert.deepEqual(received, lengths)
   assert.equal(wire.response.headers.get('sec-websocket-protocol'), 'mqtt')
   wire.abort()
-  server.close()
 })
 
 test('masks what it sends, answers a ping and takes a close frame for the end', async () => {
   const { promise: pong, resolve } = Promise.withResolvers<Buffer>()
-  const server = await startServer((socket) => {
+  await using server = await startServer((socket) => {
     socket.write(hex('89 02 6869'))
     socket.once('data', (bytes: Buffer) => {
       resolve(bytes)
@@ -86,13 +94,11 @@ test('masks what it sends, answers a ping and takes a close frame for the end', 
     [opcode.ping, opcode.close],
   )
   wire.abort()
-  server.close()
 })
 
 test('gives a refusal as a response', async () => {
-  const server = await startServer(() => {})
+  await using server = await startServer(() => {})
   const wire = await openWebSocket(new URL('/no', server.url))
   assert.deepEqual([wire.isUpgraded, wire.response.status], [false, 400])
   wire.abort()
-  server.close()
 })

@@ -53,7 +53,8 @@ const cases: readonly (readonly [name: string, packet: Packet, version: Protocol
 
 const batch = 200
 
-for (const [name, packet, version] of cases) {
+// The first round over all cases is for the optimizer, which sees every kind of packet then.
+for (const [index, [name, packet, version]] of [...cases, ...cases].entries()) {
   const one = encodePacket(packet, version)
   const stream = new Uint8Array(one.length * batch)
   for (let i = 0; i < batch; i += 1) stream.set(one, i * one.length)
@@ -72,7 +73,7 @@ for (const [name, packet, version] of cases) {
     for (let i = 0; i < batch; i += 1) writePacket(writer, packet, version)
   })
   const columns = [name.padEnd(54), `read ${read}`, `encode ${encode}`, `write ${write} ns`]
-  console.log(columns.join('  '))
+  if (index >= cases.length) console.log(columns.join('  '))
 }
 
 /** Of the fastest of several rounds, for one of the packets in a batch. */

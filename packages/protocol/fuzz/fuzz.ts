@@ -19,8 +19,7 @@ const inputs = count(options.inputs ?? '1000000')
 const seed = count(options.seed ?? String(Date.now() % 1_000_000_000))
 
 const largestInput = 4_096
-// Linear reading takes microseconds; this leaves room for a pause of the machine.
-const slowestMs = 100
+const limitMs = 20 // linear reading takes microseconds
 
 /** What an input is for: its version decides how it is read, its sender what it may be. */
 interface Kind {
@@ -38,7 +37,8 @@ const kinds = ([3, 4, 5] as const).flatMap((version) =>
 )
 const everything = kinds.flatMap((kind) => kind.corpus)
 
-const tally = { packets: 0, refusals: 0, waits: 0, slowestMs: 0 }
+const tally = { packets: 0, refusals: 0, waits: 0 }
+let slowestMs = 0
 const random = new Random(seed)
 const input = new Input(largestInput)
 Error.stackTraceLimit = 0 // a stack for each refusal would be most of the work
@@ -54,11 +54,22 @@ const seconds = (performance.now() - start) / 1_000
 
 console.log(
   `${inputs} inputs, seed ${seed}: ${tally.packets} packets, ${tally.refusals} refusals, ` +
-    `${tally.waits} incomplete, slowest ${tally.slowestMs.toFixed(1)} ms, ` +
+    `${tally.waits} incomplete, slowest ${slowestMs.toFixed(1)} ms, ` +
     `${seconds.toFixed(1)} s, ${Math.round(inputs / seconds)} inputs/s`,
 )
 
+/** Again when it was slow, since a pause of the machine does not come three times. */
 function feed(kind: Kind, bytes: Uint8Array): void {
+  let ms = timed(kind, bytes, tally)
+  for (let again = 0; again < 2 && ms > limitMs; again += 1) {
+    ms = Math.min(ms, timed(kind, bytes, { ...tally }))
+  }
+  slowestMs = Math.max(slowestMs, ms)
+  if (ms > limitMs) fail(kind, bytes, `took ${ms.toFixed(1)} ms`)
+}
+
+/** Milliseconds for one input. */
+function timed(kind: Kind, bytes: Uint8Array, counts: typeof tally): number {
   const before = performance.now()
   try {
     const framer = new Framer(largestInput)
@@ -66,18 +77,16 @@ function feed(kind: Kind, bytes: Uint8Array): void {
     framer.push(bytes)
     while (framer.advance()) {
       const one = readPacket(framer.firstByte, framer.body(), kind.version, kind.from)
-      tally.packets += 1
+      counts.packets += 1
       if (!isRewritten(one, kind))
         fail(kind, bytes, 'is another packet when written and read again')
     }
-    if (framer.isWaiting) tally.waits += 1
+    if (framer.isWaiting) counts.waits += 1
   } catch (error) {
     if (!(error instanceof ProtocolError)) fail(kind, bytes, error)
-    tally.refusals += 1
+    counts.refusals += 1
   }
-  const ms = performance.now() - before
-  if (ms > tally.slowestMs) tally.slowestMs = ms
-  if (ms > slowestMs) fail(kind, bytes, `took ${ms.toFixed(1)} ms`)
+  return performance.now() - before
 }
 
 /** Whether what was read can be written, and that be read as the same. */

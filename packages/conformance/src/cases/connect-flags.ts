@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Case, ConnectOptions } from '../case.ts'
-import { lasting } from '../time.ts'
+import { lasting } from './lasting-session.ts'
 
 /** Flags that contradict each other or the payload, by their bits in both versions. */
 export const flagCases: readonly Case[] = [
@@ -10,7 +10,7 @@ export const flagCases: readonly Case[] = [
     statements: ['MQTT5-3.1.2-3', 'MQTT3-3.1.2-3'],
     versions: [5, 4],
     async run(t) {
-      const options = { clientId: t.id(), ...lasting(t.version) }
+      const options = { clientId: t.id(), ...lasting() }
       await t.refused({ ...options, flags: 0x03 }, [0x81])
       await t.refused({ ...options, flags: 0x01 }, [0x81])
       const peer = await t.connect(options)

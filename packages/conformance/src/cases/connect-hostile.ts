@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { concat, hex, publish, utf8 } from '../bytes.ts'
 import type { Case } from '../case.ts'
-import { takesSeconds } from '../time.ts'
+import { takesSeconds } from './takes-seconds.ts'
 
 const inputCases: readonly Case[] = [
   {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { property } from '../bytes.ts'
 import type { Case } from '../case.ts'
-import { lasting } from '../time.ts'
+import { lasting } from './lasting-session.ts'
 
 const characters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
@@ -14,13 +15,13 @@ const givenCases: readonly Case[] = [
       const [upper, lower] = [t.id('A'), t.id('a')]
       const [one, other] = [t.topic('1'), t.topic('2')]
       for (const [clientId, filter] of [[upper, one] as const, [lower, other] as const]) {
-        const peer = await t.subscriber(filter, { connect: { clientId, ...lasting(t.version) } })
+        const peer = await t.subscriber(filter, { connect: { clientId, ...lasting() } })
         await peer.disconnect()
       }
       const publisher = await t.connect()
       for (const topic of [one, other]) await publisher.publish(topic, topic, { qos: 1 })
       for (const [clientId, topic] of [[upper, one] as const, [lower, other] as const]) {
-        const peer = await t.connect({ clientId, ...lasting(t.version) })
+        const peer = await t.connect({ clientId, ...lasting() })
         assert.equal(peer.sessionPresent, true)
         await peer.message({ topic, payload: topic })
         await peer.expectNoMessage(300)
@@ -94,7 +95,7 @@ const assignedCases: readonly Case[] = [
     async run(t) {
       const assigned = new Set<string | undefined>()
       // With an expiry, so that the Session of each is still there when the next one comes.
-      const options = { clientId: '', ...lasting(5, 20) }
+      const options = { clientId: '', properties: [property.sessionExpiryInterval(20)] }
       for (let round = 0; round < 20; round += 1) {
         const fifty = Array.from({ length: 50 }, async () => {
           const peer = await t.connect(options)
@@ -113,12 +114,12 @@ const assignedCases: readonly Case[] = [
     statements: ['MQTT5-3.1.3-7'],
     versions: [5],
     async run(t) {
-      const first = await t.connect({ clientId: '', ...lasting(5) })
+      const first = await t.connect({ clientId: '', ...lasting() })
       assert.equal(first.sessionPresent, false)
       await first.subscribe(t.topic())
       await first.disconnect()
       const clientId = first.connack.property('assignedClientIdentifier') ?? ''
-      const again = await t.connect({ clientId, ...lasting(5) })
+      const again = await t.connect({ clientId, ...lasting() })
       assert.equal(again.sessionPresent, true)
       await again.publish(t.topic(), 'x', { qos: 1 })
       await again.message({ payload: 'x' })

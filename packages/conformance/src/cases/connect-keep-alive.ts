@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { property, publish } from '../bytes.ts'
 import type { Case } from '../case.ts'
-import { takesSeconds } from '../time.ts'
+import { takesSeconds } from './takes-seconds.ts'
 
 const keepAlive = 2
 

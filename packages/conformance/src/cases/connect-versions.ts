@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hex, type Version } from '../bytes.ts'
 import type { Case } from '../case.ts'
-import { lasting } from '../time.ts'
+import { lasting } from './lasting-session.ts'
 
 const protocolCases: readonly Case[] = [
   {
@@ -117,7 +117,7 @@ const version3Cases: readonly Case[] = [
     statements: [],
     versions: [3],
     async run(t) {
-      const five = await t.connect({ version: 5, ...lasting(5), clientId: t.id() })
+      const five = await t.connect({ version: 5, ...lasting(), clientId: t.id() })
       await five.subscribe(t.topic())
       const three = await t.connect({ clientId: five.clientId, clean: false })
       await five.rejects([0x8e])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { auth, disconnect, hex, pingreq, property, publish, subscribe } from '../bytes.ts'
 import { type Case, type Suite, suite } from '../case.ts'
-import { lasting } from '../time.ts'
+import { lasting } from './lasting-session.ts'
 import { flagCases } from './connect-flags.ts'
 import { hostileCases } from './connect-hostile.ts'
 import { identifierCases } from './connect-identifier.ts'
@@ -35,7 +35,7 @@ const acceptanceCases: readonly Case[] = [
     statements: ['MQTT5-3.2.0-1', 'MQTT3-3.2.0-1'],
     versions: [5, 4],
     async run(t) {
-      const options = { clientId: t.id(), ...lasting(t.version) }
+      const options = { clientId: t.id(), ...lasting() }
       const first = await t.subscriber(t.topic(), { connect: options })
       await first.disconnect()
       const publisher = await t.connect()
@@ -73,7 +73,7 @@ const acceptanceCases: readonly Case[] = [
     statements: ['MQTT5-3.2.0-2'],
     versions: [5],
     async run(t) {
-      const peer = await t.connect(lasting(5))
+      const peer = await t.connect(lasting())
       await peer.subscribe(t.topic())
       for (const qos of [0, 1, 2] as const) {
         await peer.publish(t.topic(), `${qos}`, { qos })
@@ -205,7 +205,7 @@ const refusalCases: readonly Case[] = [
     statements: ['MQTT5-3.2.2-6'],
     versions: [5],
     async run(t) {
-      const options = { clientId: t.id(), ...lasting(5) }
+      const options = { clientId: t.id(), ...lasting() }
       await (await t.connect(options)).disconnect()
       const method = property.authenticationMethod('NOPE')
       const connack = await t.refused({ ...options, properties: [method] }, [0x8c, 0x87])

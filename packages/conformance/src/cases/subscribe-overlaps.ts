@@ -56,21 +56,4 @@ export const overlapCases: readonly Case[] = [
       assert.deepEqual([...new Set(identifiers)], [7])
     },
   },
-  {
-    id: 'subscribe/overlap-shared',
-    title: 'gives a member of shared subscriptions the identifiers of its own',
-    statements: ['U5-3.3.4-d', 'U5-4.8.2-b'],
-    versions: [5],
-    async run(t) {
-      const topic = t.topic()
-      const group = t.id()
-      const member = await t.connect()
-      await member.subscribe(`$share/${group}/${topic}`, { identifier: 1 })
-      await member.subscribe(topic, { identifier: 2 })
-      const publisher = await t.connect()
-      await publisher.publish(topic, 'x', { qos: 1 })
-      const received = identifiersOf(await copies(t, member))
-      assert.deepEqual(received, received.length === 1 ? [[1, 2]] : [[1], [2]])
-    },
-  },
 ]

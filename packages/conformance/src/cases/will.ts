@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { property } from '../bytes.ts'
 import { type Case, type Suite, suite } from '../case.ts'
-import { lasting } from '../time.ts'
+import { lasting } from './lasting-session.ts'
 import { delayCases } from './will-delay.ts'
 import { takeoverCases } from './will-takeover.ts'
 
@@ -71,10 +71,10 @@ const endCases: readonly Case[] = [
     statements: ['MQTT5-3.1.2-10', 'MQTT3-3.1.2-10'],
     versions: [5, 4],
     async run(t) {
-      const { watcher, client } = await t.withWill(lasting(t.version))
+      const { watcher, client } = await t.withWill(lasting())
       client.abort()
       await watcher.message({ payload: 'will' })
-      const again = await t.connect({ clientId: client.clientId, ...lasting(t.version) })
+      const again = await t.connect({ clientId: client.clientId, ...lasting() })
       assert.equal(again.sessionPresent, true)
       again.abort()
       await watcher.expectNoMessage(1_500)
@@ -86,9 +86,9 @@ const endCases: readonly Case[] = [
     statements: ['MQTT5-3.1.2-10', 'MQTT3-3.1.2-10', 'MQTT3-3.1.2-12'],
     versions: [5, 4],
     async run(t) {
-      const { watcher, client } = await t.withWill(lasting(t.version))
+      const { watcher, client } = await t.withWill(lasting())
       await client.disconnect()
-      const again = await t.connect({ clientId: client.clientId, ...lasting(t.version) })
+      const again = await t.connect({ clientId: client.clientId, ...lasting() })
       assert.equal(again.sessionPresent, true)
       again.abort()
       await watcher.expectNoMessage(1_500)
@@ -235,7 +235,7 @@ const messageCases: readonly Case[] = [
     async run(t) {
       const will = { topic: t.topic(), payload: 'will', qos: 1 } as const
       const client = await t.connect({ will })
-      const offline = { clientId: t.id(), ...lasting(t.version) }
+      const offline = { clientId: t.id(), ...lasting() }
       await (await t.subscriber(will.topic, { connect: offline })).disconnect()
       const late = await t.subscriber(will.topic)
       client.abort()

@@ -6,7 +6,7 @@ const longestShortText = 48
 const longestField = 0xffff
 
 /** The largest Variable Byte Integer. */
-export const largestVarint = 0x0fff_ffff
+const largestVarint = 0x0fff_ffff
 
 /**
  * Bytes that grow: the seven data types of section 1.5, the mirror of PacketReader. A value outside

@@ -72,7 +72,7 @@ export function readConnect(flags: number, body: PacketReader): Connect {
   try {
     const packet = readConnectBody(body, version)
     if (flags !== 0 && version > 3) {
-      throw malformed('reserved flags of CONNECT are set', 'MQTT5-2.1.3-1') // and [MQTT3-2.2.2-1]
+      throw malformed('reserved flags of CONNECT are set', 'MQTT5-2.1.3-1') // and [MQTT3-2.2.2-2]
     }
     if (!body.isAtEnd) throw malformed('CONNECT goes on after its last field', 'MQTT5-3.1.4-1') // and [MQTT3-3.1.4-1]
     checkClientIdentifier(packet)

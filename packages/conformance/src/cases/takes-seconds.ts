@@ -1,15 +1,4 @@
-import type { ConnectOptions } from './case.ts'
-import { property, type Version } from './data-types.ts'
-import { CaseFailure } from './failure.ts'
-
-/** The fields of a CONNECT that resumes or begins a Session which outlives its connection. */
-export function lasting(
-  version: Version,
-  expirySeconds = 60,
-): Pick<ConnectOptions, 'clean' | 'properties'> {
-  if (version !== 5) return { clean: false }
-  return { clean: false, properties: [property.sessionExpiryInterval(expirySeconds)] }
-}
+import { CaseFailure } from '../failure.ts'
 
 /** Fails unless it takes between `from` and `to` seconds, half a second more or less. */
 export async function takesSeconds<T>(
