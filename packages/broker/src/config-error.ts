@@ -81,16 +81,18 @@ function unknownKey(
 
 /** A setting of that name in another section, if there is exactly one. */
 function elsewhere(schema: SettingSchema, key: string): string | undefined {
-  const paths = listSettings(schema).map(({ path }) => path)
+  const paths = listSettings(schema).flatMap(({ path }) => (path.includes('[') ? [] : path))
   const same = paths.filter((path) => plain(path.split('.').at(-1) ?? '') === plain(key))
   return same.length === 1 ? same[0] : undefined
 }
 
 function invalidValue(schema: SettingSchema, issue: z.core.$ZodIssue, input: unknown): string {
+  // Our own checks know better: the value may be a default that nobody wrote.
+  if (issue.code === 'custom' && issue.params?.text) return String(issue.params.text)
   const node = schemaAt(schema, issue.path, input)
   const value = issue.path.reduce(member, input)
   const wrong = value === undefined ? 'is missing' : `is ${show(value, node)}`
-  const allowed = issue.code === 'custom' || node === undefined ? issue.message : allowedText(node)
+  const allowed = node === undefined ? issue.message : allowedText(node)
   return `${wrong}; allowed is ${allowed}`
 }
 

@@ -52,7 +52,7 @@ export function parseConfigText(text: string, name: string): ConfigFile {
     version: '1.2',
     lineCounter: lines,
     prettyErrors: false,
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)

@@ -19,7 +19,7 @@ export function parseOverride(text: string, place: string): Override {
   if (rest.length === 0 || !/^[a-z]\w*(\[\d{1,4}\]|\.[a-z]\w*)*$/i.test(name)) {
     throw wrong(`is ${JSON.stringify(text)}; allowed is path=value, as in mqtt.receiveMaximum=5`)
   }
-  const document = parseDocument(rest.join('='), { prettyErrors: false, logLevel: 'silent' })
+  const document = parseDocument(rest.join('='), { prettyErrors: false, logLevel: 'error' })
   const fault = document.errors[0] ?? document.warnings[0]
   if (fault !== undefined) throw wrong(`${name} has a value that is not YAML: ${fault.message}`)
   const path = [...name.matchAll(/\[(\d+)\]|\w+/g)].map(([key, index]) =>
@@ -36,10 +36,17 @@ export function overrideConfig(file: ConfigFile, overrides: readonly Override[])
     input,
     source: {
       locate: (path) =>
-        overrides.findLast(({ path: start }) => start.every((key, index) => path[index] === key))
-          ?.place ?? file.source.locate(path),
+        overrides.findLast((override) => madeBy(override, path, file.input))?.place ??
+        file.source.locate(path),
     },
   }
+}
+
+/** Whether what is at `path` was put there by the override and not by the file. */
+function madeBy(override: Override, path: readonly PropertyKey[], input: unknown): boolean {
+  const shared = path.slice(0, override.path.length)
+  if (!shared.every((key, index) => override.path[index] === key)) return false
+  return path.length >= override.path.length || path.reduce(member, input) === undefined
 }
 
 /** A copy of what is at the first `depth` keys of the override's path, with the override in it. */

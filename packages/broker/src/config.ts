@@ -51,17 +51,15 @@ const store = z.strictObject({
   }),
 })
 
-const mqttTextAllowed = 'text of 1 to 65535 bytes without U+0000'
-
 /** A UTF-8 Encoded String of section 1.5.4 that is not empty. */
 const mqttText = z
   .string()
   .min(1)
   .check(({ value, issues }) => {
     if (Buffer.byteLength(value) > 65_535 || value.includes('\0') || !value.isWellFormed())
-      issues.push({ code: 'custom', input: value, message: mqttTextAllowed })
+      issues.push({ code: 'custom', input: value })
   })
-  .meta({ allowed: mqttTextAllowed })
+  .meta({ allowed: 'text of 1 to 65535 bytes without U+0000' })
 
 const mqtt = z.strictObject({
   maximumQoS: z
@@ -166,7 +164,9 @@ const output = z
         code: 'custom',
         input: value.stopReadingBytes,
         path: ['stopReadingBytes'],
-        message: `at least pauseBytes, which is ${value.pauseBytes}`,
+        params: {
+          text: `is ${value.stopReadingBytes}; allowed is pauseBytes (${value.pauseBytes}) or more`,
+        },
       })
   })
 
@@ -289,7 +289,7 @@ function forbidSharedAddresses(
       code: 'custom',
       input: port,
       path: [index, 'port'],
-      message: `a port that listeners[${first}] does not use`,
+      params: { text: `is ${port}, as that of listeners[${first}]; allowed is another port, or 0` },
     })
   }
 }
@@ -303,7 +303,9 @@ function forbidRepeatedNames(payload: z.core.ParsePayload<{ name: string }[]>): 
         code: 'custom',
         input: written,
         path: [index, 'name'],
-        message: 'a name that no other user has',
+        params: {
+          text: `is ${JSON.stringify(written)}, as that of another user; allowed is a name of its own`,
+        },
       })
     seen.add(name)
   }

@@ -166,21 +166,25 @@ export class Session implements Subject {
    * resend would deliver it twice.
    */
   #sendFirst(entry: QueueEntry, connection: SessionConnection): void {
-    if (!this.isStored || entry.qos === 1) return this.#transmit(entry, connection, false)
+    if (!this.isStored || entry.qos === 1) {
+      this.#transmit(entry, connection, false)
+      return
+    }
     this.#context.journal.whenCommitted((error) => {
-      if (error === undefined && this.connection === connection) {
-        this.#transmit(entry, connection, false)
-      }
+      if (error !== undefined || this.connection !== connection) return
+      // What was too large made room for the next.
+      if (!this.#transmit(entry, connection, false)) this.pump()
     })
   }
 
-  #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): void {
-    if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return
+  /** False when it was too large for the client, and is over therefore. */
+  #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): boolean {
+    if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return true
     // Counted as if it had been delivered [MQTT5-3.1.2-25].
     this.#lose(entry.message, 'packet-too-large')
-    if (entry.qos === 1) this.outbound.puback(entry.packetIdentifier)
-    else this.outbound.pubrec(entry.packetIdentifier, firstFailure)
+    this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
+    return false
   }
 
   puback(packetIdentifier: number, reasonCode: number): void {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { closest } from '@busbar/broker'
-import { columns, UsageError } from './output.ts'
+import { columns, type Output, UsageError } from './output.ts'
 
 /** One option of a command. */
 export interface Flag {
@@ -30,7 +30,7 @@ export interface Command {
   /** Anything else worth knowing, in lines. */
   readonly notes?: readonly string[]
   /** Resolves with the exit code. */
-  run(given: Arguments): Promise<number>
+  run(given: Arguments, output: Output): Promise<number>
 }
 
 /** Sorts arguments into flags and the rest. Throws `UsageError`. */

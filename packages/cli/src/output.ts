@@ -3,14 +3,17 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Writes lines for people or pipes on standard output. */
-export function say(text: string): void {
-  process.stdout.write(`${text}\n`)
+/** Where a command writes; each call is one line or more. */
+export interface Output {
+  /** What was asked for. */
+  say(text: string): void
+  /** What went wrong. */
+  complain(text: string): void
 }
 
-/** Writes what went wrong on standard error. */
-export function complain(text: string): void {
-  process.stderr.write(`${text}\n`)
+export const standardOutput: Output = {
+  say: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
 }
 
 /** Two columns, the second one aligned. */

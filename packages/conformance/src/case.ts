@@ -31,7 +31,10 @@ export interface Case {
 /** The fields of CONNECT that a case chooses; the rest is ordinary, the Client Identifier fresh. */
 export type ConnectOptions = Partial<ConnectFields>
 
-/** One run of a case under one version. All that it opens is closed when the case ends. */
+/**
+ * One run of a case under one version. All that it opens is closed when the case ends, and the
+ * Sessions and retained messages of its peers are removed.
+ */
 export interface Trial {
   readonly version: Version
   readonly url: URL

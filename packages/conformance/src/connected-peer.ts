@@ -50,6 +50,8 @@ export function subscriptionOptions(options: SubscribeOptions = {}): number {
 /** A peer whose CONNECT the Server has accepted. */
 export class ConnectedPeer extends RawPeer {
   readonly clientId: string
+  /** The topics on which this peer published retained messages. */
+  readonly retainedTopics = new Set<Text>()
   #connack: Received | undefined
   #lastPacketId = 0
 
@@ -112,6 +114,7 @@ export class ConnectedPeer extends RawPeer {
   /** Sends PUBLISH alone, without waiting for what answers it; gives its Packet Identifier. */
   sendPublish(topic: Text, payload: Text = '', options: PublishOptions = {}): number {
     const packetId = options.packetId ?? ((options.qos ?? 0) > 0 ? this.nextPacketId() : 0)
+    if (options.retain && topic.length > 0) this.retainedTopics.add(topic)
     this.send(publish({ version: this.version, topic, payload, ...options, packetId }))
     return packetId
   }

@@ -13,7 +13,8 @@ function decode(bytes: string | Uint8Array, version: Version = 5): Received {
 
 const rows = [
   [5, '20 03 01 00 00', { type: 'connack', sessionPresent: true, reasonCode: 0 }],
-  [5, '20 02 00 84', { type: 'connack', reasonCode: 0x84 }],
+  [5, '20 02 00 01', { type: 'connack', reasonCode: 1 }],
+  [4, '20 03 00 84 00', { type: 'connack', reasonCode: 0x84 }],
   [4, '20 02 00 05', { type: 'connack', reasonCode: 5 }],
   [5, '30 05 0001 61 00 78', { type: 'publish', topic: 'a', text: 'x', qos: 0, packetId: 0 }],
   [4, '3b 06 0001 61 0007 78', { qos: 1, dup: true, retain: true, packetId: 7, text: 'x' }],
@@ -63,6 +64,17 @@ test('gives properties by name and by identifier, those that repeat in their ord
   assert.equal(received.property('topicAlias'), undefined)
 })
 
+test('lets the refusal of an unknown Protocol Level have the form of the other version', () => {
+  for (const [version, bytes] of [
+    [5, '20 02 00 01'],
+    [4, '20 03 00 84 00'],
+  ] as const) {
+    const told: Violation[] = []
+    new Decoder(version, (violation) => told.push(violation)).push(hex(bytes))
+    assert.deepEqual(told, [])
+  }
+})
+
 test('gives the same packets however the stream is cut', () => {
   const stream = concat(hex('20 03 00 00 00'), hex('30 05 0001 61 00 78'), hex('d0 00'))
   for (let size = 1; size <= stream.length; size += 1) {
@@ -80,6 +92,8 @@ const broken = [
   [5, 'c0 00', 'a packet that only clients send'],
   [4, 'e0 00', 'DISCONNECT of a 3.1.1 Server'],
   [5, '30 ff ff ff ff 01', 'a Remaining Length of five bytes'],
+  [5, '20 02 00 00', 'a CONNACK 00 without Property Length'],
+  [4, '20 03 00 00 00', 'a CONNACK 00 of 3.1.1 with a Property Length'],
   [5, '40 01 00', 'a packet that ends before its last field'],
   [4, '40 03 0001 00', 'a packet with bytes left over'],
   [5, '20 05 00 00 02 7f 00', 'an unknown property'],

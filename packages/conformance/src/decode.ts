@@ -122,8 +122,12 @@ function readBody(
   switch (type) {
     case 'connack': {
       const sessionPresent = (cursor.u8() & 1) === 1
-      // A refusal of an unknown Protocol Level may have the form of 3.1.1.
-      return { sessionPresent, reasonCode: cursor.u8(), propertyList: cursor.propertiesIfAny() }
+      const reasonCode = cursor.u8()
+      // Only a refusal may have the form of the other version: that of an unknown Protocol Level.
+      if (reasonCode === 0) {
+        return { sessionPresent, propertyList: version === 5 ? cursor.properties() : [] }
+      }
+      return { sessionPresent, reasonCode, propertyList: cursor.propertiesIfAny() }
     }
     case 'publish': {
       const topicBytes = cursor.binary()

@@ -1,4 +1,3 @@
-import type { Case } from './case.ts'
 import { type CoverageRow, coverage } from './coverage.ts'
 import type { Version } from './data-types.ts'
 import type { ProfileName } from './profiles.ts'
@@ -177,9 +176,4 @@ function formatMarkdown(report: Report): string {
     ...report.statements.map(row),
     '',
   ].join('\n')
-}
-
-/** The ids that a case names but no list has. */
-export function unknownStatements(cases: readonly Case[]): readonly string[] {
-  return cases.flatMap((one) => one.statements.filter((id) => !statements.has(id)))
 }

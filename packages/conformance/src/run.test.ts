@@ -81,7 +81,7 @@ test('a skipped case and one without its broker are not run', async () => {
 })
 
 test('a case that does not end fails after its time', async () => {
-  const result = await runOne(async (t) => await t.delay(60_000), { timeoutMs: 50 })
+  const result = await runOne(() => new Promise(() => {}), { timeoutMs: 50 })
   assert.match(result.message ?? '', /more than 50 ms/)
 })
 

@@ -3,6 +3,7 @@ import type { ConnectOptions, Pair, Trial } from './case.ts'
 import { ConnectedPeer, type SubscribeOptions } from './connected-peer.ts'
 import type { Text, Version } from './data-types.ts'
 import { CaseFailure, CaseSkipped } from './failure.ts'
+import { Leftovers } from './leftovers.ts'
 import { connect } from './packets.ts'
 import { delay, RawPeer, type RejectOptions } from './raw-peer.ts'
 import type { Received } from './received.ts'
@@ -14,13 +15,14 @@ import { openSocket, SocketWire, type Wire } from './wire.ts'
 const process = randomBytes(3).toString('hex')
 let trials = 0
 
-/** The run of one case; disposing it closes what it opened. */
+/** The run of one case; disposing it closes what it opened and removes what would stay. */
 export class RunningTrial implements Trial, AsyncDisposable {
   readonly version: Version
   readonly url: URL
   readonly peers: RawPeer[] = []
   readonly #prefix: string
   readonly #wires: WebSocketWire[] = []
+  readonly #leftovers = new Leftovers()
   #identifiers = 0
   #isOver = false
 
@@ -65,7 +67,9 @@ export class RunningTrial implements Trial, AsyncDisposable {
     const clientId = options.clientId ?? this.id()
     const name = typeof clientId === 'string' ? clientId : ''
     const peer = this.#keep(new ConnectedPeer(await this.#openWire(), version, name))
-    await peer.accept(connect({ ...options, version, clientId }))
+    const fields = { ...options, version, clientId }
+    await peer.accept(connect(fields))
+    this.#leftovers.noteConnect(fields)
     return peer
   }
 
@@ -171,6 +175,11 @@ export class RunningTrial implements Trial, AsyncDisposable {
     this.#isOver = true
     for (const wire of this.#wires) wire.abort()
     await Promise.all(this.peers.map((peer) => peer[Symbol.asyncDispose]()))
+    for (const peer of this.peers) {
+      if (!(peer instanceof ConnectedPeer)) continue
+      for (const topic of peer.retainedTopics) this.#leftovers.noteRetained(topic)
+    }
+    await this.#leftovers.remove(this.version, () => this.#openWire())
   }
 
   async #openWire(): Promise<Wire> {

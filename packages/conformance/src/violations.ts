@@ -58,12 +58,27 @@ export function checkReceived(
 type Broken = (five: string | undefined, three: string | undefined, what: string) => void
 
 function checkCodes(received: Received, version: Version, broken: Broken): void {
+  if (isForeignRefusal(received)) return
   const row = (version === 5 ? allowedCodes : allowedReturnCodes)[received.type]
-  if (row === undefined) return
+  if (row === undefined || refusesLevel(received)) return
   const [statement, allowed] = row
   const sent = received.reasonCodes.length > 0 ? received.reasonCodes : [received.reasonCode]
   const wrong = sent.filter((code) => !allowed.split(' ').includes(codes([code])))
   if (wrong.length > 0) broken(statement, statement, `code ${codes(wrong)} is not for this packet`)
+}
+
+/** The refusal of an unknown Protocol Level in the other form, which no version forbids. */
+function refusesLevel({ type, version, reasonCode, body }: Received): boolean {
+  const isForm5 = body.length > 2
+  return type === 'connack' && isForm5 !== (version === 5) && reasonCode === (isForm5 ? 0x84 : 0x01)
+}
+
+/** The refusal of an unknown Protocol Level may have the form of either version. */
+function isForeignRefusal({ type, version, body, reasonCode }: Received): boolean {
+  if (type !== 'connack') return false
+  return version === 5
+    ? body.length === 2 && reasonCode === 0x01
+    : body.length > 2 && reasonCode === 0x84
 }
 
 function checkConnack(received: Received, broken: Broken): void {

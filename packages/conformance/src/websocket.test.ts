@@ -8,10 +8,13 @@ import { test } from 'node:test'
 import { concat, hex } from './bytes.ts'
 import { opcode, openWebSocket } from './websocket.ts'
 
+interface Server extends AsyncDisposable {
+  readonly url: URL
+}
+
 /** Upgrades, hands the socket over, and refuses where the path is `/no`. */
-async function startServer(
-  onSocket: (socket: Duplex) => void,
-): Promise<http.Server & { url: URL }> {
+async function startServer(onSocket: (socket: Duplex) => void): Promise<Server> {
+  const sockets = new Set<Duplex>()
   const server = http.createServer((_, response) => response.writeHead(404).end())
   server.on('upgrade', ({ headers, url }, socket) => {
     sockets.add(socket)

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type net from 'node:net'
 import { concat, u16, u32 } from './data-types.ts'
 import { CaseFailure } from './failure.ts'
-import { openSocket, type Wire } from './wire.ts'
+import { openSocket, reset, type Wire } from './wire.ts'
 
 /** The frame types of RFC 6455, section 5.2, that cases send. */
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
@@ -78,7 +78,7 @@ export class WebSocketWire implements Wire {
   }
 
   abort(): void {
-    this.#socket.resetAndDestroy()
+    reset(this.#socket)
   }
 
   pause(): void {

@@ -80,7 +80,9 @@ export async function eventually(condition: () => boolean, what: string): Promis
 
 /** Bytes that show any loss, repetition or swap. */
 export function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 0xff)
+  const bytes = new Uint8Array(length)
+  for (let index = 0; index < length; index++) bytes[index] = index * 7 + (index >> 8)
+  return bytes
 }
 
 /** What every listener's transports do. */

@@ -1,7 +1,8 @@
+import { randomInt } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type Code, code, type Group, numbersOf } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
-import { closeDatabase, type FileOptions, openDatabase } from './sqlite-file.ts'
+import { closeDatabase, type FileOptions, isFull, openDatabase } from './sqlite-file.ts'
 
 /** What is to have happened when a transaction is reported. */
 export type Sync = 'none' | 'written' | 'synced'
@@ -108,7 +109,8 @@ export class SqliteEngine {
       }
     }
     return {
-      run: this.#startRun(),
+      // By chance, and not a counter: a start changes nothing, also when the disk is full.
+      run: randomInt(2 ** 32),
       lastPosition,
       lastSession,
       lastMessage: this.#scanMessages(),
@@ -126,8 +128,7 @@ export class SqliteEngine {
     this.#setSync(sync)
     this.#ended.length = 0
     this.#transaction(() => this.#run(group))
-    if (sync !== 'synced') this.#isUnsynced = true
-    else this.#isUnsynced = false
+    this.#isUnsynced = sync !== 'synced'
     this.#follow(group)
   }
 
@@ -180,6 +181,12 @@ export class SqliteEngine {
   }
 
   close(): void {
+    try {
+      this.sync()
+    } catch (error) {
+      // What was written stays in the log.
+      if (!isFull(error)) throw error
+    }
     closeDatabase(this.#database, this.#folder)
   }
 
@@ -341,12 +348,6 @@ export class SqliteEngine {
       if (!this.#references.has(id)) this.#looseMessages.push(id)
     }
     return last
-  }
-
-  #startRun(): number {
-    const sql = "UPDATE meta SET value = value + 1 WHERE name = 'run' RETURNING value"
-    const [run] = statement(this.#database, sql).get() as unknown as [number]
-    return run
   }
 
   #packEntries(rows: readonly EntryRow[]): Packed {

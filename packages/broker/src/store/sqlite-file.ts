@@ -1,13 +1,15 @@
 import {
   chmodSync,
   closeSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from './errors.ts'
 import { type Migration, migrate } from './sqlite-schema.ts'
@@ -32,22 +34,20 @@ const lockFile = (folder: string) => join(folder, 'busbar.lock')
  * SQLite's own, which ends with the process however that ends; the lock file says who has it.
  */
 export function openDatabase(options: FileOptions): DatabaseSync {
-  const { folder } = options
+  const { folder, checkpointPages = CHECKPOINT_PAGES, maxPages } = options
   const file = storeFile(folder)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  closeSync(openSync(file, 'a', 0o600))
-  chmodSync(file, 0o600)
+  prepareFolder(folder)
   const database = new DatabaseSync(file)
   try {
     // Before the first access: the index of the log is then in memory, not in a third file.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
     database.exec('BEGIN IMMEDIATE; COMMIT')
     writeFileSync(lockFile(folder), `${process.pid}\n`, { mode: 0o600 })
-    // A migration is synced, whatever the level is.
     database.exec(`
-      PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = ${options.checkpointPages ?? CHECKPOINT_PAGES}`)
-    if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${options.maxPages}`)
+      PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+      PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
+      PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+    if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`)
     migrate(database, file, options.migrations)
     return database
   } catch (error) {
@@ -56,11 +56,41 @@ export function openDatabase(options: FileOptions): DatabaseSync {
   }
 }
 
+function prepareFolder(folder: string): void {
+  const file = storeFile(folder)
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (made !== undefined) syncFolder(dirname(made))
+  // SQLite would take an empty file for a new one, and throw the log away.
+  if (sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0) {
+    throw new StoreOpenError(damaged(file, 'it is empty, but its log is not'))
+  }
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+}
+
+/** A new folder is not lost with the power. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return
+  const descriptor = openSync(folder, 'r')
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+}
+
+const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
 export function closeDatabase(database: DatabaseSync, folder: string): void {
-  // What is not synced at the level in force is synced by an orderly end.
-  database.exec('PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)')
+  try {
+    database.exec('PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    // No room to copy the log into the database: it is read at the next start.
+    if (!isFull(error)) throw error
+  }
   rmSync(lockFile(folder), { force: true })
   database.close()
+}
+
+function damaged(file: string, why: string): string {
+  return `${file} is damaged (${why}). Nothing was changed. Either restore a backup, or save what can be read with: sqlite3 ${file} .recover | sqlite3 recovered.db, or move the folder away to start with an empty store`
 }
 
 /** SQLite's primary result codes. */
@@ -79,10 +109,7 @@ export function explain(error: unknown, folder: string): Error {
       )
     case CORRUPT:
     case NOT_A_DATABASE:
-      return new StoreOpenError(
-        `${file} is damaged (${text(error)}). Nothing was changed. Either restore a backup, or save what can be read with: sqlite3 ${file} .recover | sqlite3 recovered.db, or move the folder away to start with an empty store`,
-        { cause: error },
-      )
+      return new StoreOpenError(damaged(file, text(error)), { cause: error })
     default:
       return error instanceof Error ? error : new Error(text(error))
   }

@@ -48,7 +48,7 @@ function pragma(database: DatabaseSync, name: string): number {
 function createTables(database: DatabaseSync): void {
   database.exec(`
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    INSERT INTO meta VALUES ('run', 0), ('synced', 0);
+    INSERT INTO meta VALUES ('synced', 0);
 
     CREATE TABLE session (
       id INTEGER PRIMARY KEY,

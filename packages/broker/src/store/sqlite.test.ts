@@ -1,25 +1,456 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
-import { createSqliteStore } from './sqlite.ts'
-import { contractClock, storeContract } from './store.contract.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import type { Clock } from '../clock.ts'
+import { StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
+import { createSqliteStore, type SqliteStoreOptions } from './sqlite.ts'
+import { SqliteEngine } from './sqlite-engine.ts'
+import { openDatabase, storeFile } from './sqlite-file.ts'
+import { migrations } from './sqlite-schema.ts'
+import {
+  commit,
+  contractClock,
+  done,
+  end,
+  message,
+  noise,
+  queued,
+  readQueue,
+  retained,
+  sent,
+  session,
+  storeContract,
+} from './store.contract.ts'
+import type { Change, Recovered } from './store.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'busbar-store-'))
 after(() => rmSync(root, { recursive: true }))
 let folders = 0
 const newFolder = () => join(root, `${++folders}`)
 
-for (const level of ['disk', 'os', 'memory'] as const) {
-  storeContract(`sqlite, ${level}`, async () => {
+storeContract('sqlite', async () => {
+  const folder = newFolder()
+  const open = () => createSqliteStore({ folder, clock: contractClock })
+  const store = await open()
+  return {
+    store,
+    async reopen() {
+      await store.crash()
+      return open()
+    },
+  }
+})
+
+async function opened(options: SqliteStoreOptions) {
+  const store = await createSqliteStore({ clock: contractClock, ...options })
+  return { store, recovered: await store.open() }
+}
+
+/** What an opened store has, in numbers. */
+function counts({
+  sessions,
+  retained,
+}: Recovered): [sessions: number, queued: number, kept: number] {
+  return [
+    sessions.length,
+    sessions.reduce((sum, each) => sum + each.queuedCount, 0),
+    retained.length,
+  ]
+}
+
+/** The only value that a query finds in the file of a closed store. */
+function ask(folder: string, sql: string): unknown {
+  const database = new DatabaseSync(storeFile(folder), { readOnly: true })
+  const [value] = Object.values(database.prepare(sql).get() ?? {})
+  database.close()
+  return value
+}
+
+for (const level of ['os', 'memory'] as const) {
+  test(`keeps at level ${level} what an orderly end leaves`, async () => {
     const folder = newFolder()
-    const store = await createSqliteStore({ folder, level, clock: contractClock })
-    return {
-      store,
-      async reopen() {
-        await store[Symbol.asyncDispose]()
-        return createSqliteStore({ folder, level, clock: contractClock })
-      },
+    const { store } = await opened({ folder, level })
+    assert.equal(store.level, level)
+    const all = [commit(store, [session('a')]), commit(store, [queued('a', 1), retained('t')])]
+    await store[Symbol.asyncDispose]()
+    await Promise.all(all)
+    const again = await opened({ folder })
+    assert.deepEqual(counts(again.recovered), [1, 1, 1])
+    await again.store[Symbol.asyncDispose]()
+  })
+}
+
+test('calls back at level memory before the call returns, but never out of turn', async () => {
+  const { store } = await opened({ folder: newFolder() })
+  await using _ = store
+  const called: string[] = []
+  store.commit([retained('a')], 'memory', () => called.push('first'))
+  assert.deepEqual(called, ['first'])
+  const second = new Promise<void>((resolve) => {
+    store.commit([retained('b')], 'disk', () => {
+      called.push('second')
+      resolve()
+    })
+  })
+  store.commit([retained('c')], 'memory', () => called.push('third'))
+  assert.deepEqual(called, ['first'])
+  await second
+  assert.deepEqual(called, ['first', 'second', 'third'])
+})
+
+test('fails everything that waits when its thread ends, and what comes later', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  await commit(store, [session('a'), queued('a', 1)])
+  const errors: (Error | undefined)[] = []
+  store.commit([queued('a', 2)], 'disk', (error) => errors.push(error))
+  store.commit([queued('a', 3)], 'disk', (error) => errors.push(error))
+  store.readQueue('a', 0, 10, (_, error) => errors.push(error))
+  await store.crash()
+  store.commit([queued('a', 4)], 'memory', (error) => errors.push(error))
+  assert.equal(errors.length, 4)
+  for (const error of errors) assert.ok(error instanceof StoreFailedError)
+  await assert.rejects(readQueue(store, 'a', 0, 1), StoreFailedError)
+  await store[Symbol.asyncDispose]()
+  const again = await opened({ folder })
+  await using reopened = again.store
+  const [first] = await readQueue(reopened, 'a', 0, 1)
+  assert.equal(first?.position, 1)
+})
+
+test('a full disk fails only the batches that need room, and the store recovers', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder, maxPages: 60, checkpointPages: 10 })
+  await commit(store, [session('a')])
+  const large = (position: number) =>
+    queued('a', position, { message: message({ payload: noise(20_000) }) })
+  const filled: number[] = []
+  for (let position = 1; ; position++) {
+    const outcome = await commit(store, [large(position)]).catch((error) => error)
+    if (outcome === undefined) filled.push(position)
+    else {
+      assert.ok(outcome instanceof StoreFullError, String(outcome))
+      break
     }
+  }
+  assert.ok(filled.length > 2)
+  const [first = 0, second = 0] = filled
+  // In one group: too large, makes room, refers to what was not stored.
+  const group = await Promise.allSettled([
+    commit(store, [large(100)]),
+    commit(store, [large(101), session('b'), end('a')]),
+    commit(store, [done('a', first), done('a', second)]),
+    commit(store, [sent('a', 100, 1)]),
+  ])
+  assert.deepEqual(
+    group.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled', 'fulfilled'],
+  )
+  const left = await readQueue(store, 'a', 0, 100)
+  assert.deepEqual(
+    left.map(({ position }) => position),
+    filled.slice(2),
+  )
+  // Freed rows are removed between the groups, so that there is room again after some tries.
+  for (let tries = 0; ; tries++) {
+    if ((await commit(store, [large(200)]).catch((error) => error)) === undefined) break
+    assert.ok(tries < 1000)
+    await commit(store, [retained('t')]).catch(() => {})
+  }
+  await commit(store, [end('a')])
+  await commit(store, [session('b'), queued('b', 300)])
+  await store[Symbol.asyncDispose]()
+  const again = await opened({ folder })
+  assert.deepEqual(
+    again.recovered.sessions.map((each) => [each.session.clientIdentifier, each.queuedCount]),
+    [['b', 1]],
+  )
+  await again.store[Symbol.asyncDispose]()
+})
+
+test('a Session that could not be stored is none, and one that could not be ended goes on', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder, maxPages: 40, checkpointPages: 5 })
+  await commit(store, [session('a'), queued('a', 1)])
+  const large = { payload: noise(300_000) }
+  const tooMuch: Change = { kind: 'retained', message: message(large) }
+  await assert.rejects(commit(store, [session('b'), tooMuch]), StoreFullError)
+  await assert.rejects(commit(store, [end('a'), session('a'), tooMuch]), StoreFullError)
+  await commit(store, [queued('a', 2), queued('b', 3)])
+  await commit(store, [session('b')])
+  assert.deepEqual(await readQueue(store, 'b', 0, 10), [])
+  assert.equal((await readQueue(store, 'a', 0, 10)).length, 2)
+  await store.crash()
+  const again = await opened({ folder })
+  await using reopened = again.store
+  assert.deepEqual(counts(again.recovered), [2, 2, 0])
+  assert.equal((await readQueue(reopened, 'a', 0, 10)).length, 2)
+})
+
+test('refuses a second broker by name, and takes over from one that is gone', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  await commit(store, [session('a')])
+  await assert.rejects(createSqliteStore({ folder }), (error: Error) => {
+    assert.ok(error instanceof StoreOpenError)
+    assert.match(error.message, new RegExp(`in use by process ${process.pid}\\b`))
+    return true
+  })
+  await store.crash()
+  assert.ok(existsSync(join(folder, 'busbar.lock')), 'a crash leaves the lock file')
+  writeFileSync(join(folder, 'busbar.lock'), '1\n')
+  const again = await opened({ folder })
+  assert.equal(readFileSync(join(folder, 'busbar.lock'), 'utf8'), `${process.pid}\n`)
+  assert.deepEqual(counts(again.recovered), [1, 0, 0])
+  await again.store[Symbol.asyncDispose]()
+  assert.ok(!existsSync(join(folder, 'busbar.lock')))
+})
+
+test('nobody else reads the files', { skip: process.platform === 'win32' }, async () => {
+  const folder = join(newFolder(), 'data')
+  const { store } = await opened({ folder })
+  await using _ = store
+  await commit(store, [session('a')])
+  const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+  assert.equal(mode(folder), '700')
+  for (const file of ['busbar.db', 'busbar.db-wal', 'busbar.lock']) {
+    assert.equal(mode(join(folder, file)), '600', file)
+  }
+})
+
+const damages: [name: string, expected: RegExp, damage: (file: string) => void][] = [
+  ['a file that is none', /damaged \(file is not a database\)/, (file) => writeFileSync(file, 'x')],
+  [
+    'a damaged header',
+    /damaged \(file is not a database\)/,
+    (file) => overwrite(file, 0, Buffer.from('SQLite format 4')),
+  ],
+  ['a damaged table', /damaged \(.*malformed/, (file) => overwrite(file, 4096, noise(30 * 4096))],
+  ['a file cut short', /damaged \(.*malformed/, (file) => truncateSync(file, 3 * 4096)],
+  [
+    'an emptied file with a log',
+    /damaged \(it is empty/,
+    (file) => {
+      writeFileSync(`${file}-wal`, readFileSync(file))
+      truncateSync(file, 0)
+    },
+  ],
+  ['a later version', /schema is version 99/, (file) => change(file, 'PRAGMA user_version = 99')],
+  [
+    'a foreign database',
+    /not of Busbar/,
+    (file) => change(file, 'PRAGMA application_id = 0; PRAGMA user_version = 0'),
+  ],
+]
+for (const [name, expected, damage] of damages) {
+  test(`refuses ${name}, says which file, and leaves it as it is`, async () => {
+    const folder = newFolder()
+    const { store } = await opened({ folder })
+    const entries = Array.from({ length: 500 }, (_, at) => queued('a', at + 1))
+    await commit(store, [session('a'), ...entries])
+    await store[Symbol.asyncDispose]()
+    const file = storeFile(folder)
+    damage(file)
+    const before = readFileSync(file)
+    await assert.rejects(
+      async () => {
+        const refused = await createSqliteStore({ folder })
+        await refused.open()
+      },
+      (error: Error) => {
+        assert.ok(error instanceof StoreOpenError, String(error))
+        assert.match(error.message, expected)
+        assert.ok(error.message.includes(file))
+        return true
+      },
+    )
+    assert.ok(readFileSync(file).equals(before), 'the file is as it was')
+  })
+}
+
+function overwrite(file: string, at: number, bytes: Uint8Array): void {
+  const content = readFileSync(file)
+  content.set(bytes.subarray(0, content.length - at), at)
+  writeFileSync(file, content)
+}
+
+function change(file: string, sql: string): void {
+  const database = new DatabaseSync(file)
+  database.exec(sql)
+  database.close()
+}
+
+test('brings an older version up to date, and what it held', () => {
+  const folder = newFolder()
+  mkdirSync(folder)
+  const insert = "INSERT INTO session (id, client_identifier, protocol_version) VALUES (1, 'a', 4)"
+  const older = openDatabase({ folder })
+  older.exec(insert)
+  older.close()
+  const steps = [
+    ...migrations,
+    (database: DatabaseSync) => database.exec('ALTER TABLE session ADD COLUMN colour TEXT'),
+    (database: DatabaseSync) => database.exec("UPDATE session SET colour = 'red'"),
+  ]
+  openDatabase({ folder, migrations: steps }).close()
+  assert.equal(ask(folder, 'PRAGMA user_version'), migrations.length + 2)
+  assert.equal(ask(folder, 'SELECT client_identifier || colour FROM session'), 'ared')
+  // Once is enough.
+  openDatabase({ folder, migrations: steps }).close()
+})
+
+test('a migration that fails changes nothing', () => {
+  const folder = newFolder()
+  openDatabase({ folder }).close()
+  const failing = (database: DatabaseSync) => {
+    database.exec('ALTER TABLE session ADD COLUMN colour TEXT')
+    throw new Error('half way')
+  }
+  assert.throws(() => openDatabase({ folder, migrations: [...migrations, failing] }), /half way/)
+  assert.equal(ask(folder, 'PRAGMA user_version'), migrations.length)
+  openDatabase({ folder }).close()
+})
+
+test('a message queued for many Sessions is stored once, and goes with the last', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  const shared = message({ payload: noise(100) })
+  const ids = Array.from({ length: 200 }, (_, at) => `client ${at}`)
+  await commit(
+    store,
+    ids.map((id) => session(id)),
+  )
+  await commit(
+    store,
+    ids.map((id, at) => queued(id, at + 1, { message: shared })),
+  )
+  await store.crash()
+  const again = await opened({ folder })
+  await again.store[Symbol.asyncDispose]()
+  assert.equal(ask(folder, 'SELECT count(*) FROM message'), 1)
+  const third = await opened({ folder })
+  const acknowledged = ids.slice(0, 100).map((id, at) => done(id, at + 1))
+  await commit(third.store, acknowledged)
+  await commit(
+    third.store,
+    ids.slice(100).map((id) => end(id)),
+  )
+  await third.store[Symbol.asyncDispose]()
+  const engine = new SqliteEngine({ folder })
+  engine.scan()
+  while (engine.hasLoose) engine.collect()
+  engine.close()
+  assert.equal(
+    ask(folder, 'SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM entry)'),
+    0,
+  )
+})
+
+test('what an ended Session has left is removed bit by bit', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  const entries = Array.from({ length: 3000 }, (_, at) => queued('a', at + 1))
+  await commit(store, [session('a'), session('b'), ...entries, queued('b', 3001)])
+  await commit(store, [end('a')])
+  await store.crash()
+  const engine = new SqliteEngine({ folder })
+  assert.equal(engine.scan().lastPosition, 3001, 'a position is not given again while it is there')
+  let rounds = 0
+  for (; engine.hasLoose; rounds++) engine.collect()
+  assert.ok(rounds > 1)
+  engine.close()
+  assert.equal(ask(folder, 'SELECT count(*) FROM entry'), 1)
+})
+
+test('a position that an ended Session had may be queued again', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  const large = message({ payload: noise(5000) })
+  await commit(store, [
+    session('a'),
+    session('b'),
+    queued('a', 1),
+    queued('a', 2, { message: large }),
+  ])
+  await commit(store, [end('a'), queued('b', 1), queued('b', 2, { message: large })])
+  await store[Symbol.asyncDispose]()
+  const again = await opened({ folder })
+  await using reopened = again.store
+  const found = await readQueue(reopened, 'b', 0, 10)
+  assert.deepEqual(
+    found.map(({ position, message: { payload } }) => [position, payload.length]),
+    [
+      [1, 3],
+      [2, 5000],
+    ],
+  )
+})
+
+test('shows its queues and retained messages to SQL', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  const small = message({ topicName: 'grüße', payload: Buffer.from('ja') })
+  const large = message({ topicName: 'grüße', payload: Buffer.alloc(2000, 'j') })
+  await commit(store, [session('a'), queued('a', 1, { message: small })])
+  await commit(store, [queued('a', 2, { message: large }), { kind: 'retained', message: small }])
+  await store[Symbol.asyncDispose]()
+  const all = "SELECT group_concat(topic || ' ' || length(payload), ', ') FROM"
+  assert.equal(
+    ask(folder, `${all} (SELECT * FROM waiting ORDER BY position)`),
+    'grüße 2, grüße 2000',
+  )
+  assert.equal(ask(folder, `${all} retained_message`), 'grüße 2')
+})
+
+const HOUR = 3_600_000
+const jumps: [name: string, wallMs: number, expectedRemaining: number, expectedAge: number][] = [
+  ['at once', 0, HOUR, 1000],
+  ['a minute later', 60_000, HOUR - 60_000, 61_000],
+  ['a day later, or after a jump forward', 24 * HOUR, -23 * HOUR, 24 * HOUR + 1000],
+  ['after a jump a day back', -24 * HOUR, HOUR, 1000],
+]
+for (const [name, wallMs, expectedRemaining, expectedAge] of jumps) {
+  test(`a message has no more time left when the store is opened ${name}`, async () => {
+    const folder = newFolder()
+    let now = 1_000_000
+    let wall = 1_800_000_000_000
+    const clock: Clock = { now: () => now, wallNow: () => wall }
+    const { store } = await opened({ folder, clock })
+    const expiring = message({ arrivedAt: now - 1000, expiresAt: now + HOUR })
+    await commit(store, [session('a'), queued('a', 1, { message: expiring })])
+    await commit(store, [{ kind: 'retained', message: message({ arrivedAt: now - 1000 }) }])
+    // However the wall clock jumps while it runs, its own clock goes on.
+    wall -= 48 * HOUR
+    now += 500
+    const [same] = await readQueue(store, 'a', 0, 1)
+    assert.equal(same?.message.expiresAt, expiring.expiresAt)
+    wall += 48 * HOUR
+    await store[Symbol.asyncDispose]()
+    // Another process: its clock starts anew.
+    now = 7
+    wall += wallMs
+    const again = await opened({ folder, clock })
+    await using reopened = again.store
+    // When it is read does not matter.
+    now += 9_000
+    wall -= 5 * HOUR
+    const [entry] = await readQueue(reopened, 'a', 0, 1)
+    assert.equal(entry?.message.expiresAt, 7 + expectedRemaining)
+    assert.equal(entry?.message.arrivedAt, 7 - expectedAge)
+    const [kept] = again.recovered.retained
+    assert.equal(kept?.expiresAt, Number.POSITIVE_INFINITY)
+    assert.equal(kept?.arrivedAt, 7 - expectedAge)
   })
 }

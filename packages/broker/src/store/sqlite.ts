@@ -1,19 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../clock.ts'
 import { closedError, StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
-import { code, GroupWriter, type Operation, states } from './group.ts'
+import { GroupWriter, type Operation } from './group.ts'
 import { Times } from './message-codec.ts'
+import { Operations } from './operations.ts'
 import type { Scan, Sync } from './sqlite-engine.ts'
 import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
 import { recover, unpackEntries } from './sqlite-recovery.ts'
-import type {
-  Change,
-  DurabilityLevel,
-  QueueEntry,
-  Recovered,
-  Store,
-  StoredSession,
-} from './store.ts'
+import type { Change, DurabilityLevel, QueueEntry, Recovered, Store } from './store.ts'
 import { workerFile } from './worker-file.ts'
 
 export interface SqliteStoreOptions extends WorkerOptions {
@@ -47,8 +41,15 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<Sq
 /** Batches that nobody waits for are written at the latest after this. */
 const LAZY_MS = 50
 
-/** A group is cut when it has this many operations, so that its encoding does not hold up a turn. */
+/** A group is cut at this weight, so that its encoding does not hold up a turn. */
 const GROUP_LIMIT = 8_192
+
+/** An operation weighs 1, and each kibibyte of payload as much again. */
+function weigh({ body }: Operation): number {
+  if (typeof body !== 'object') return 1
+  const message = 'message' in body ? body.message : body
+  return 'payload' in message ? 1 + message.payload.length / 1024 : 1
+}
 
 const ranks = { memory: 0, os: 1, disk: 2 } as const
 const syncs: readonly Sync[] = ['none', 'written', 'synced']
@@ -82,10 +83,7 @@ export class SqliteStore implements Store {
   readonly #clock: Clock
   #times: Times | undefined
   #writer: GroupWriter | undefined
-  /** The number under which the store knows a Session. */
-  readonly #numbers = new Map<string, number>()
-  #lastNumber = 0
-  #lastPosition = 0
+  #operations = new Operations([], { lastSession: 0, lastPosition: 0 })
   /** Not posted yet. */
   #pending: Batch[] = []
   /** Posted and not answered yet. Undefined: the worker is idle. */
@@ -99,7 +97,10 @@ export class SqliteStore implements Store {
   #reads: Read[] = []
   readonly #pages: Page[] = []
   #isCallingBack = false
+  /** How many of the pending batches somebody waits for. */
+  #urgent = 0
   #lazy: NodeJS.Timeout | undefined
+  #isLate = false
   #scanned: { resolve(scan: Scan): void; reject(error: Error): void } | undefined
   #ended: Error | undefined
   #closing: Promise<void> | undefined
@@ -132,9 +133,7 @@ export class SqliteStore implements Store {
     const times = new Times(scan.run, this.#clock)
     this.#times = times
     this.#writer = new GroupWriter(times, scan.lastMessage)
-    this.#lastNumber = scan.lastSession
-    this.#lastPosition = scan.lastPosition
-    for (const [id, clientIdentifier] of scan.sessions) this.#numbers.set(clientIdentifier, id)
+    this.#operations = new Operations(scan.sessions, scan)
     return recover(scan, times)
   }
 
@@ -145,21 +144,20 @@ export class SqliteStore implements Store {
   ): void {
     const refusal = this.#refusal()
     const rank = Math.min(ranks[level], ranks[this.level])
-    const operations: Operation[] = []
-    if (refusal === undefined) for (const change of changes) this.#takeDown(change, operations)
+    const operations = refusal === undefined ? this.#operations.take(changes) : []
     const batch = { operations, rank, committed, isSettled: false, error: undefined }
     this.#waiting.push(batch)
     if (refusal !== undefined || rank === 0) this.#settle([batch], refusal)
     if (refusal !== undefined) return
     this.#pending.push(batch)
     this.#accepted++
-    if (rank > 0) this.#postNext()
-    else this.#lazy ??= setTimeout(() => this.#postNext(), LAZY_MS)
+    if (rank > 0) this.#urgent++
+    this.#postNext()
   }
 
   readQueue(clientIdentifier: string, afterPosition: number, limit: number, page: Page): void {
     const refusal = this.#refusal()
-    const session = this.#numbers.get(clientIdentifier)
+    const session = this.#operations.numberOf(clientIdentifier)
     if (refusal !== undefined || session === undefined) {
       page([], refusal)
       return
@@ -169,7 +167,7 @@ export class SqliteStore implements Store {
       session,
       after: afterPosition,
       // A group may bring entries that were committed after this call.
-      until: this.#lastPosition,
+      until: this.#operations.lastPosition,
       limit,
     }
     this.#reads.push({ request, page, behind: this.#accepted })
@@ -192,65 +190,54 @@ export class SqliteStore implements Store {
     return this.#ended ?? (this.#closing === undefined ? undefined : closedError())
   }
 
-  /** Notes a change as it is now; one that refers to no Session is without effect. */
-  #takeDown(change: Change, to: Operation[]): void {
-    switch (change.kind) {
-      case 'session': {
-        const { clientIdentifier } = change.session
-        let number = this.#numbers.get(clientIdentifier)
-        const isNew = number === undefined
-        number ??= ++this.#lastNumber
-        this.#numbers.set(clientIdentifier, number)
-        to.push(operation(code.session, number, 0, change.session, isNew ? 1 : 0))
-        return
-      }
-      case 'retained':
-        to.push(operation(code.retained, 0, 0, change.message))
-        return
-      case 'retained-end':
-        to.push(operation(code.retainedEnd, 0, 0, change.topicName))
-        return
-      default: {
-        const session = this.#numbers.get(change.clientIdentifier)
-        if (session === undefined) return
-        to.push(ofSession(session, change))
-        if (change.kind === 'session-end') this.#numbers.delete(change.clientIdentifier)
-        else if (change.kind === 'queued' && change.entry.position > this.#lastPosition) {
-          this.#lastPosition = change.entry.position
-        }
-      }
-    }
-  }
-
   /** Posts what waits if the worker is idle. During the callbacks of a group the next one fills. */
   #postNext(): void {
     if (this.#inFlight !== undefined || this.#isCallingBack || this.#writer === undefined) return
+    if (this.#mayWait()) {
+      this.#lazy ??= setTimeout(() => {
+        this.#isLate = true
+        this.#postNext()
+      }, LAZY_MS)
+      return
+    }
+    this.#isLate = false
     const group = this.#retries.length > 0 ? this.#retries.splice(0, 1) : this.#nextGroup()
     if (group.length === 0) {
       this.#idle?.()
       return
     }
     this.#inFlight = group
-    const rank = group.reduce((highest, batch) => Math.max(highest, batch.rank), 0)
     const written = this.#writer.write(group.map((batch) => batch.operations))
+    if (written.numbers.length === 0) {
+      // All that came before is committed already.
+      queueMicrotask(() => this.#answer(undefined))
+      return
+    }
+    const rank = group.reduce((highest, batch) => Math.max(highest, batch.rank), 0)
     this.#post({ kind: 'group', group: written, sync: syncs[rank] ?? 'synced' }, [
       written.numbers.buffer,
       written.bytes.buffer,
     ])
   }
 
+  /** Nobody waits for what is pending, so that it may still become less. */
+  #mayWait(): boolean {
+    if (this.#isLate || this.#closing !== undefined || this.#reads.length > 0) return false
+    return this.#pending.length > 0 && this.#urgent === 0 && this.#retries.length === 0
+  }
+
   #nextGroup(): Batch[] {
     clearTimeout(this.#lazy)
     this.#lazy = undefined
-    let operations = 0
-    const cut = this.#pending.findIndex((batch) => {
-      operations += batch.operations.length
-      return operations >= GROUP_LIMIT
+    let weight = 0
+    const cut = this.#pending.findIndex(({ operations }) => {
+      for (const operation of operations) weight += weigh(operation)
+      return weight >= GROUP_LIMIT
     })
-    if (cut >= 0) return this.#pending.splice(0, cut + 1)
-    const all = this.#pending
-    this.#pending = []
-    return all
+    const group = cut < 0 ? this.#pending : this.#pending.splice(0, cut + 1)
+    if (cut < 0) this.#pending = []
+    for (const { rank } of group) if (rank > 0) this.#urgent--
+    return group
   }
 
   /** Reads go when all batches before them are in, and before the next group. */
@@ -291,6 +278,7 @@ export class SqliteStore implements Store {
   }
 
   #answer(error: StoreFullError | undefined): void {
+    if (this.#ended !== undefined) return
     const group = this.#inFlight ?? []
     this.#inFlight = undefined
     if (error !== undefined && group.length > 1) {
@@ -298,7 +286,7 @@ export class SqliteStore implements Store {
       this.#retries = group
     } else {
       this.#answered += group.length
-      if (error !== undefined) for (const batch of group) this.#undo(batch.operations)
+      if (error !== undefined) for (const batch of group) this.#operations.undo(batch.operations)
       this.#postReads()
     }
     // Before the callbacks, so that the worker does not wait for them.
@@ -315,27 +303,15 @@ export class SqliteStore implements Store {
     }
     if (this.#isCallingBack) return
     this.#isCallingBack = true
+    let called = 0
     try {
-      let called = 0
       for (let batch = this.#waiting[0]; batch?.isSettled; batch = this.#waiting[called]) {
         called++
         batch.committed(batch.error)
       }
-      this.#waiting.splice(0, called)
     } finally {
+      this.#waiting.splice(0, called)
       this.#isCallingBack = false
-    }
-  }
-
-  /** The numbers of Sessions as they were before a batch that could not be stored. */
-  #undo(operations: readonly Operation[]): void {
-    for (const { code: of, session, body, state } of operations.toReversed()) {
-      if (of === code.session && state === 1) {
-        const { clientIdentifier } = body as StoredSession
-        if (this.#numbers.get(clientIdentifier) === session) this.#numbers.delete(clientIdentifier)
-      } else if (of === code.sessionEnd && !this.#numbers.has(body as string)) {
-        this.#numbers.set(body as string, session)
-      }
     }
   }
 
@@ -387,55 +363,6 @@ export class SqliteStore implements Store {
     else await this.#worker.terminate()
     await this.#exited
     if (before === undefined && this.#ended instanceof StoreFailedError) throw this.#ended
-  }
-}
-
-function operation(
-  of: Operation['code'],
-  session: number,
-  position: number,
-  body?: Operation['body'],
-  state = 0,
-  packetIdentifier = 0,
-): Operation {
-  return {
-    code: of,
-    session,
-    position,
-    packetIdentifier,
-    state,
-    body,
-    isNeeded: true,
-    lastState: state,
-    lastPacketIdentifier: packetIdentifier,
-  }
-}
-
-type OfSession = Exclude<Change, { kind: 'session' | 'retained' | 'retained-end' }>
-
-function ofSession(session: number, change: OfSession): Operation {
-  switch (change.kind) {
-    case 'session-end':
-      return operation(code.sessionEnd, session, 0, change.clientIdentifier)
-    case 'subscription':
-      return operation(code.subscription, session, 0, change.subscription)
-    case 'subscription-end':
-      return operation(code.subscriptionEnd, session, 0, change.text)
-    case 'queued': {
-      const { entry } = change
-      const state = states.indexOf(entry.state)
-      return operation(code.queued, session, entry.position, entry, state, entry.packetIdentifier)
-    }
-    case 'sent':
-      return operation(code.sent, session, change.position, undefined, 0, change.packetIdentifier)
-    case 'released':
-      return operation(code.released, session, change.position)
-    case 'done':
-      return operation(code.done, session, change.position)
-    case 'received':
-      return operation(code.received, session, change.packetIdentifier)
-    case 'forgotten':
-      return operation(code.forgotten, session, change.packetIdentifier)
   }
 }
 

@@ -27,7 +27,7 @@ const now = contractClock.now()
 
 /** The suite that defines `Store`: every engine passes it. */
 export function storeContract(name: string, create: () => Promise<StoreUnderContract>): void {
-  describe(`store contract: ${name}`, () => {
+  describe(`store contract: ${name}`, { concurrency: 4 }, () => {
     commits(create)
     sessions(create)
     queues(create)

@@ -36,7 +36,7 @@ function listenerOverrides(given: Arguments, input: unknown): Override[] {
   const listed = listenersOf(input)
   // A file whose list is no list is an error that the check of the whole will report.
   if (listed !== undefined && !Array.isArray(listed)) return []
-  const listeners: unknown[] = listed ?? [{ kind: 'tcp' }, { kind: 'ws' }]
+  const listeners: unknown[] = [...(listed ?? [{ kind: 'tcp' }, { kind: 'ws' }])]
   const indexOf = (kind: string) => {
     const index = listeners.findIndex((listener) => kindOf(listener) === kind)
     return index === -1 ? listeners.push({ kind }) - 1 : index

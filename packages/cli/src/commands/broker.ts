@@ -10,7 +10,7 @@ import {
   version,
 } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
-import { complain, say, UsageError } from '../output.ts'
+import { type Output, UsageError } from '../output.ts'
 import { brokerFlags, brokerNotes, brokerOverrides } from './broker-flags.ts'
 
 export const brokerCommand: Command = {
@@ -24,7 +24,7 @@ export const brokerCommand: Command = {
 
 const noFile: ConfigFile = { input: {}, source: { locate: () => undefined } }
 
-async function run(given: Arguments): Promise<number> {
+async function run(given: Arguments, output: Output): Promise<number> {
   const [surplus] = given.positionals
   if (surplus !== undefined) throw new UsageError(`busbar broker takes no ${surplus}`)
   const path = given.value('config')
@@ -32,14 +32,14 @@ async function run(given: Arguments): Promise<number> {
   const { input, source } = overrideConfig(file, brokerOverrides(given, file.input))
   // `startBroker` checks it, and the errors point to the file or the flag.
   const broker = await startBroker(input as ConfigInput, { source })
-  say(banner(broker))
-  await untilToldToStop()
+  output.say(banner(broker))
+  await untilToldToStop(output)
   await broker.close()
   return 0
 }
 
 /** Resolves at the first signal; a second one ends the process at once. */
-function untilToldToStop(): Promise<void> {
+function untilToldToStop({ complain }: Output): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false
     const stop = () => {

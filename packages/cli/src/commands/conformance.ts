@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { closest } from '@busbar/broker'
 import type { ConfigFormat, ConformanceOptions, Version } from '@busbar/conformance'
 import type { Arguments, Command } from '../command.ts'
-import { say, UsageError } from '../output.ts'
+import { type Output, UsageError } from '../output.ts'
 
 export const conformanceCommand: Command = {
   name: 'conformance',
@@ -29,7 +29,7 @@ export const conformanceCommand: Command = {
   run,
 }
 
-async function run(given: Arguments): Promise<number> {
+async function run(given: Arguments, { say }: Output): Promise<number> {
   // Only now: a broker that starts does not need the cases.
   const { formatReport, profileNames, runConformance } = await import('@busbar/conformance')
   const report = await runConformance({

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { auth, disconnect, hex, pingreq, property, publish, subscribe } from '../bytes.ts'
 import { type Case, type Suite, suite } from '../case.ts'
-import { lasting } from './lasting-session.ts'
 import { flagCases } from './connect-flags.ts'
 import { hostileCases } from './connect-hostile.ts'
 import { identifierCases } from './connect-identifier.ts'
@@ -9,6 +8,7 @@ import { keepAliveCases } from './connect-keep-alive.ts'
 import { layoutCases } from './connect-layout.ts'
 import { takeoverCases } from './connect-takeover.ts'
 import { versionCases } from './connect-versions.ts'
+import { lasting } from './lasting-session.ts'
 
 const acceptanceCases: readonly Case[] = [
   {

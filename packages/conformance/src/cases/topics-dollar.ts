@@ -63,9 +63,9 @@ export const dollarCases: readonly Case[] = [
     serial: true,
     async run(t) {
       const system = await tries(t, '$SYS/#')
-      const others = await Promise.all(
-        ['#', '+/#', '+/+/#', '+/broker/#'].map((filter) => t.subscriber(filter, { qos: 0 })),
-      )
+      const filters = ['#', '+/#', '+/+/#', '+/broker/#']
+      if (t.version === 5) filters.push(`$share/${t.id()}/#`, `$share/${t.id()}/+/+`)
+      const others = await Promise.all(filters.map((filter) => t.subscriber(filter, { qos: 0 })))
       await t.delay(2_500)
       const topics = system.takeWaiting().map(({ topic }) => topic)
       if (topics.length === 0) t.skip('the Server publishes nothing below $SYS within 2.5 s')

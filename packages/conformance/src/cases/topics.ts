@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import { raw } from '../bytes.ts'
 import { type Case, type Suite, suite, type Trial } from '../case.ts'
 import { refusesFilter } from './refuses-filter.ts'
@@ -10,21 +11,19 @@ type Rows = readonly (readonly [filter: string, matches: string, matchesNot: str
 
 /** Each filter gets what is published to the topics it matches, separated by `|`, and no other. */
 async function matchesRows(t: Trial, rows: Rows): Promise<void> {
-  const topics = rows.flatMap(([, yes, no]) => [...yes.split('|'), ...no.split('|')])
-  const own = rows.map(async ([filter, yes]) => {
-    const matching = yes.split('|').filter((topic) => topic !== '-')
-    return { filter, matching, subscriber: await t.subscriber(t.topic(filter), { qos: 1 }) }
+  const named = rows.map((row, at) => [`filter ${row[0]}`, [`${at}`, ...row] as const] as const)
+  await t.each(Object.fromEntries(named), async ([prefix, filter, yes, no]) => {
+    const subscriber = await t.subscriber(t.topic(`${prefix}/${filter}`), { qos: 1 })
+    const publisher = await t.connect()
+    const matching = yes.split('|')
+    for (const topic of [...matching, ...no.split('|')]) {
+      await publisher.publish(t.topic(`${prefix}/${topic}`), topic, { qos: 1 })
+    }
+    const received = await subscriber.take(matching.length)
+    const texts = received.map(({ text }) => text)
+    t.check(isDeepStrictEqual(texts, matching), `it got ${texts.join(' ')}`)
+    await subscriber.expectNoMessage()
   })
-  const subscribers = await Promise.all(own)
-  const publisher = await t.connect()
-  const published = [...new Set(topics)].filter((topic) => topic !== '-')
-  for (const topic of published) await publisher.publish(t.topic(topic), topic, { qos: 1 })
-  for (const { filter, matching, subscriber } of subscribers) {
-    const messages = await subscriber.take(new Set(matching).size)
-    const texts = messages.map(({ text }) => text)
-    assert.deepEqual(texts.toSorted(), [...new Set(matching)].toSorted(), `filter ${filter}`)
-  }
-  await Promise.all(subscribers.map(({ subscriber }) => subscriber.expectNoMessage()))
 }
 
 const wildcardCases: readonly Case[] = [
@@ -36,10 +35,9 @@ const wildcardCases: readonly Case[] = [
     async run(t) {
       await matchesRows(t, [
         ['sport/#', 'sport|sport/|sport/a|sport/a/b|sport//b', 'sports|Sport|x/sport'],
-        ['sport/a/#', 'sport/a|sport/a/b', 'sport|sport/ab'],
-        ['sport/+/#', 'sport/a|sport/a/b|sport/|sport//b|sport/ab', 'sport'],
+        ['sport/a/#', 'sport/a|sport/a/|sport/a/b', 'sport|sport/|sport/ab'],
+        ['sport/+/#', 'sport/a|sport/a/b|sport/|sport//b', 'sport|x/a'],
         ['/#', '/|/a|/a/b', 'sport'],
-        ['+/#', 'sport|sport/a|x/sport|/a', '-'],
       ])
     },
   },
@@ -50,12 +48,12 @@ const wildcardCases: readonly Case[] = [
     versions: [5, 4, 3],
     async run(t) {
       await matchesRows(t, [
-        ['a/+', 'a/|a/b|a/ b', 'a|a/b/c|a//|b/a'],
-        ['+', 'a', '/a|a/'],
-        ['+/+', '/finance|a/|a/b|b/a|a/ b', 'a|a/b/c'],
-        ['/+', '/finance|/a', 'a/b'],
-        ['+/b/+', 'a/b/c|/b/', 'a/b'],
-        ['a/+/c', 'a/b/c|a//c', 'a/b/d/c'],
+        ['sport/+', 'sport/|sport/a|sport/ a', 'sport|sport/a/b|sport//|a/sport'],
+        ['+', 'sport|finance', '/finance|sport/'],
+        ['+/+', '/finance|sport/|a/b|/', 'sport|a/b/c|//'],
+        ['/+', '/finance|/', 'a/finance|//'],
+        ['+/b/+', 'a/b/c|/b/', 'a/b|b/b|a/b/c/d'],
+        ['a/+/c', 'a/b/c|a//c', 'a/c|a/b/d/c'],
       ])
     },
   },

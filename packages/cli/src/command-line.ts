@@ -1,0 +1,72 @@
+import { ConfigError, closest, ListenError, version } from '@busbar/broker'
+import { type Command, helpText, readArguments } from './command.ts'
+import { brokerCommand } from './commands/broker.ts'
+import { conformanceCommand } from './commands/conformance.ts'
+import { columns, type Output, UsageError } from './output.ts'
+
+const commands: readonly Command[] = [brokerCommand, conformanceCommand]
+
+/** Runs one command line and resolves with the exit code. */
+export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {
+  try {
+    return await dispatch(args, output)
+  } catch (error) {
+    return explain(error, output)
+  }
+}
+
+async function dispatch(args: readonly string[], output: Output): Promise<number> {
+  const { say } = output
+  const [first, ...rest] = args
+  if (first === '--version') {
+    say(`busbar ${version}`)
+    return 0
+  }
+  if (first === 'help' || first === '--help') {
+    const [topic] = rest
+    say(topic === undefined ? overview() : helpText(findCommand(topic)))
+    return 0
+  }
+  const isBroker = first === undefined || first.startsWith('-')
+  const command = isBroker ? brokerCommand : findCommand(first)
+  const given = readArguments(command, isBroker ? args : rest)
+  if (given.has('help')) {
+    say(helpText(command))
+    return 0
+  }
+  return await command.run(given, output)
+}
+
+function findCommand(name: string): Command {
+  const command = commands.find((each) => each.name === name)
+  if (command !== undefined) return command
+  const near = closest(
+    name,
+    commands.map((each) => each.name),
+  )
+  const hint = near === undefined ? '`busbar help` lists what there is' : `did you mean ${near}?`
+  throw new UsageError(`there is no command ${name}; ${hint}`)
+}
+
+function overview(): string {
+  return [
+    `busbar ${version}: an MQTT broker and its tools`,
+    columns(commands.map(({ name, summary }) => [`busbar ${name}`, summary])),
+    '`busbar help COMMAND` says more. Without a command, the broker is run.',
+  ].join('\n\n')
+}
+
+/** The operator's mistakes are 2, everything else that stops us is 1. */
+function explain(error: unknown, { complain }: Output): number {
+  if (error instanceof ConfigError) {
+    complain(`busbar: the configuration cannot be used\n${error.message.replace(/^/gm, '  ')}`)
+    return 2
+  }
+  if (error instanceof UsageError) {
+    complain(`busbar: ${error.message}`)
+    return 2
+  }
+  if (error instanceof ListenError) complain(`busbar: ${error.message}`)
+  else complain(`busbar: ${error instanceof Error ? error.stack : error}`)
+  return 1
+}

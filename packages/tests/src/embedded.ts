@@ -1,0 +1,17 @@
+import { type Broker, type ConfigInput, silentLog, startBroker } from '@busbar/broker'
+import type { BrokerUrls } from './busbar.ts'
+
+export interface EmbeddedBroker extends BrokerUrls, AsyncDisposable {
+  readonly broker: Broker
+}
+
+/** A broker in this process, on free ports. */
+export async function startEmbedded(config: ConfigInput = {}): Promise<EmbeddedBroker> {
+  const listeners = [
+    { kind: 'tcp', port: 0 },
+    { kind: 'ws', port: 0 },
+  ] as const
+  const broker = await startBroker({ listeners, ...config }, { log: silentLog })
+  const ws = broker.addresses.find(({ kind }) => kind === 'ws')?.url ?? ''
+  return { broker, tcp: broker.url, ws, [Symbol.asyncDispose]: () => broker.close() }
+}
