@@ -1,24 +1,13 @@
-import { rmSync } from 'node:fs'
-import { SqliteEngine } from '../src/store/sqlite-engine.ts'
-import { GroupWriter, code } from '../src/store/group.ts'
-import { Times } from '../src/store/message-codec.ts'
-import { systemClock } from '../src/clock.ts'
-rmSync('/tmp/sb/e',{recursive:true,force:true})
-const e=new SqliteEngine({folder:'/tmp/sb/e'}); const scan=e.scan()
-const w=new GroupWriter(new Times(1,systemClock),0)
-const payload=new Uint8Array(100)
-let p=0
-const enc:number[]=[], app:number[]=[]
-const cpu=()=>performance.now()*1000
-const G=Number(process.argv[2]??1000), R=Number(process.argv[3]??300)
-const kind=process.argv[4]??'synced'
-for(let g=0;g<R;g++){
-  const ops:any[]=[]
-  for(let i=0;i<G;i++){ const message={topicName:'plant/line-4/oven/temperature',payload,qos:1,retain:false,properties:{},publisher:'sensor-12',arrivedAt:p,expiresAt:Infinity}
-   ops.push({code:code.queued,session:1+p%1000,position:++p,packetIdentifier:0,state:0,body:{position:p,message,qos:1,retain:false,subscriptionIdentifiers:[],sharedFilter:undefined,packetIdentifier:0,state:'queued'},isNeeded:true,lastState:0,lastPacketIdentifier:0})}
-  const t0=cpu(); const group=w.write([ops]); const t1=cpu(); e.apply(group,kind as any); const t2=cpu()
-  if(g>R/4){enc.push(t1-t0); app.push(t2-t1)}
-}
-const med=(a:number[],q:number)=>a.sort((x,y)=>x-y)[Math.floor(a.length*q)]!/G
-console.log('G',G,kind,'encode µs p25',med(enc,.25).toFixed(2),'apply µs p25',med(app,.25).toFixed(2),'mean',(app.reduce((a,b)=>a+b)/app.length/G).toFixed(2))
-e.close()
+import { createSqliteStore } from '../src/store/sqlite.ts'
+import { commit, queued, session, message, noise, done, readQueue, end } from '../src/store/store.contract.ts'
+const s = await createSqliteStore({reserveBytes: Number(process.argv[2]), folder:'/tmp/sb/small/d'}); await s.open()
+await commit(s,[session('a')])
+let p=0, ok:number[]=[]
+for(;;){ p++; try{ await commit(s,[queued('a',p,{message:message({payload:noise(30000)})})]); ok.push(p)}catch(e:any){console.log('failed at',p,e.name,e.message);break} }
+console.log('kept',ok.length)
+for (let i=0;i<3;i++) console.log('small', await commit(s,[session('b'+i)]).catch((e:any)=>e.name))
+console.log('done', await commit(s,ok.map(x=>done('a',x))).catch((e:any)=>e.name+e.message))
+for(let t=0;t<20;t++){await new Promise(r=>setTimeout(r,50)); const r=await commit(s,[queued('a',1000+t,{message:message({payload:noise(30000)})})]).catch((e:any)=>e.name); if(t<3||t>17)console.log('again',t,r)}
+console.log('left',(await readQueue(s,'a',0,1000)).length)
+await s[Symbol.asyncDispose]().catch((e:any)=>console.log('dispose',e.message))
+const s2 = await createSqliteStore({reserveBytes: Number(process.argv[2]), folder:'/tmp/sb/small/d'}); const r=await s2.open(); console.log('reopened',r.sessions.map(x=>[x.session.clientIdentifier,x.queuedCount])); await s2[Symbol.asyncDispose]()

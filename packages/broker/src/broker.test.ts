@@ -9,7 +9,8 @@ import { eventually } from './listener/transport.contract.ts'
 import { silentLog } from './log.ts'
 
 const log = silentLog
-const oneTcp: ConfigInput = { listeners: [{ kind: 'tcp', port: 0 }] }
+const store = { engine: 'memory' } as const
+const oneTcp: ConfigInput = { listeners: [{ kind: 'tcp', port: 0 }], store }
 
 /** Packets in hex, spaces at field borders. */
 const bytes = (hex: string) => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
@@ -69,7 +70,7 @@ test('gives the addresses in the order of the configuration', async () => {
     { kind: 'ws', port: 0, path: '/a' },
     { kind: 'tcp', port: 0 },
   ] as const
-  await using broker = await startBroker({ listeners }, { log })
+  await using broker = await startBroker({ listeners, store }, { log })
   assert.deepEqual(
     broker.addresses.map(({ kind }) => kind),
     ['ws', 'tcp'],
@@ -79,7 +80,7 @@ test('gives the addresses in the order of the configuration', async () => {
 })
 
 test('without TCP there is no url', async () => {
-  await using broker = await startBroker({ listeners: [] }, { log })
+  await using broker = await startBroker({ listeners: [], store }, { log })
   assert.throws(() => broker.url, /does not listen on TCP/)
   assert.deepEqual(broker.addresses, [])
 })
@@ -89,7 +90,7 @@ test('a listener that fails closes those that were opened', async () => {
   const taken = Number(new URL(first.url).port)
   const free = await freePort()
   const listeners = [free, taken].map((port) => ({ kind: 'tcp', port }) as const)
-  await assert.rejects(startBroker({ listeners }, { log }), ListenError)
+  await assert.rejects(startBroker({ listeners, store }, { log }), ListenError)
   const socket = connect(free, '127.0.0.1')
   const [error] = await once(socket, 'error')
   assert.equal(error.code, 'ECONNREFUSED')
@@ -134,7 +135,7 @@ const logins = [
 
 for (const [name, auth, options, packet, reasonCode] of logins) {
   test(`login: ${name}: 0x${reasonCode.toString(16)}`, async () => {
-    await using broker = await startBroker({ listeners: [], auth }, { log, ...options })
+    await using broker = await startBroker({ listeners: [], store, auth }, { log, ...options })
     const link = broker.connectInMemory()
     const received: Uint8Array[] = []
     link.receive = (data) => received.push(Uint8Array.from(data))

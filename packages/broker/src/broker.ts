@@ -18,7 +18,8 @@ import { createLog, type Log } from './log.ts'
 import type { Losses } from './losses.ts'
 import type { Statistics } from './statistics.ts'
 import { createMemoryStore } from './store/memory.ts'
-import type { DurabilityLevel } from './store/store.ts'
+import { createSqliteStore } from './store/sqlite.ts'
+import type { DurabilityLevel, Store } from './store/store.ts'
 
 /** What only a program can give. */
 export interface BrokerOptions {
@@ -46,11 +47,16 @@ export interface Broker extends AsyncDisposable {
   readonly addresses: readonly Address[]
   /** The first TCP address. Throws when the broker has none. */
   readonly url: string
-  /** What an acknowledged message survives. */
+  /** What an acknowledged message survives, unless a rule or a listener says otherwise. */
   readonly durability: DurabilityLevel
   /** What did not arrive, by client and cause. */
   readonly losses: Losses
   readonly statistics: Statistics
+  /**
+   * Resolves when the store has failed for good. Nothing that lasts is acknowledged from then on:
+   * close the broker and start it anew.
+   */
+  readonly failed: Promise<Error>
   /** Opens a Network Connection within the process. */
   connectInMemory(): Link
   /** Says goodbye to the clients, keeps what is to be kept, and closes everything. */
@@ -72,7 +78,11 @@ export async function startBroker(
   const isGuarded = options.authenticator !== undefined || (options.methods ?? []).length > 0
   refuseExposure(config, isGuarded, options.source)
   const log = options.log ?? createLog(config.log)
-  const store = createMemoryStore()
+  const store = await openStore(config)
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve
+  })
   const random = { bytes: (count: number) => randomBytes(count) }
   const core = createBroker({
     config,
@@ -81,11 +91,12 @@ export async function startBroker(
     store,
     log,
     schedule: setImmediate,
+    storeFailed: fail,
     heapBytes: () => process.memoryUsage().heapUsed,
     ...authentication(options, config, { isGuarded, random }),
     ...(options.access && { access: options.access }),
   })
-  const running = new RunningBroker(core, log, store.level)
+  const running = new RunningBroker(core, log, failed)
   try {
     await running.start()
     return running
@@ -93,6 +104,16 @@ export async function startBroker(
     await running.close()
     throw error
   }
+}
+
+/** A page of the database. */
+const pageBytes = 4_096
+
+async function openStore(config: Config): Promise<Store> {
+  const { engine, dir: folder, maximumBytes } = config.store
+  if (engine === 'memory') return createMemoryStore()
+  const maxPages = maximumBytes === undefined ? undefined : Math.floor(maximumBytes / pageBytes)
+  return createSqliteStore({ folder, ...(maxPages !== undefined && { maxPages }) })
 }
 
 function authentication(
@@ -122,15 +143,17 @@ function listedUser({ name, scram }: Config['auth']['users'][number]) {
 class RunningBroker implements Broker {
   readonly config: Config
   readonly durability: DurabilityLevel
+  readonly failed: Promise<Error>
   readonly #core: Core
   readonly #log: Log
   readonly #listeners: Listener[] = []
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
-  constructor(core: Core, log: Log, durability: DurabilityLevel) {
+  constructor(core: Core, log: Log, failed: Promise<Error>) {
     this.config = core.config
-    this.durability = durability
+    this.durability = core.level
+    this.failed = failed
     this.#core = core
     this.#log = log
   }
@@ -147,12 +170,11 @@ class RunningBroker implements Broker {
   }
 
   async #open(options: ListenerConfig): Promise<Listener> {
-    const listener = await startListener(options, this.config, this.#accept, this.#log)
+    const accept: Accept = (transport) => this.#core.accept(transport, options.durability)
+    const listener = await startListener(options, this.config, accept, this.#log)
     this.#listeners.push(listener)
     return listener
   }
-
-  readonly #accept: Accept = (transport) => this.#core.accept(transport)
 
   get addresses(): readonly Address[] {
     return this.#listeners.map(({ kind, url }) => ({ kind, url }))
@@ -174,7 +196,7 @@ class RunningBroker implements Broker {
 
   connectInMemory(): Link {
     if (this.#closing !== undefined) throw new Error('this broker is closed')
-    return connectInMemory(this.#accept, this.#log)
+    return connectInMemory((transport) => this.#core.accept(transport), this.#log)
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { parseTopicFilter } from '@busbar/protocol'
 import { z } from 'zod'
 import { saslPrep } from './access/sasl-prep.ts'
 import { minimumScramIterations } from './access/scram.ts'
@@ -11,11 +12,18 @@ const host = z.string().min(1).default('127.0.0.1').meta({
 
 const port = z.int().min(0).max(65_535)
 
+const level = z.enum(['memory', 'os', 'disk'])
+
+const listenerDurability = level.optional().meta({
+  description: 'Level for sessions of clients that connect here, instead of `durability.default`.',
+})
+
 const tcpListener = z
   .strictObject({
     kind: z.literal('tcp').meta({ description: 'MQTT over TCP.' }),
     host,
     port: port.default(1_883).meta({ description: 'TCP port; 0 takes a free one.' }),
+    durability: listenerDurability,
   })
   .meta({ title: 'tcp' })
 
@@ -24,6 +32,7 @@ const webSocketListener = z
     kind: z.literal('ws').meta({ description: 'MQTT over WebSocket.' }),
     host,
     port: port.default(8_083).meta({ description: 'TCP port; 0 takes a free one.' }),
+    durability: listenerDurability,
     path: z
       .string()
       .regex(/^\/[^\s?#]*$/)
@@ -45,10 +54,51 @@ const listeners = z
   })
 
 const store = z.strictObject({
-  engine: z.enum(['memory']).default('memory').meta({
+  engine: z.enum(['sqlite', 'memory']).default('sqlite').meta({
     description:
-      'What keeps sessions, queues and retained messages. `memory`: they are lost when the broker stops.',
+      'What keeps sessions, queues and retained messages. `sqlite`: a database in `store.dir`. `memory`: they are lost when the broker stops.',
   }),
+  dir: z.string().min(1).default('./busbar-data').meta({
+    allowed: 'a path',
+    description:
+      'Folder of the database. It is made if it is not there; one broker uses it at a time.',
+  }),
+  maximumBytes: z.int().min(1_048_576).max(281_474_976_710_656).optional().meta({
+    description:
+      'Largest size of the database. When it is reached, messages that have to be stored are refused until there is room.',
+  }),
+  onFailure: z.enum(['exit', 'readonly']).default('exit').meta({
+    description:
+      'What happens when the store fails for good. `exit`: the broker ends with code 70. `readonly`: it goes on, and refuses whatever has to be stored.',
+  }),
+})
+
+const durability = z.strictObject({
+  default: level.default('disk').meta({
+    description:
+      'What has happened before an acknowledgement of something lasting leaves. `disk`: it is synced to the disk. `os`: it is handed to the operating system, and synced every second. `memory`: nothing.',
+  }),
+  rules: z
+    .array(
+      z.strictObject({
+        filter: z
+          .string()
+          .check(({ value, issues }) => {
+            try {
+              parseTopicFilter(value)
+            } catch (error) {
+              issues.push({ code: 'custom', input: value, message: (error as Error).message })
+            }
+          })
+          .meta({ allowed: 'a Topic Filter', description: 'Topics that the rule is for.' }),
+        level: level.meta({ description: 'Level of messages on these topics.' }),
+      }),
+    )
+    .default([])
+    .meta({
+      description:
+        'Levels by topic. The first rule that matches counts, before that of the listener.',
+    }),
 })
 
 /** A UTF-8 Encoded String of section 1.5.4 that is not empty. */
@@ -104,7 +154,7 @@ const mqtt = z.strictObject({
     }),
   silent: z.boolean().default(false).meta({
     description:
-      'Whether the texts that MQTT leaves to choice (Reason Strings) are left out of answers.',
+      'Whether connections are closed without a word: no DISCONNECT, and no CONNACK that refuses.',
   }),
   responseInformation: mqttText.optional().meta({
     description: 'Sent to clients that request Response Information (section 3.2.2.3.15).',
@@ -129,19 +179,22 @@ const mqtt = z.strictObject({
   }),
 })
 
+const queueMessages = z.int().min(1).max(1_000_000_000)
+const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
+
 const queue = z.strictObject({
-  messages: z
-    .int()
-    .min(1)
-    .max(1_000_000_000)
+  messages: queueMessages
     .default(1_000)
-    .meta({ description: 'Messages that wait for one session.' }),
-  bytes: z
-    .int()
-    .min(1_024)
-    .max(1_099_511_627_776)
+    .meta({ description: 'Messages that wait in memory for one session.' }),
+  bytes: queueBytes
     .default(67_108_864)
-    .meta({ description: 'Bytes that wait for one session.' }),
+    .meta({ description: 'Bytes that wait in memory for one session.' }),
+  storedMessages: queueMessages
+    .default(1_000_000)
+    .meta({ description: 'The same for a session whose queue is in the store.' }),
+  storedBytes: queueBytes
+    .default(1_073_741_824)
+    .meta({ description: 'The same for a session whose queue is in the store.' }),
   policy: z
     .enum(['drop-newest', 'drop-oldest'])
     .default('drop-newest')
@@ -255,6 +308,7 @@ const log = z.strictObject({
 export const configSchema = z.strictObject({
   listeners,
   store: store.prefault({}).meta({ description: 'Where state is kept.' }),
+  durability: durability.prefault({}).meta({ description: 'What an acknowledgement promises.' }),
   mqtt: mqtt.prefault({}).meta({ description: 'What MQTT leaves to the server.' }),
   limits: limits.prefault({}).meta({ description: 'What one client, and all of them, may use.' }),
   auth: auth.prefault({}).meta({ description: 'Who may connect.' }),

@@ -135,6 +135,7 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
     ? Math.min(connect.properties.receiveMaximum ?? 65_535, mqtt.inFlightMaximum)
     : mqtt.inFlightMaximumMqtt3
   session.connection = connection
+  session.level = connection.level
   session.outbound.connected(theirMaximum)
   // 3.x has no Receive Maximum: its packet identifiers are the limit.
   session.inbound.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)

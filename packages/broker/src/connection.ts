@@ -23,6 +23,7 @@ import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
 import type { Delivery, Session, SessionConnection } from './session.ts'
+import type { DurabilityLevel } from './store/store.ts'
 import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
@@ -36,6 +37,8 @@ export class Connection implements TransportEvents, SessionConnection {
   readonly core: Core
   readonly transport: Transport
   readonly authentication: Authentication
+  /** The durability of what is done over this connection. */
+  readonly level: DurabilityLevel
   state: 'connecting' | 'connected' | 'ended' = 'connecting'
   /** Known once CONNECT has been read. */
   version: ProtocolVersion | undefined
@@ -60,8 +63,9 @@ export class Connection implements TransportEvents, SessionConnection {
   /** Nothing has come yet. */
   #isSilent = true
 
-  constructor(core: Core, transport: Transport) {
+  constructor(core: Core, transport: Transport, level: DurabilityLevel) {
     this.core = core
+    this.level = level
     this.transport = transport
     this.authentication = new Authentication(this)
     const { limits } = core.config

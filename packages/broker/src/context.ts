@@ -2,6 +2,7 @@ import type { Access } from './access/access.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Durability } from './durability.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import type { Losses } from './losses.ts'
@@ -23,6 +24,7 @@ export interface Context {
   readonly deadlines: Deadlines
   readonly journal: Journal
   readonly store: Store
+  readonly durability: Durability
   readonly losses: Losses
   readonly statistics: Statistics
   /** The next position in the order of all queued messages. */

@@ -6,8 +6,9 @@ import type { Config } from './config.ts'
 import { Connection } from './connection.ts'
 import type { Context, Random } from './context.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
+import { Durability } from './durability.ts'
 import { Frames } from './frames.ts'
-import { Journal } from './journal.ts'
+import { Journal, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
@@ -16,7 +17,8 @@ import { Retained } from './retained.ts'
 import { Router } from './router.ts'
 import { Sessions } from './sessions.ts'
 import { Statistics } from './statistics.ts'
-import type { Store } from './store/store.ts'
+import { StoreFailedError } from './store/errors.ts'
+import type { DurabilityLevel, Store } from './store/store.ts'
 import { SysTopics } from './sys-topics.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { version } from './version.ts'
@@ -36,6 +38,8 @@ export interface CoreOptions {
   readonly access?: Access
   /** Calls back once at the end of this turn of the event loop. */
   readonly schedule: (endOfTurn: () => void) => void
+  /** The store has failed for good; called once. */
+  readonly storeFailed?: (error: Error) => void
   /** Bytes of heap in use, for `$SYS`. */
   readonly heapBytes?: () => number
 }
@@ -51,6 +55,7 @@ export class Core implements Context {
   readonly methods: readonly AuthenticationMethod[]
   readonly access: Access
   readonly deadlines: Deadlines
+  readonly durability: Durability
   readonly journal: Journal
   readonly losses = new Losses()
   readonly statistics = new Statistics()
@@ -61,6 +66,8 @@ export class Core implements Context {
   readonly frames: Frames
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
+  readonly #storeFailed: (error: Error) => void
+  #storeError: Error | undefined
   readonly #connections = new Set<Connection>()
   #withOutput: Connection[] = []
   #isScheduled = false
@@ -76,16 +83,26 @@ export class Core implements Context {
     this.methods = options.methods ?? []
     this.access = options.access ?? openAccess
     this.#schedule = options.schedule
+    this.#storeFailed = options.storeFailed ?? (() => {})
+    this.durability = new Durability(this.config)
     this.deadlines = new Deadlines(this.clock.now())
-    this.journal = new Journal(this.store, this.store.level, () => this.#endTurnLater())
+    const outcome = (error?: Error) => this.#committed(error)
+    this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
     this.wills = new Wills(this, (message) => this.publish(message))
     this.sessions = new Sessions(this, this.router, this.wills)
     const { statistics, losses, clock } = this
     const heapBytes = options.heapBytes ?? (() => 0)
-    const durability = this.store.level
-    this.#sysTopics = new SysTopics({ statistics, losses, durability, version, clock, heapBytes })
+    const { level } = this
+    this.#sysTopics = new SysTopics({
+      statistics,
+      losses,
+      durability: level,
+      version,
+      clock,
+      heapBytes,
+    })
   }
 
   /** Restores what the store kept. Nothing may be accepted before it has resolved. */
@@ -95,11 +112,17 @@ export class Core implements Context {
     this.#repeat(sweepMs, (now) => this.retained.sweep(now))
   }
 
-  accept(transport: Transport): TransportEvents {
-    const connection = new Connection(this, transport)
+  /** A new Network Connection; `level` is that of the Sessions that are used over it. */
+  accept(transport: Transport, level: DurabilityLevel = this.durability.default): TransportEvents {
+    const connection = new Connection(this, transport, level)
     this.#connections.add(connection)
     this.statistics.socketsOpened++
     return connection
+  }
+
+  /** What is promised where nothing else is said: as configured, as far as the store can keep it. */
+  get level(): DurabilityLevel {
+    return weaker(this.store.level, this.durability.default)
   }
 
   /** There are more connections than are allowed, the asking one included. */
@@ -185,6 +208,19 @@ export class Core implements Context {
     const connections = this.#withOutput
     this.#withOutput = []
     for (const connection of connections) connection.flush()
+  }
+
+  /** Says once when storing begins to fail, and once when it is possible again. */
+  #committed(error: Error | undefined): void {
+    if (error === undefined) {
+      if (this.#storeError !== undefined) this.log.info('the store has room again')
+      this.#storeError = undefined
+      return
+    }
+    if (this.#storeError !== undefined) return
+    this.#storeError = error
+    this.log.error('the store takes nothing, so nothing that lasts is acknowledged', { error })
+    if (error instanceof StoreFailedError) this.#storeFailed(error)
   }
 
   /** Says goodbye to every client, and resolves when all of it is stored. */

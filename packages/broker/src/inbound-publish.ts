@@ -9,6 +9,7 @@ import {
 import type { Connection } from './connection.ts'
 import { createMessage } from './message.ts'
 import type { Session } from './session.ts'
+import { StoreFullError } from './store/errors.ts'
 
 /** PUBLISH from a client: the ordered steps. Their order is the design. */
 export function inboundPublish(connection: Connection, session: Session, publish: Publish): void {
@@ -118,17 +119,24 @@ function acknowledge(answer: Answer, reasonCode: number): void {
   }
   if (publish.qos === 2 && session.isStored && !(version === 5 && isFailure)) {
     const { clientIdentifier } = session
-    core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier })
+    core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined && version !== 5) return connection.disconnect(0x83, 'store failed')
-    const code = error === undefined ? reasonCode : ReasonCode.ImplementationSpecificError
+    const code = error === undefined ? reasonCode : failureCode(error)
     const type = publish.qos === 1 ? 'puback' : 'pubrec'
     if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
     // A failure that 3.x cannot be told is acknowledged like a success.
     else if (version === 5 && code >= firstFailure) session.inbound.refused(packetIdentifier)
     connection.send({ type, packetIdentifier, reasonCode: code, properties: {} })
   })
+}
+
+/** What a 5.0 publisher is told when its message could not be stored. */
+function failureCode(error: Error): number {
+  return error instanceof StoreFullError
+    ? ReasonCode.QuotaExceeded
+    : ReasonCode.ImplementationSpecificError
 }
 
 /** PUBREL: the identifier is free from now on, which is stored before PUBCOMP says so. */
@@ -143,7 +151,7 @@ export function inboundPubrel(
   const reasonCode = isKnown ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound
   if (isKnown && session.isStored) {
     const { clientIdentifier } = session
-    core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier })
+    core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')

@@ -1,21 +1,34 @@
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
 
+const levels: readonly DurabilityLevel[] = ['memory', 'os', 'disk']
+
+/** The stricter of two levels. */
+export function stricter(one: DurabilityLevel, other: DurabilityLevel): DurabilityLevel {
+  return levels.indexOf(one) > levels.indexOf(other) ? one : other
+}
+
+export function weaker(one: DurabilityLevel, other: DurabilityLevel): DurabilityLevel {
+  return stricter(one, other) === one ? other : one
+}
+
 /**
  * The changes of this turn of the event loop, which become durable as one batch, and everything that
  * waits for them: acknowledgements leave from here, never before their batch is committed.
  */
 export class Journal {
   readonly #store: Store
-  readonly #level: DurabilityLevel
+  readonly #outcome: (error?: Error) => void
   readonly #schedule: () => void
   #changes: Change[] = []
   #waiting: ((error?: Error) => void)[] = []
   #added = 0
+  /** The strictest of this batch. */
+  #level: DurabilityLevel = 'memory'
 
-  /** `schedule` asks for a `commit` at the end of this turn. */
-  constructor(store: Store, level: DurabilityLevel, schedule: () => void) {
+  /** `outcome` is told of each batch; `schedule` asks for a `commit` at the end of this turn. */
+  constructor(store: Store, outcome: (error?: Error) => void, schedule: () => void) {
     this.#store = store
-    this.#level = level
+    this.#outcome = outcome
     this.#schedule = schedule
   }
 
@@ -24,9 +37,10 @@ export class Journal {
     return this.#added
   }
 
-  /** Adds a change to this turn's batch. */
-  add(change: Change): void {
+  /** Adds a change to this turn's batch; the strictest level among its changes is the batch's. */
+  add(change: Change, level: DurabilityLevel): void {
     this.#added++
+    this.#level = stricter(this.#level, level)
     this.#changes.push(change)
     this.#schedule()
   }
@@ -43,8 +57,11 @@ export class Journal {
     const waiting = this.#waiting
     const changes = this.#changes
     this.#waiting = []
+    const level = this.#level
     this.#changes = []
-    this.#store.commit(changes, this.#level, (error) => {
+    this.#level = 'memory'
+    this.#store.commit(changes, level, (error) => {
+      if (changes.length > 0) this.#outcome(error)
       for (const done of waiting) done(error)
     })
   }

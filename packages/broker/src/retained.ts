@@ -13,15 +13,16 @@ export class Retained {
 
   /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */
   store(message: Message): void {
-    const { journal } = this.#context
+    const { journal, durability } = this.#context
+    const level = durability.ofMessage(message.topicName)
     if (message.payload.length === 0) {
       if (this.#forget(message.topicName)) {
-        journal.add({ kind: 'retained-end', topicName: message.topicName })
+        journal.add({ kind: 'retained-end', topicName: message.topicName }, level)
       }
       return
     }
     this.restore(message)
-    journal.add({ kind: 'retained', message })
+    journal.add({ kind: 'retained', message }, level)
   }
 
   /** A message that the store has already. */
@@ -50,7 +51,8 @@ export class Retained {
 
   #expire(message: Message): void {
     this.#forget(message.topicName)
-    this.#context.journal.add({ kind: 'retained-end', topicName: message.topicName })
+    const { topicName } = message
+    this.#context.journal.add({ kind: 'retained-end', topicName }, 'memory')
   }
 
   #forget(topicName: string): boolean {

@@ -63,12 +63,15 @@ export class SessionQueue {
   }
 
   /** False when it is full and the entry was dropped; `isStored`: the store has it, too. */
-  append(entry: QueueEntry, isStored: boolean): boolean {
+  append(entry: QueueEntry, isStored: boolean): false | 'in hand' | 'in store' {
     if (!this.#makeRoom(entry, isStored)) return false
-    if (isStored && (this.#inStore > 0 || this.#inHand.length >= pageLength)) this.#inStore++
-    else this.#hold(entry)
     this.#count(entry, 1)
-    return true
+    if (!isStored || (this.#inStore === 0 && this.#inHand.length < pageLength)) {
+      this.#hold(entry)
+      return 'in hand'
+    }
+    this.#inStore++
+    return 'in store'
   }
 
   takeQoS0(): QueueEntry | undefined {
@@ -98,6 +101,13 @@ export class SessionQueue {
       if (isLater && entries.length > 0) arrived()
     })
     isLater = true
+  }
+
+  /** The store could not take an entry that was to be there only. */
+  notStored(entry: QueueEntry): void {
+    if (this.#inStore === 0) return
+    this.#inStore--
+    this.#count(entry, -1)
   }
 
   /** At start-up: entries that wait in the store. */
@@ -140,11 +150,12 @@ export class SessionQueue {
   }
 
   #makeRoom(entry: QueueEntry, isStored: boolean): boolean {
-    const { queue } = this.#context.config.limits
+    const { messages: mostMessages, bytes: mostBytes } = this.#limits(isStored)
+    const { policy } = this.#context.config.limits.queue
     const bytes = messageBytes(entry.message)
-    const isFull = () => this.length >= queue.messages || this.#bytes + bytes > queue.bytes
+    const isFull = () => this.length >= mostMessages || this.#bytes + bytes > mostBytes
     while (isFull()) {
-      const oldest = queue.policy === 'drop-oldest' ? this.#dropOldest(isStored) : undefined
+      const oldest = policy === 'drop-oldest' ? this.#dropOldest(isStored) : undefined
       if (oldest === undefined) {
         this.#lose(entry)
         return false
@@ -154,12 +165,20 @@ export class SessionQueue {
     return true
   }
 
+  /** On a disk there is more room than in memory. */
+  #limits(isStored: boolean): { readonly messages: number; readonly bytes: number } {
+    const { queue } = this.#context.config.limits
+    if (!isStored || this.#context.store.level === 'memory') return queue
+    return { messages: queue.storedMessages, bytes: queue.storedBytes }
+  }
+
   /** Undefined when there is none, or none in hand. */
   #dropOldest(isStored: boolean): QueueEntry | undefined {
     const oldest = this.#qos0.length > 0 ? this.takeQoS0() : this.#taken(this.#inHand.shift())
     if (oldest !== undefined && isStored && oldest.qos > 0) {
       const clientIdentifier = this.#clientIdentifier
-      this.#context.journal.add({ kind: 'done', clientIdentifier, position: oldest.position })
+      const { position } = oldest
+      this.#context.journal.add({ kind: 'done', clientIdentifier, position }, 'memory')
     }
     return oldest
   }

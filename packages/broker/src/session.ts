@@ -5,7 +5,7 @@ import { Deadline } from './deadlines.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
 import { SessionQueue } from './session-queue.ts'
-import type { QueueEntry } from './store/store.ts'
+import type { DurabilityLevel, QueueEntry } from './store/store.ts'
 import type { Subscription } from './subscription.ts'
 import type { PendingWill } from './wills.ts'
 
@@ -25,6 +25,7 @@ export interface SessionConnection {
   /** Writes a PUBLISH; false when it is larger than the client accepts [MQTT5-3.1.2-24]. */
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean
   sendPubrel(packetIdentifier: number, reasonCode: number): void
+  disconnect(reasonCode: number, reasonString: string): void
 }
 
 export interface SessionIdentity {
@@ -46,6 +47,8 @@ export class Session implements Subject {
   protocolVersion: ProtocolVersion = 5
   /** Seconds; Infinity never expires. */
   sessionExpiryInterval = 0
+  /** How durable its changes have to be before they are acknowledged. */
+  level: DurabilityLevel
   /** It may outlive its Network Connection, so its state is in the store. */
   isStored = false
   /** It has, or had, a Shared Subscription. */
@@ -61,6 +64,7 @@ export class Session implements Subject {
 
   constructor(context: Context, identity: SessionIdentity, expired: (session: Session) => void) {
     this.#context = context
+    this.level = context.durability.default
     this.clientIdentifier = identity.clientIdentifier
     this.user = identity.owner
     this.queue = new SessionQueue(context, identity.clientIdentifier)
@@ -96,15 +100,19 @@ export class Session implements Subject {
     const { journal } = this.#context
     const entry = this.#entry(delivery)
     const leavesNow = queue.isEmpty && this.isReady
-    if (!leavesNow && !queue.append(entry, this.isStored)) return false
+    const place = leavesNow ? 'out' : queue.append(entry, this.isStored)
+    if (place === false) return false
     if (leavesNow) this.#takeIdentifier(entry)
     if (this.isStored) {
-      journal.add({ kind: 'queued', clientIdentifier: this.clientIdentifier, entry })
+      const { clientIdentifier } = this
+      journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
     if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection)
-    else if (queue.inStore > 0 && connection !== undefined) {
-      // It can be read back once its batch is committed.
-      journal.whenCommitted(() => this.pump())
+    else if (place === 'in store') {
+      journal.whenCommitted((error) => {
+        if (error !== undefined) queue.notStored(entry)
+        else this.pump() // only now can it be read back
+      })
     }
     return true
   }
@@ -116,8 +124,8 @@ export class Session implements Subject {
     while (outbound.isResending && !connection.isCongested) {
       const unfinished = outbound.nextResend()
       if (unfinished === undefined) break
-      const { message: entry, packetIdentifier } = unfinished
-      if (unfinished.state === 'released') connection.sendPubrel(packetIdentifier, 0)
+      const { message: entry } = unfinished
+      if (unfinished.state === 'released') this.#release(entry)
       else this.#transmit(entry, connection, true) // resent with DUP [MQTT5-3.3.1-1]
     }
     this.#pumpQoS0(connection)
@@ -129,7 +137,8 @@ export class Session implements Subject {
       if (this.isStored && entry.qos === 2) {
         const { clientIdentifier } = this
         const { position, packetIdentifier } = entry
-        this.#context.journal.add({ kind: 'sent', clientIdentifier, position, packetIdentifier })
+        const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
+        this.#context.journal.add(change, this.#levelOf(entry))
       }
       this.#sendFirst(entry, connection)
     }
@@ -171,10 +180,20 @@ export class Session implements Subject {
       return
     }
     this.#context.journal.whenCommitted((error) => {
-      if (error !== undefined || this.connection !== connection) return
+      if (error !== undefined) this.#abandon(entry)
+      else if (this.connection !== connection) return
       // What was too large made room for the next.
-      if (!this.#transmit(entry, connection, false)) this.pump()
+      else if (!this.#transmit(entry, connection, false)) this.pump()
     })
+  }
+
+  /** It could not be stored, so its publisher was not told that it was kept. */
+  #abandon(entry: QueueEntry): void {
+    if (this.hasEnded) return
+    this.#lose(entry.message, 'store-failed')
+    this.outbound.discard(entry.packetIdentifier)
+    this.#finish(entry)
+    this.pump()
   }
 
   /** False when it was too large for the client, and is over therefore. */
@@ -197,28 +216,33 @@ export class Session implements Subject {
 
   /** Answers with PUBREL, once "PUBREC received" is stored; 0x92 for an unknown identifier. */
   pubrec(packetIdentifier: number, reasonCode: number): void {
-    const { connection } = this
     const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
     if (outcome === 'unknown') {
-      if (reasonCode < firstFailure) connection?.sendPubrel(packetIdentifier, 0x92)
-      return
-    }
-    if (entry === undefined) return
-    if (outcome === 'finished') {
+      if (reasonCode < firstFailure) this.connection?.sendPubrel(packetIdentifier, 0x92)
+    } else if (entry !== undefined && outcome === 'release') this.#release(entry.message)
+    else if (entry !== undefined) {
       this.#lose(entry.message.message, 'refused-by-client')
       this.#finish(entry.message)
-      return this.pump()
+      this.pump()
     }
-    entry.message.state = 'released'
-    if (!this.isStored) return connection?.sendPubrel(packetIdentifier, 0)
-    const { clientIdentifier } = this
-    const { position } = entry.message
+  }
+
+  /** Sends PUBREL. If it left before it was stored, a crash would send the PUBLISH once more. */
+  #release(entry: QueueEntry): void {
+    const { clientIdentifier, connection } = this
+    const { position, packetIdentifier } = entry
+    if (!this.isStored || entry.state === 'released') {
+      entry.state = 'released'
+      connection?.sendPubrel(packetIdentifier, 0)
+      return
+    }
     const { journal } = this.#context
-    journal.add({ kind: 'released', clientIdentifier, position })
+    journal.add({ kind: 'released', clientIdentifier, position }, this.#levelOf(entry))
     journal.whenCommitted((error) => {
-      if (error === undefined && this.connection === connection) {
-        connection?.sendPubrel(packetIdentifier, 0)
-      }
+      // Without room for it the client has to come back: the Session is then resumed from here.
+      if (error !== undefined) return this.connection?.disconnect(0x97, 'store failed')
+      entry.state = 'released'
+      if (this.connection === connection) connection?.sendPubrel(packetIdentifier, 0)
     })
   }
 
@@ -238,7 +262,14 @@ export class Session implements Subject {
   #done(entry: QueueEntry): void {
     if (!this.isStored || entry.qos === 0) return
     const { clientIdentifier } = this
-    this.#context.journal.add({ kind: 'done', clientIdentifier, position: entry.position })
+    this.#context.journal.add(
+      { kind: 'done', clientIdentifier, position: entry.position },
+      'memory',
+    )
+  }
+
+  #levelOf(entry: QueueEntry): DurabilityLevel {
+    return this.#context.durability.ofMessage(entry.message.topicName, this.level)
   }
 
   #entry(delivery: Delivery): QueueEntry {

@@ -52,7 +52,7 @@ export class Sessions {
   /** The Session's lasting properties have changed. */
   save(session: Session): void {
     if (!session.isStored) return
-    this.#context.journal.add({ kind: 'session', session: this.#stored(session) })
+    this.#context.journal.add({ kind: 'session', session: this.#stored(session) }, session.level)
   }
 
   /** Its Network Connection is gone: the Session waits, or ends with it [MQTT5-4.1.0-2]. */
@@ -77,7 +77,7 @@ export class Sessions {
     this.#wills.publish(session)
     for (const subscription of session.subscriptions.values()) this.forget(subscription)
     this.#passOn(session)
-    if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier })
+    if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier }, session.level)
   }
 
   /** DISCONNECT gives another Session Expiry Interval (U5-3.14.2-b). */

@@ -104,7 +104,10 @@ function add(connection: Connection, subscription: Subscription): boolean {
     const { clientIdentifier } = session
     const { text } = filter
     const stored = { text, options, subscriptionIdentifier }
-    core.journal.add({ kind: 'subscription', clientIdentifier, subscription: stored })
+    core.journal.add(
+      { kind: 'subscription', clientIdentifier, subscription: stored },
+      session.level,
+    )
   }
   return isNew
 }
@@ -137,7 +140,7 @@ export function inboundUnsubscribe(
       core.sessions.forget(subscription)
       if (session.isStored) {
         const { clientIdentifier } = session
-        core.journal.add({ kind: 'subscription-end', clientIdentifier, text })
+        core.journal.add({ kind: 'subscription-end', clientIdentifier, text }, session.level)
       }
       return ReasonCode.Success
     }

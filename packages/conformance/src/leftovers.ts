@@ -1,6 +1,6 @@
 import { ConnectedPeer } from './connected-peer.ts'
 import { property, type Text, type Version } from './data-types.ts'
-import { type ConnectFields, connect, disconnect, publish } from './packets.ts'
+import { type ConnectFields, connect, publish } from './packets.ts'
 import type { Wire } from './wire.ts'
 
 const [sessionExpiryInterval] = property.sessionExpiryInterval(0)
@@ -23,25 +23,30 @@ export class Leftovers {
     this.#topics.add(topic)
   }
 
-  /** Removes all of it, as far as the Server lets us. */
-  async remove(version: Version, openWire: () => Promise<Wire>): Promise<void> {
+  /** Removes all of it, as far as the Server lets us; `own` is for a connection of its own. */
+  async remove(
+    own: { readonly version: Version; readonly clientId: string },
+    openWire: () => Promise<Wire>,
+  ): Promise<void> {
     const end = async (fields: ConnectFields, packets: readonly Uint8Array[]): Promise<void> => {
       await using peer = new ConnectedPeer(await openWire(), fields.version, '')
       const { username, password } = fields
-      const own = {
+      const credentials = {
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
       }
       const { clientId = '' } = fields
-      await peer.accept(connect({ version: fields.version, clientId, ...own }))
+      await peer.accept(connect({ version: fields.version, clientId, ...credentials }))
       peer.send(...packets)
       await peer.ping()
       await peer.disconnect()
     }
-    const empty = [...this.#topics].map((topic) => publish({ version, topic, retain: true }))
+    const empty = [...this.#topics].map((topic) =>
+      publish({ version: own.version, topic, retain: true }),
+    )
     await Promise.allSettled([
       ...[...this.#sessions.values()].map((fields) => end(fields, [])),
-      ...(empty.length > 0 ? [end({ version, clientId: 'conformanceCleaner' }, empty)] : []),
+      ...(empty.length > 0 ? [end(own, empty)] : []),
     ])
   }
 }

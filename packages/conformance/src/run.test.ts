@@ -96,7 +96,7 @@ test('rejects takes the codes it was given and no other', async () => {
   const send = async (t: Trial, bytes: string, codes: readonly number[]): Promise<void> => {
     const peer = await t.connect()
     peer.send(hex(bytes))
-    await peer.rejects(codes)
+    await peer.rejects(codes, { withinMs: 200 })
   }
   assert.equal((await runOne((t) => send(t, 'c1 00', [0x81]))).verdict, 'pass')
   assert.equal((await runOne((t) => send(t, 'c1 00', [0x82]))).verdict, 'fail')

@@ -44,7 +44,8 @@ export class ScramClient {
   /** Fails unless the Server has shown that it knows the password too. */
   verify(serverFinal: Uint8Array | undefined): void {
     const text = Buffer.from(serverFinal ?? []).toString()
-    if (attributes(text)['v'] === this.#serverSignature) return
+    const { v: signature } = attributes(text)
+    if (signature === this.#serverSignature) return
     throw new CaseFailure(`no final message of SCRAM, or of another: ${JSON.stringify(text)}`)
   }
 }

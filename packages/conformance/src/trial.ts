@@ -179,7 +179,8 @@ export class RunningTrial implements Trial, AsyncDisposable {
       if (!(peer instanceof ConnectedPeer)) continue
       for (const topic of peer.retainedTopics) this.#leftovers.noteRetained(topic)
     }
-    await this.#leftovers.remove(this.version, () => this.#openWire())
+    const own = { version: this.version, clientId: this.id() }
+    await this.#leftovers.remove(own, () => this.#openWire())
   }
 
   async #openWire(): Promise<Wire> {

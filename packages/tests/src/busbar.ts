@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { within } from './deadline.ts'
 import { Program } from './program.ts'
@@ -28,7 +31,9 @@ export async function startBroker(
   command: string,
   args: readonly string[],
 ): Promise<BusbarProcess> {
-  const program = new Program(command, args, { cwd: root })
+  // Where its data folder comes to lie.
+  const cwd = await mkdtemp(join(tmpdir(), 'busbar-'))
+  const program = new Program(command, args, { cwd })
   try {
     const tcp = await program.line(/^ {2}mqtt:\/\//)
     const ws = await program.line(/^ {2}ws:\/\//)
@@ -40,10 +45,12 @@ export async function startBroker(
       [Symbol.asyncDispose]: async () => {
         program.kill('SIGTERM')
         await within(program.exited, 'the end of the broker')
+        await rm(cwd, { recursive: true })
       },
     }
   } catch (error) {
     await program[Symbol.asyncDispose]()
+    await rm(cwd, { recursive: true })
     throw error
   }
 }

@@ -11,7 +11,10 @@ export async function startEmbedded(config: ConfigInput = {}): Promise<EmbeddedB
     { kind: 'tcp', port: 0 },
     { kind: 'ws', port: 0 },
   ] as const
-  const broker = await startBroker({ listeners, ...config }, { log: silentLog })
+  const broker = await startBroker(
+    { listeners, store: { engine: 'memory' }, ...config },
+    { log: silentLog },
+  )
   const ws = broker.addresses.find(({ kind }) => kind === 'ws')?.url ?? ''
   return { broker, tcp: broker.url, ws, [Symbol.asyncDispose]: () => broker.close() }
 }

@@ -2,7 +2,17 @@ import { randomInt } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type Code, code, type Group, numbersOf } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
-import { closeDatabase, type FileOptions, isFull, openDatabase } from './sqlite-file.ts'
+import { Reserve } from './reserve.ts'
+import {
+  closeDatabase,
+  emptyLog,
+  type FileOptions,
+  fullError,
+  isFull,
+  openDatabase,
+  RESERVE_BYTES,
+  reserveFile,
+} from './sqlite-file.ts'
 
 /** What is to have happened when a transaction is reported. */
 export type Sync = 'none' | 'written' | 'synced'
@@ -62,6 +72,7 @@ export class SqliteEngine {
   readonly #looseMessages: number[] = []
   /** Sessions that the transaction in progress has ended. */
   readonly #ended: number[] = []
+  readonly #reserve: Reserve
   #sync: Sync = 'synced'
   #isUnsynced = false
 
@@ -69,6 +80,8 @@ export class SqliteEngine {
     this.#folder = options.folder
     this.#database = openDatabase(options)
     this.#statements = prepare(this.#database)
+    const { folder, reserveBytes = RESERVE_BYTES } = options
+    this.#reserve = new Reserve(reserveFile(folder), reserveBytes, performance.now())
   }
 
   /** True when there is something for `collect`. */
@@ -125,11 +138,18 @@ export class SqliteEngine {
 
   /** One transaction. When it throws, nothing of the group has been applied. */
   apply(group: Group, sync: Sync): void {
+    if (!this.#reserve.isHeld && grows(group) && !this.#hasRoom(group)) throw fullError()
     this.#setSync(sync)
     this.#ended.length = 0
     this.#transaction(() => this.#run(group))
     this.#isUnsynced = sync !== 'synced'
     this.#follow(group)
+  }
+
+  /** After an error for want of room: with it the log can be copied, and then used again. */
+  makeRoom(): void {
+    this.#reserve.release()
+    emptyLog(this.#database, 'RESTART')
   }
 
   /** Syncs what was only written. */
@@ -394,6 +414,13 @@ export class SqliteEngine {
     return pack(numbers, parts)
   }
 
+  /** Without a reserve only what is free within the file may be filled. */
+  #hasRoom({ bytes }: Group): boolean {
+    if (this.#reserve.tryHold(performance.now())) return true
+    const [pages] = this.#statements.freePages.get() as unknown as [number]
+    return pages * PAGE > 2 * bytes.length + FREE_AT_LEAST
+  }
+
   #transaction(run: () => void): void {
     this.#statements.begin.run()
     try {
@@ -432,6 +459,19 @@ const synchronous = { none: 'NORMAL', written: 'NORMAL', synced: 'FULL' } as con
 
 const nothing = new Uint8Array(0)
 
+const PAGE = 4096
+const FREE_AT_LEAST = 1024 * 1024
+
+/** Steps and ends are always stored, since they lead to more room. */
+function grows({ numbers }: Group): boolean {
+  for (let at = 0; at < numbers.length; at += 1 + (numbersOf[numbers[at] as Code] ?? 0)) {
+    const of = numbers[at]
+    if (of === code.queued || of === code.retained || of === code.subscription) return true
+    if (of === code.received || (of === code.session && numbers[at + 2] === 1)) return true
+  }
+  return false
+}
+
 function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null
 }
@@ -455,6 +495,7 @@ function statement(database: DatabaseSync, sql: string): StatementSync {
 function prepare(database: DatabaseSync) {
   const sql = (text: string) => statement(database, text)
   return {
+    freePages: sql('PRAGMA freelist_count'),
     begin: sql('BEGIN IMMEDIATE'),
     commit: sql('COMMIT'),
     synced: sql("UPDATE meta SET value = value + 1 WHERE name = 'synced'"),

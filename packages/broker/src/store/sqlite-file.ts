@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -20,13 +21,19 @@ export interface FileOptions {
   readonly maxPages?: number | undefined
   /** Pages in the write-ahead log after which it is copied into the database. */
   readonly checkpointPages?: number | undefined
+  /** Room on the disk that is kept for the time when it is full: see `Reserve`. */
+  readonly reserveBytes?: number | undefined
   readonly migrations?: readonly Migration[]
 }
 
-/** 16 MiB of log: enough that busy pages are copied once, little enough for a slow card. */
-const CHECKPOINT_PAGES = 4096
+/** 8 MiB of log: enough that busy pages are copied once, little enough for a slow card. */
+const CHECKPOINT_PAGES = 2048
+
+/** By so much the database may grow when the log is copied into it; a group may exceed the log. */
+export const RESERVE_BYTES = 16 * 1024 * 1024
 
 export const storeFile = (folder: string) => join(folder, 'busbar.db')
+export const reserveFile = (folder: string) => join(folder, 'busbar.reserve')
 const lockFile = (folder: string) => join(folder, 'busbar.lock')
 
 /**
@@ -42,7 +49,7 @@ export function openDatabase(options: FileOptions): DatabaseSync {
     // Before the first access: the index of the log is then in memory, not in a third file.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
     database.exec('BEGIN IMMEDIATE; COMMIT')
-    writeFileSync(lockFile(folder), `${process.pid}\n`, { mode: 0o600 })
+    nameHolder(folder)
     database.exec(`
       PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
       PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
@@ -60,12 +67,34 @@ function prepareFolder(folder: string): void {
   const file = storeFile(folder)
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (made !== undefined) syncFolder(dirname(made))
-  // SQLite would take an empty file for a new one, and throw the log away.
-  if (sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0) {
-    throw new StoreOpenError(damaged(file, 'it is empty, but its log is not'))
-  }
+  refuseNonsense(file)
   closeSync(openSync(file, 'a', 0o600))
   chmodSync(file, 0o600)
+}
+
+/** Not worth a failure: on a full disk the broker is to start, and to deliver what it has. */
+function nameHolder(folder: string): void {
+  try {
+    writeFileSync(lockFile(folder), `${process.pid}\n`, { mode: 0o600 })
+  } catch {}
+}
+
+/** What SQLite would take for a new file and write over. */
+function refuseNonsense(file: string): void {
+  const content = sizeOf(file)
+  if (content === 0) {
+    if (sizeOf(`${file}-wal`) === 0) return
+    throw new StoreOpenError(damaged(file, 'it is empty, but its log is not'))
+  }
+  // A file that was just being made when the power went: the journal puts that right.
+  if (sizeOf(`${file}-journal`) > 0) return
+  const descriptor = openSync(file, 'r')
+  const header = Buffer.alloc(16)
+  readSync(descriptor, header)
+  closeSync(descriptor)
+  if (content < 512 || header.toString('latin1') !== 'SQLite format 3\0') {
+    throw new StoreOpenError(damaged(file, 'file is not a database'))
+  }
 }
 
 /** A new folder is not lost with the power. */
@@ -79,18 +108,23 @@ function syncFolder(folder: string): void {
 const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
 export function closeDatabase(database: DatabaseSync, folder: string): void {
-  try {
-    database.exec('PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)')
-  } catch (error) {
-    // No room to copy the log into the database: it is read at the next start.
-    if (!isFull(error)) throw error
-  }
+  database.exec('PRAGMA synchronous = FULL')
+  emptyLog(database)
   rmSync(lockFile(folder), { force: true })
   database.close()
 }
 
+/** Copies the log into the database, if there is room; else it is read at the next start. */
+export function emptyLog(database: DatabaseSync, mode: 'RESTART' | 'TRUNCATE' = 'TRUNCATE'): void {
+  try {
+    database.exec(`PRAGMA wal_checkpoint(${mode})`)
+  } catch (error) {
+    if (!isFull(error)) throw error
+  }
+}
+
 function damaged(file: string, why: string): string {
-  return `${file} is damaged (${why}). Nothing was changed. Either restore a backup, or save what can be read with: sqlite3 ${file} .recover | sqlite3 recovered.db, or move the folder away to start with an empty store`
+  return `${file} is damaged (${why}). Either restore a backup, or save what can be read with: sqlite3 ${file} .recover | sqlite3 recovered.db, or move the folder away to start with an empty store`
 }
 
 /** SQLite's primary result codes. */
@@ -116,6 +150,10 @@ export function explain(error: unknown, folder: string): Error {
 }
 
 export const isFull = (error: unknown) => resultCode(error) === FULL
+
+export function fullError(): Error {
+  return Object.assign(new Error('the disk is full but for a reserve'), { errcode: FULL })
+}
 
 function resultCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined

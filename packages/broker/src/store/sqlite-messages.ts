@@ -21,11 +21,11 @@ export type Reply =
   | { readonly kind: 'scanned'; readonly scan: Scan }
   | { readonly kind: 'applied' }
   /** The group has not been applied, because there is no room; the next one may be. */
-  | { readonly kind: 'full'; readonly error: Error }
+  | { readonly kind: 'full'; readonly reason: string }
   | { readonly kind: 'page'; readonly packed: Packed }
   | { readonly kind: 'closed' }
   /** Nothing more is to be had from this worker. */
-  | { readonly kind: 'failed'; readonly error: Error; readonly isOpening: boolean }
+  | { readonly kind: 'failed'; readonly reason: string }
 
 /** `workerData` of the worker. Functions cannot be handed over, so no migrations. */
 export type WorkerOptions = Omit<FileOptions, 'migrations'>

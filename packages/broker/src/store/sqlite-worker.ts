@@ -14,11 +14,10 @@ function serve(port: MessagePort): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) =>
     port.postMessage(message, transfer)
   let engine: SqliteEngine
-  let isOpening = true
 
   /** A failed sync is not retried: what the file holds then is not known. */
   const fail = (error: unknown) => {
-    reply({ kind: 'failed', error: explain(error, options.folder), isOpening })
+    reply({ kind: 'failed', reason: explain(error, options.folder).message })
     port.close()
     clearInterval(syncing)
   }
@@ -48,7 +47,6 @@ function serve(port: MessagePort): void {
     switch (request.kind) {
       case 'scan': {
         const scan = engine.scan()
-        isOpening = false
         reply({ kind: 'scanned', scan }, [
           scan.inFlight.numbers.buffer,
           scan.inFlight.bytes.buffer,
@@ -89,7 +87,8 @@ function serve(port: MessagePort): void {
       answer(request)
     } catch (error) {
       if (isFull(error) && request.kind === 'group') {
-        reply({ kind: 'full', error: explain(error, options.folder) })
+        reply({ kind: 'full', reason: explain(error, options.folder).message })
+        guarded(() => engine.makeRoom())
       } else fail(error)
     }
   })

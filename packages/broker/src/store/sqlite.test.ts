@@ -42,7 +42,7 @@ const newFolder = () => join(root, `${++folders}`)
 
 storeContract('sqlite', async () => {
   const folder = newFolder()
-  const open = () => createSqliteStore({ folder, clock: contractClock })
+  const open = () => createSqliteStore({ folder, clock: contractClock, reserveBytes: 0 })
   const store = await open()
   return {
     store,
@@ -54,7 +54,7 @@ storeContract('sqlite', async () => {
 })
 
 async function opened(options: SqliteStoreOptions) {
-  const store = await createSqliteStore({ clock: contractClock, ...options })
+  const store = await createSqliteStore({ clock: contractClock, reserveBytes: 0, ...options })
   return { store, recovered: await store.open() }
 }
 
@@ -150,7 +150,7 @@ test('a full disk fails only the batches that need room, and the store recovers'
   // In one group: too large, makes room, refers to what was not stored.
   const group = await Promise.allSettled([
     commit(store, [large(100)]),
-    commit(store, [large(101), session('b'), end('a')]),
+    commit(store, [session('b'), large(101)]),
     commit(store, [done('a', first), done('a', second)]),
     commit(store, [sent('a', 100, 1)]),
   ])
@@ -180,6 +180,34 @@ test('a full disk fails only the batches that need room, and the store recovers'
   await again.store[Symbol.asyncDispose]()
 })
 
+test('on a full disk it can be drained, and what becomes free is filled again', async () => {
+  const folder = newFolder()
+  const reserve = join(folder, 'busbar.reserve')
+  const full = { folder, maxPages: 1_000, checkpointPages: 50, reserveBytes: 100_000 }
+  const { store } = await opened(full)
+  await using _ = store
+  assert.ok(existsSync(reserve))
+  await commit(store, [session('a')])
+  const large = (position: number) =>
+    queued('a', position, { message: message({ payload: noise(30_000) }) })
+  const refused: Error[] = []
+  let position = 0
+  while (refused.length < 3) {
+    await commit(store, [large(++position)]).catch((error) => refused.push(error))
+  }
+  assert.ok(!existsSync(reserve), 'the reserve was given up')
+  assert.match(refused[2]?.message ?? '', /but for a reserve/)
+  await assert.rejects(commit(store, [session('b')]), StoreFullError)
+  for (let n = 1; n < position; n++) await commit(store, [done('a', n), sent('a', n + 1, 1)])
+  assert.deepEqual(await readQueue(store, 'a', 0, 10), [])
+  // Messages kept apart are removed between the groups.
+  for (let tries = 0; ; tries++) {
+    const outcome = await commit(store, [large(1_000)]).catch((error) => error)
+    if (outcome === undefined) break
+    assert.ok(tries < 1_000)
+  }
+})
+
 test('a Session that could not be stored is none, and one that could not be ended goes on', async () => {
   const folder = newFolder()
   const { store } = await opened({ folder, maxPages: 40, checkpointPages: 5 })
@@ -203,7 +231,7 @@ test('refuses a second broker by name, and takes over from one that is gone', as
   const folder = newFolder()
   const { store } = await opened({ folder })
   await commit(store, [session('a')])
-  await assert.rejects(createSqliteStore({ folder }), (error: Error) => {
+  await assert.rejects(createSqliteStore({ folder, reserveBytes: 0 }), (error: Error) => {
     assert.ok(error instanceof StoreOpenError)
     assert.match(error.message, new RegExp(`in use by process ${process.pid}\\b`))
     return true
@@ -266,7 +294,7 @@ for (const [name, expected, damage] of damages) {
     const before = readFileSync(file)
     await assert.rejects(
       async () => {
-        const refused = await createSqliteStore({ folder })
+        await using refused = await createSqliteStore({ folder, reserveBytes: 0 })
         await refused.open()
       },
       (error: Error) => {
@@ -348,7 +376,7 @@ test('a message queued for many Sessions is stored once, and goes with the last'
     ids.slice(100).map((id) => end(id)),
   )
   await third.store[Symbol.asyncDispose]()
-  const engine = new SqliteEngine({ folder })
+  const engine = new SqliteEngine({ folder, reserveBytes: 0 })
   engine.scan()
   while (engine.hasLoose) engine.collect()
   engine.close()
@@ -365,7 +393,7 @@ test('what an ended Session has left is removed bit by bit', async () => {
   await commit(store, [session('a'), session('b'), ...entries, queued('b', 3001)])
   await commit(store, [end('a')])
   await store.crash()
-  const engine = new SqliteEngine({ folder })
+  const engine = new SqliteEngine({ folder, reserveBytes: 0 })
   assert.equal(engine.scan().lastPosition, 3001, 'a position is not given again while it is there')
   let rounds = 0
   for (; engine.hasLoose; rounds++) engine.collect()

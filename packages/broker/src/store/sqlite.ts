@@ -21,8 +21,8 @@ export interface SqliteStoreOptions extends WorkerOptions {
  * StoreOpenError when the store is in use, damaged or of a later version.
  */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { folder, maxPages, checkpointPages } = options
-  const workerData: WorkerOptions = { folder, maxPages, checkpointPages }
+  const { folder, maxPages, checkpointPages, reserveBytes } = options
+  const workerData: WorkerOptions = { folder, maxPages, checkpointPages, reserveBytes }
   const worker = new Worker(workerFile('sqlite-worker', import.meta.url), {
     workerData,
     name: 'store',
@@ -31,7 +31,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<Sq
     worker.once('error', reject)
     worker.once('message', (reply: Reply) => {
       worker.off('error', reject)
-      if (reply.kind === 'failed') reject(openError(reply.error))
+      if (reply.kind === 'failed') reject(new StoreOpenError(reply.reason))
       else resolve()
     })
   })
@@ -263,7 +263,7 @@ export class SqliteStore implements Store {
         this.#answer(undefined)
         return
       case 'full':
-        this.#answer(new StoreFullError(`No room in the store: ${reply.error.message}`))
+        this.#answer(new StoreFullError(`There is no room in the store: ${reply.reason}`))
         return
       case 'page':
         this.#handOver(reply)
@@ -272,7 +272,7 @@ export class SqliteStore implements Store {
         this.#ended = closedError()
         return
       case 'failed':
-        this.#fail(reply.error)
+        this.#fail(new Error(reply.reason))
         return
     }
   }
@@ -336,7 +336,7 @@ export class SqliteStore implements Store {
     const failed = new StoreFailedError(`The store has failed: ${reason}`, { cause })
     this.#ended = failed
     clearTimeout(this.#lazy)
-    this.#scanned?.reject(cause instanceof StoreOpenError ? cause : failed)
+    this.#scanned?.reject(new StoreOpenError(reason, { cause }))
     const pages = [...this.#pages.splice(0), ...this.#reads.splice(0).map(({ page }) => page)]
     this.#pending = []
     this.#retries = []
@@ -364,11 +364,4 @@ export class SqliteStore implements Store {
     await this.#exited
     if (before === undefined && this.#ended instanceof StoreFailedError) throw this.#ended
   }
-}
-
-function openError(error: Error): Error {
-  if (error instanceof StoreOpenError || error.name === 'StoreOpenError') {
-    return new StoreOpenError(error.message, { cause: error.cause })
-  }
-  return error
 }

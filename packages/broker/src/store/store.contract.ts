@@ -736,7 +736,7 @@ const strange = [
   '\ud7ff\ue000\ufffd',
 ]
 
-interface Summary {
+export interface Summary {
   sessions: string[]
   subscriptions: string[]
   retained: string[]
@@ -755,7 +755,7 @@ const nothing: Summary = {
 }
 
 /** All that a newly opened store holds, in short. */
-async function summary(store: Store): Promise<Summary> {
+export async function summary(store: Pick<Store, 'open' | 'readQueue'>): Promise<Summary> {
   const recovered: Recovered = await store.open()
   const sessions = recovered.sessions.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
   const queue: string[] = []
@@ -793,7 +793,7 @@ export function commit(
 }
 
 export function readQueue(
-  store: Store,
+  store: Pick<Store, 'readQueue'>,
   clientIdentifier: string,
   afterPosition: number,
   limit: number,
@@ -885,7 +885,7 @@ export function done(clientIdentifier: string, position: number): Change {
   return { kind: 'done', clientIdentifier, position }
 }
 
-function received(clientIdentifier: string, packetIdentifier: number): Change {
+export function received(clientIdentifier: string, packetIdentifier: number): Change {
   return { kind: 'received', clientIdentifier, packetIdentifier }
 }
 

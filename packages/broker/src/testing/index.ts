@@ -1,4 +1,7 @@
 export { type Core, type CoreOptions, createBroker } from '../core.ts'
+export { createMemoryStore } from '../store/memory.ts'
+export type { Change, QueueEntry, Recovered, Store } from '../store/store.ts'
+export type { Transport, TransportEvents } from '../transport.ts'
 export { startTestBroker, type TestBroker } from './test-broker.ts'
 export { TestPeer } from './test-peer.ts'
 export { VirtualClock } from './virtual-clock.ts'

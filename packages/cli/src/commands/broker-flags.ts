@@ -6,6 +6,7 @@ export const brokerFlags: Flags = {
   host: { value: 'ADDRESS', description: 'Listen on this address (default 127.0.0.1).' },
   port: { value: 'N', description: 'MQTT port (default 1883); 0 takes a free one.' },
   'ws-port': { value: 'N', description: 'WebSocket port (default 8083); 0 takes a free one.' },
+  data: { value: 'DIR', description: 'Keep what lasts in this folder (default ./busbar-data).' },
   memory: { description: 'Keep everything in memory, whatever the file says.' },
   'allow-anonymous': { description: 'Let clients in without authentication, on any address.' },
   set: { value: 'PATH=VALUE', description: 'Change one setting: --set mqtt.receiveMaximum=5' },
@@ -24,6 +25,10 @@ export function brokerOverrides(given: Arguments, input: unknown): readonly Over
   const overrides: Override[] = [...listenerOverrides(given, input)]
   const add = (path: Override['path'], value: unknown, place: string) => {
     overrides.push({ path, value, place })
+  }
+  if (given.has('data')) {
+    add(['store', 'engine'], 'sqlite', '--data')
+    add(['store', 'dir'], given.value('data'), '--data')
   }
   if (given.has('memory')) add(['store', 'engine'], 'memory', '--memory')
   if (given.has('allow-anonymous')) add(['auth', 'allowAnonymous'], true, '--allow-anonymous')

@@ -30,16 +30,28 @@ async function run(given: Arguments, output: Output): Promise<number> {
   const path = given.value('config')
   const file = path === undefined ? noFile : await readConfigFile(path)
   const { input, source } = overrideConfig(file, brokerOverrides(given, file.input))
+  // Before the banner, because whoever has read it may send a signal.
+  const toldToStop = untilToldToStop(output)
   // `startBroker` checks it, and the errors point to the file or the flag.
   const broker = await startBroker(input as ConfigInput, { source })
   output.say(banner(broker))
-  await untilToldToStop(output)
-  await broker.close()
-  return 0
+  const { onFailure } = broker.config.store
+  const failure = await Promise.race([toldToStop, ...(onFailure === 'exit' ? [broker.failed] : [])])
+  if (failure === undefined) {
+    await broker.close()
+    return 0
+  }
+  output.complain(`busbar: ${failure.message}`)
+  // What is not stored was not acknowledged: the clients will send it again.
+  await broker.close().catch(() => {})
+  return storeFailure
 }
 
+/** Exit code when the store has failed: EX_SOFTWARE of sysexits.h. */
+const storeFailure = 70
+
 /** Resolves at the first signal; a second one ends the process at once. */
-function untilToldToStop({ complain }: Output): Promise<void> {
+function untilToldToStop({ complain }: Output): Promise<undefined> {
   return new Promise((resolve) => {
     let isStopping = false
     const stop = () => {
@@ -48,7 +60,7 @@ function untilToldToStop({ complain }: Output): Promise<void> {
         process.exit(1)
       }
       isStopping = true
-      resolve()
+      resolve(undefined)
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
@@ -62,7 +74,7 @@ function banner(broker: Broker): string {
   return [
     `busbar ${version}`,
     ...addresses.map(({ url }) => `  ${url}`),
-    `  ${durabilities[broker.durability]}`,
+    `  ${durabilities[broker.durability]}${place(broker)}`,
     ...addresses
       .filter(({ kind }) => kind === 'tcp')
       .slice(0, 1)
@@ -74,10 +86,14 @@ function banner(broker: Broker): string {
   ].join('\n')
 }
 
+function place({ config }: Broker): string {
+  return config.store.engine === 'memory' ? '' : ` (${config.store.dir})`
+}
+
 const durabilities = {
   memory: 'memory: messages are lost when the broker stops',
-  os: 'os: acknowledged messages survive the end of the broker, not that of the machine',
-  disk: 'disk: acknowledged messages are on the disk',
+  os: 'os: what is acknowledged survives the end of the broker, not that of the machine',
+  disk: 'disk: what is acknowledged is on the disk',
 } as const
 
 function publishCommand(address: string, isOpen: boolean): string {

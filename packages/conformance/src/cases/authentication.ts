@@ -16,7 +16,6 @@ const wrong: Readonly<Record<string, ConnectOptions>> = {
   'no password': { username: alice.name },
   'longer password': { username: alice.name, password: `${alice.password}x` },
   'shorter password': { username: alice.name, password: alice.password.slice(0, -1) },
-  'password and U+0000': { username: alice.name, password: `${alice.password}\u0000` },
   'password that is no text': { username: alice.name, password: hex('ff 00') },
   'unknown user': { username: 'mallory', password: alice.password },
   'other case': { username: 'Alice', password: alice.password },
@@ -49,6 +48,17 @@ const passwordCases: readonly Case[] = [
       })
       const peer = await t.connect(asAlice)
       await peer.ping()
+    },
+  },
+  {
+    id: 'authentication/binary-password',
+    title: 'compares a Password as bytes, which do not end at U+0000',
+    statements: ['MQTT5-3.1.4-2'],
+    versions: [5, 4],
+    profile: 'authentication',
+    async run(t) {
+      const options = { username: alice.name, password: `${alice.password}\u0000` }
+      await t.refused(options, [0x86, 0x87], { returnCodes: [4, 5], withinMs: 4_000 })
     },
   },
   {

@@ -88,7 +88,9 @@ function refusesFlags(
     statements,
     versions: [5, 4],
     async run(t) {
+      const bystander = await t.connect()
       await t.each(rows, async (options) => void (await t.refused(options, codes)))
+      await bystander.ping()
     },
   }
 }

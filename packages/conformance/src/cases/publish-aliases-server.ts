@@ -70,7 +70,7 @@ export const serverAliasCases: readonly Case[] = [
       const connect = lasting(maximum)
       const subscriber = await t.subscriber(t.topic('#'), { connect })
       await readWithAliases(t, subscriber, { maximum: 10 })
-      subscriber.abort()
+      await subscriber.disconnect()
       await readWithAliases(t, await resume(t, subscriber, maximum), { maximum: 10 })
     },
   },

@@ -143,7 +143,6 @@ const userPropertyCases: readonly Case[] = [
       const later = await t.subscriber(t.topic('a'))
       const retained = await later.message({ retain: true })
       assert.deepEqual(retained.properties('userProperty'), fiftyPairs)
-      await publisher.publish(t.topic('a'), '', { qos: 1, retain: true })
       const watcher = await t.subscriber(t.topic('will'))
       const client = await t.connect({ will: { topic: t.topic('will'), properties: fifty } })
       client.abort()

@@ -8,22 +8,22 @@ import { ScramClient } from '../scram.ts'
 export const method = 'SCRAM-SHA-256'
 
 /** An exchange up to the Server's first AUTH; the case goes on from there. */
-export interface Exchange {
+interface Exchange {
   readonly peer: RawPeer
   readonly client: ScramClient
   readonly clientId: string
   readonly serverFirst: Received
 }
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   readonly password?: string
   readonly connect?: ConnectOptions
 }
 
 /** AUTH of SCRAM-SHA-256; of another method where one is given. */
 export function scramAuth(reasonCode: number, data: Uint8Array, name: string = method): Uint8Array {
-  const data16 = property.authenticationData(data)
-  return auth(reasonCode, [property.authenticationMethod(name), data16])
+  const properties = [property.authenticationMethod(name), property.authenticationData(data)]
+  return auth(reasonCode, properties)
 }
 
 /** Sends CONNECT with the client's first message and takes the AUTH that answers it. */
@@ -61,10 +61,10 @@ export async function connectScram(
   return { ...exchange, connack }
 }
 
-/** Authenticates again up to the Server's AUTH 18; `finish` sends the proof. */
+/** Authenticates again up to the Server's AUTH 18; the case sends the proof. */
 export async function beginAgain(
   peer: RawPeer,
-  { password = alice.password } = {},
+  { password = alice.password }: Pick<ExchangeOptions, 'password'> = {},
 ): Promise<{ readonly client: ScramClient; readonly proof: Uint8Array }> {
   const client = new ScramClient({ name: alice.name, password })
   peer.send(scramAuth(0x19, client.first))

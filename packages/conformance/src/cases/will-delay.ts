@@ -4,7 +4,7 @@ import type { Case, ConnectOptions, Trial } from '../case.ts'
 import { takesSeconds } from './takes-seconds.ts'
 
 /** The fields of a CONNECT with a Will Delay Interval and a Session Expiry Interval. */
-export function delayedWill(t: Trial, delay: number, expiry: number): ConnectOptions {
+function delayedWill(t: Trial, delay: number, expiry: number): ConnectOptions {
   const will = {
     topic: t.topic(),
     payload: 'will',
@@ -13,13 +13,14 @@ export function delayedWill(t: Trial, delay: number, expiry: number): ConnectOpt
   return { clientId: t.id(), will, properties: [property.sessionExpiryInterval(expiry)] }
 }
 
-/** A delayed Will and its subscriber; some Servers count in whole seconds. Its topic is that of the whole case. */
+/** A client with a delayed Will, and a subscriber to it. */
 async function connectDelayed(t: Trial, delay: number, expiry: number) {
   const watcher = await t.subscriber(t.topic())
   const options = delayedWill(t, delay, expiry)
   return { watcher, options, client: await t.connect(options) }
 }
 
+// Up to a second late is no failure: some Servers count in whole seconds.
 const timeCases: readonly Case[] = [
   {
     id: 'will/delay',
@@ -154,7 +155,8 @@ const stateCases: readonly Case[] = [
     async run(t) {
       const options = delayedWill(t, 2, 60)
       const will = { topic: t.topic(), payload: 'will', retain: true }
-      const client = await t.connect({ ...options, will: { ...will, ...withDelay(2) } })
+      const properties = [property.willDelayInterval(2)]
+      const client = await t.connect({ ...options, will: { ...will, properties } })
       client.abort()
       await t.delay(500)
       const watcher = await t.subscriber(t.topic())
@@ -165,9 +167,5 @@ const stateCases: readonly Case[] = [
     },
   },
 ]
-
-function withDelay(delay: number): { readonly properties: readonly Uint8Array[] } {
-  return { properties: [property.willDelayInterval(delay)] }
-}
 
 export const delayCases: readonly Case[] = [...timeCases, ...cancelCases, ...stateCases]

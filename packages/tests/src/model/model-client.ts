@@ -61,6 +61,8 @@ export class ModelClient {
   #inbound = new Inbound()
   /** What QoS 2 identifiers between PUBLISH and PUBREL stand for. */
   readonly #held = new Map<number, MessageName>()
+  /** The Session has ended for the client, or was to be ended: until a CONNACK, no other is resumed. */
+  #mustStartClean = false
   // for the Network Connection
   #connection: ModelConnection | undefined
   readonly #due: Packet[] = []
@@ -88,15 +90,21 @@ export class ModelClient {
     return size + this.#inbound.size + this.#due.length + this.#asked.size > 0
   }
 
+  debug() { return {out:[...this.#outbound.unfinished()].map(e=>[e.packetIdentifier,e.qos,e.state,e.message.message]), inb:[...this.#inbound.identifiers()], held:[...this.#held], due:this.#due.length, asked:[...this.#asked], state:this.state} }
   /** Acknowledgements that wait for `acknowledge`. */
   get dueCount(): number {
     return this.#due.length
   }
 
-  /** Sends CONNECT; an earlier connection is lost to the client. */
+  /**
+   * Sends CONNECT; an earlier connection is lost to the client. Starts clean, asked for or not, where
+   * the client no longer has what the broker may still have [MQTT5-3.2.2-4].
+   */
   connect(options: ModelConnectOptions, now: number): void {
     if (this.#connection !== undefined) this.connectionLost(now)
-    const { cleanStart, sessionExpirySeconds: expirySeconds, will } = options
+    const { sessionExpirySeconds: expirySeconds, will } = options
+    this.#mustStartClean ||= options.cleanStart
+    const cleanStart = this.#mustStartClean
     const message = will && this.#nextMessage()
     this.#record(
       {
@@ -109,7 +117,7 @@ export class ModelClient {
       },
       now,
     )
-    this.#connection = new ModelConnection(options, now)
+    this.#connection = new ModelConnection({ ...options, cleanStart }, now)
     const payload = message === undefined ? undefined : writePayload(this.#run, message)
     this.#send(this.#connection.connectPacket(this.clientIdentifier, this.version, payload), now)
   }
@@ -124,6 +132,7 @@ export class ModelClient {
     this.#record({ event: 'leaving', code: reasonCode, expirySeconds }, now)
     this.#send({ type: 'disconnect', reasonCode, properties }, now)
     connection.state = 'leaving'
+    if (expirySeconds === 0) this.#mustStartClean = true
   }
 
   /** The connection is gone; `isOrderly` when the broker closed it after all that it had to send. */
@@ -135,6 +144,7 @@ export class ModelClient {
     for (const packetIdentifier of this.#asked.keys()) this.#identifiers.release(packetIdentifier)
     this.#asked.clear()
     const { heardAt, reasonCode: code } = connection
+    if (connection.expirySeconds === 0 && connection.state !== 'connecting') this.#mustStartClean = true
     const reason = code === undefined ? {} : { code }
     this.#record({ event: 'disconnected', isOrderly, heardAt, ...reason }, now)
   }
@@ -244,6 +254,7 @@ export class ModelClient {
     if (reasonCode !== 0) return this.#record({ event: 'refused', code: reasonCode }, now)
     if (sessionPresent && connection.cleanStart) this.#fault('a clean Session is present', now)
     if (!sessionPresent) this.#forget()
+    this.#mustStartClean = false
     this.#outbound.connected(connection.accepted(connack))
     this.#inbound.connected(connection.receiveMaximum)
     const { expirySeconds } = connection

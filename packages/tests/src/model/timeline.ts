@@ -104,7 +104,10 @@ class ClientReader {
   /** From then on it must be gone. */
   #goneFrom = Number.POSITIVE_INFINITY
   #disconnectedAt = 0
+  #heardAt = 0
   #connecting: Of<'connecting'> | undefined
+  /** No CONNACK has come for it: the broker may have acted on it or not. */
+  #isUncertain = false
   #isConnected = false
   #expirySeconds = 0
   #leaving: Of<'leaving'> | undefined
@@ -154,11 +157,23 @@ class ClientReader {
   }
 
   #startConnecting(event: Of<'connecting'>): void {
+    if (this.#isUncertain) this.#doubt(this.#connecting as Of<'connecting'>)
     this.#connecting = event
+    this.#isUncertain = true
     this.#leaving = undefined
     this.#will = event.will && this.#addWill(event.will, event.at)
     if (event.cleanStart) this.#end(event.at)
-    if (event.expirySeconds > 0) this.#mayExist = true
+  }
+
+  /** The broker may have acted on a CONNECT that it has not answered. */
+  #doubt({ at, expirySeconds }: Of<'connecting'>): void {
+    if (expirySeconds > 0) {
+      this.#mayExist = true
+      this.#goneFrom = Number.POSITIVE_INFINITY
+    }
+    if (expirySeconds === 0) this.#end(at)
+    if (expirySeconds >= this.#expirySeconds) return
+    this.#keptUntil = Math.min(this.#keptUntil, at + expirySeconds * 1_000)
   }
 
   #connected({ at, sessionPresent, expirySeconds }: Of<'connected'>): void {
@@ -178,11 +193,12 @@ class ClientReader {
     this.#goneFrom = Number.POSITIVE_INFINITY
     this.#keptUntil = Number.POSITIVE_INFINITY
     this.#isConnected = true
+    this.#isUncertain = false
   }
 
   /** A Session begins; one that is present although it may have ended keeps what was asked for. */
   #begin(at: number, sessionPresent: boolean): void {
-    this.#end(at)
+    this.#end(Math.min(at, this.#keptUntil))
     const asked = sessionPresent && this.#span !== undefined ? this.#span.asked : new Map()
     this.#span = {
       clientIdentifier: this.#log.clientIdentifier,
@@ -207,18 +223,20 @@ class ClientReader {
     this.#disconnectedAt = at
     const leavingSeconds = this.#leaving?.expirySeconds ?? this.#expirySeconds
     const seconds = Math.min(this.#expirySeconds, leavingSeconds)
+    this.#heardAt = heardAt
     this.#keptUntil = heardAt + seconds * 1_000
     if (seconds === 0) this.#end(heardAt)
     if (!isClean) return
+    if (leavingSeconds === 0) this.#mayExist = false
     this.#goneFrom = at + leavingSeconds * 1_000 + slackMs
   }
 
   /** The broker may have a Session at `at`. */
   #exists(at: number): boolean {
     const { crashes = [] } = this.#facts
-    // At a restart a delay may begin anew.
-    const isStale = crashes.some((crash) => crash >= this.#disconnectedAt && crash <= at)
-    return this.#mayExist && (at < this.#goneFrom || (isStale && this.#goneFrom > at))
+    // At a restart an interval may begin anew.
+    const isRestarted = crashes.some((crash) => crash >= this.#heardAt && crash <= at)
+    return this.#mayExist && (at < this.#goneFrom || isRestarted)
   }
 
   /** The broker must have the Session at `at`. */
@@ -226,7 +244,7 @@ class ClientReader {
     if (this.#span === undefined || this.#span.until !== Number.POSITIVE_INFINITY) return false
     if (!this.#span.isPersistent) return false
     const { crashes = [], wallJumps = [] } = this.#facts
-    const isSince = (time: number) => time >= this.#keptUntil - this.#expirySeconds * 1_000 - 1
+    const isSince = (time: number) => time >= this.#heardAt
     // A restart cannot tell a clock that was set forward from time that has passed.
     const jumped = crashes.some((crash) => isSince(crash) && crash <= at)
       ? wallJumps.reduce((sum, { at: when, ms }) => sum + (isSince(when) ? Math.max(0, ms) : 0), 0)

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { eventually } from './deadline.ts'
+import type { EmbeddedBroker } from './embedded.ts'
+import { RawClient } from './raw-client.ts'
+
+/** A publisher and a subscriber that have nothing to do with what goes on. */
+export class Bystanders implements AsyncDisposable {
+  readonly #broker: EmbeddedBroker
+  readonly #publisher: RawClient
+  readonly #subscriber: RawClient
+  #count = 0
+
+  private constructor(broker: EmbeddedBroker, publisher: RawClient, subscriber: RawClient) {
+    this.#broker = broker
+    this.#publisher = publisher
+    this.#subscriber = subscriber
+  }
+
+  static async join(broker: EmbeddedBroker): Promise<Bystanders> {
+    const publisher = await RawClient.open(broker.tcp)
+    const subscriber = await RawClient.open(broker.ws)
+    await publisher.connect({ clientIdentifier: 'bystander 1' })
+    await subscriber.connect({ clientIdentifier: 'bystander 2' })
+    await subscriber.subscribe('bystanders/#', 1)
+    return new Bystanders(broker, publisher, subscriber)
+  }
+
+  /** They are served as ever, and nothing is left of anybody else. */
+  async check(): Promise<void> {
+    const payload = String(++this.#count)
+    this.#publisher.publish('bystanders/talk', payload, { qos: 1, packetIdentifier: 1 })
+    assert.equal((await this.#publisher.next('puback')).reasonCode, 0)
+    const received = await this.receive()
+    assert.deepEqual(received, { topicName: 'bystanders/talk', payload })
+    const { statistics } = this.#broker.broker
+    await eventually(() => statistics.sessions === 2, 'the other sessions to end')
+    const { clientsConnected, subscriptions, retainedMessages, queuedMessages, inFlight } =
+      statistics
+    assert.deepEqual(
+      { clientsConnected, subscriptions, retainedMessages, queuedMessages, inFlight },
+      {
+        clientsConnected: 2,
+        subscriptions: 1,
+        retainedMessages: 0,
+        queuedMessages: 0,
+        inFlight: 0,
+      },
+    )
+    // Two ends of two connections.
+    await eventually(() => openSockets() === 4, 'the other sockets to close')
+  }
+
+  async receive(): Promise<{ topicName: string; payload: string }> {
+    const { topicName, payload, packetIdentifier } = await this.#subscriber.next('publish')
+    this.#subscriber.send({ type: 'puback', packetIdentifier, reasonCode: 0, properties: {} })
+    await this.#subscriber.ping()
+    return { topicName, payload: Buffer.from(payload).toString() }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#publisher.leave()
+    await this.#subscriber.leave()
+  }
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+}
