@@ -1,8 +1,8 @@
 // Packs every public package and asks publint whether what npm users would get is sound.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatMessage } from 'publint/utils'
 import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
 
 let faults = 0
 for (const folder of readdirSync('packages')) {

@@ -14,14 +14,20 @@ const steps = [
   ['unit', 'node', [...source, '--test', 'packages/*/src/**/*.test.ts']],
   ['configuration page', 'node', [...source, 'scripts/docs.mjs', '--check']],
   ['fuzz', 'node', [...source, 'packages/protocol/fuzz/fuzz.ts', '--inputs', '1000000']],
-  ['end to end', 'node', [...source, '--test', '--test-concurrency=1', 'packages/tests/e2e/*.test.ts']],
+  [
+    'end to end',
+    'node',
+    [...source, '--test', '--test-concurrency=1', 'packages/tests/e2e/*.test.ts'],
+  ],
   ['conformance', 'node', [...source, 'packages/tests/src/conformance-report.ts', '--check']],
 ]
 
 const named = process.argv.slice(2)
 const unknown = named.filter((name) => !steps.some(([step]) => step === name))
 if (unknown.length > 0) {
-  console.error(`no such step: ${unknown.join(', ')}; there are ${steps.map(([step]) => step).join(', ')}`)
+  console.error(
+    `no such step: ${unknown.join(', ')}; there are ${steps.map(([step]) => step).join(', ')}`,
+  )
   process.exit(2)
 }
 

@@ -8,7 +8,7 @@ const scram = { salt: 'c2FsdA==', iterations: 4_096, storedKey: key, serverKey: 
 
 test('an empty configuration has every default', () => {
   for (const input of [undefined, {}]) {
-    const { listeners, mqtt, limits, auth, sys, log } = parseConfig(input)
+    const { listeners, store, mqtt, limits, auth, sys, log } = parseConfig(input)
     assert.deepEqual(listeners, [
       { kind: 'tcp', host: '127.0.0.1', port: 1_883 },
       { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt' },

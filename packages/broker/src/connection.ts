@@ -240,10 +240,7 @@ export class Connection implements TransportEvents, SessionConnection {
 
   #close(reason: string | undefined): void {
     if (this.state === 'ended') return
-    if (reason !== undefined) {
-      const { clientIdentifier: clientId } = this
-      this.core.log.info('connection closed', { clientId, reason })
-    }
+    if (reason !== undefined) this.#logEnd('connection closed', reason)
     const isStored = this.session?.isStored === true
     this.flush()
     this.#detach()
@@ -254,9 +251,17 @@ export class Connection implements TransportEvents, SessionConnection {
 
   closed(): void {
     if (this.state === 'ended') return
-    const { clientIdentifier: clientId } = this
-    this.core.log.info('connection lost', { clientId })
+    this.#logEnd('connection lost')
     this.guard(() => this.#detach())
+  }
+
+  /** Whoever never became a client is of interest only when something is looked for. */
+  #logEnd(event: string, reason?: string): void {
+    const { core, session, clientIdentifier: clientId } = this
+    const { address } = this.transport
+    const fields = { clientId, address, ...(reason !== undefined && { reason }) }
+    if (session === undefined) core.log.debug(event, fields)
+    else core.log.info(event, fields)
   }
 
   #detach(): void {

@@ -1,28 +1,30 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { version } from '@busbar/broker'
-import { busbar, root, startBroker, startBusbar } from '../src/busbar.ts'
+import { busbar, startBusbar, startProgram } from '../src/busbar.ts'
 import { within } from '../src/deadline.ts'
+import { childOf } from '../src/memory.ts'
 import { needs } from '../src/needs.ts'
 import { run } from '../src/program.ts'
 import { RawClient } from '../src/raw-client.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 
-/** Runs `busbar` to its end. */
-function runBusbar(...args: readonly string[]) {
-  return run(busbar, args, { cwd: root })
+/** Runs `busbar` to its end, in a folder where it may leave things. */
+async function runBusbar(...args: readonly string[]) {
+  await using folder = await temporaryFolder()
+  return await run(busbar, args, { cwd: folder.path })
 }
 
-/** A file that is gone after the test. */
+/** A configuration file that is gone after the test. */
 async function temporaryFile(text: string) {
-  const folder = await mkdtemp(join(tmpdir(), 'busbar-test-'))
-  const path = join(folder, 'busbar.yaml')
+  const folder = await temporaryFolder()
+  const path = join(folder.path, 'busbar.yaml')
   await writeFile(path, text)
-  return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+  return { path, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() }
 }
 
 /** A port of this process that nobody else can open. */
@@ -42,7 +44,7 @@ test('the banner says where, how durable, which version and how to publish', asy
   assert.match(broker.ws, /^ws:\/\/127\.0\.0\.1:\d+\/mqtt$/)
   const { stdout } = broker.program
   assert.ok(stdout.startsWith(`busbar ${version}\n`), stdout)
-  assert.match(stdout, /^ {2}(memory|os|disk): /m)
+  assert.match(stdout, /^ {2}disk: .*\(\.\/busbar-data\)$/m)
   assert.match(stdout, new RegExp(`^ {2}try: mosquitto_pub -h 127.0.0.1 -p ${port} -t \\S+`, 'm'))
   assert.doesNotMatch(stdout, /warning/)
 })
@@ -59,9 +61,71 @@ test('what the banner says to try works', { skip: needs('mosquitto_pub') }, asyn
   assert.ok(args.includes(topicName) && args.includes(Buffer.from(payload).toString()))
 })
 
+for (const [args, level] of [
+  [['--memory'], 'memory'],
+  [['--set', 'store.engine=memory'], 'memory'],
+  [['--set', 'durability.default=os'], 'os'],
+] as const) {
+  test(`the banner says ${level} with ${args.join(' ')}`, async () => {
+    await using folder = await temporaryFolder()
+    const data = level === 'memory' ? [] : ['--data', join(folder.path, 'elsewhere')]
+    await using broker = await startBusbar(...args, ...data)
+    assert.match(broker.program.stdout, new RegExp(`^ {2}${level}: `, 'm'))
+    assert.deepEqual(await readdir(folder.path), level === 'memory' ? [] : ['elsewhere'])
+  })
+}
+
+test('a folder that another broker uses is exit code 1 and one line', async () => {
+  await using folder = await temporaryFolder()
+  await using first = await startBusbar('--data', folder.path)
+  const args = ['broker', '--port', '0', '--data', folder.path]
+  const { code, stdout, stderr } = await runBusbar(...args)
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^busbar: .*another broker.*$/m)
+  assert.ok(stderr.includes(folder.path), stderr)
+  assert.doesNotMatch(stderr, /^ +at /m, 'no stack')
+  await using client = await RawClient.open(first.tcp)
+  assert.equal((await client.connect()).reasonCode, 0, 'the first one goes on')
+})
+
+for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  const skip = signal === 'SIGKILL' && process.platform !== 'linux'
+  test(`a broker that ended with ${signal} goes on where it was`, { skip }, async () => {
+    await using folder = await temporaryFolder()
+    const properties = { sessionExpiryInterval: 600 }
+    const fields = { clientIdentifier: 'keeps', cleanStart: false, properties }
+    {
+      await using broker = await startBusbar('--data', folder.path)
+      await using subscriber = await RawClient.open(broker.tcp)
+      await subscriber.connect(fields)
+      await subscriber.subscribe('a/#', 2)
+      await subscriber.leave()
+      await using publisher = await RawClient.open(broker.tcp)
+      await publisher.connect()
+      publisher.publish('a/kept', 'one', { qos: 1, retain: true, packetIdentifier: 1 })
+      assert.equal((await publisher.next('puback')).reasonCode, 0)
+      const { program } = broker
+      // A SIGKILL of the command alone would be noticed.
+      if (signal === 'SIGKILL') process.kill(await childOf(program.pid), signal)
+      else program.kill(signal)
+      await within(program.exited, 'the end of the broker')
+    }
+    await using broker = await startBusbar('--data', folder.path)
+    await using subscriber = await RawClient.open(broker.tcp)
+    assert.equal((await subscriber.connect(fields)).sessionPresent, true)
+    const { topicName, payload, retain } = await subscriber.next('publish')
+    assert.deepEqual([topicName, Buffer.from(payload).toString(), retain], ['a/kept', 'one', false])
+    await using other = await RawClient.open(broker.tcp)
+    await other.connect({ clientIdentifier: 'other' })
+    await other.subscribe('#')
+    assert.equal((await other.next('publish')).retain, true)
+  })
+}
+
 test('brokers on free ports run side by side', async () => {
   await using first = await startBusbar()
-  await using second = await startBroker(busbar, ['--port', '0'])
+  // The command may be left out.
+  await using second = await startProgram(busbar, ['--port', '0'], await temporaryFolder())
   for (const url of [first.tcp, first.ws, second.tcp, second.ws]) {
     await using client = await RawClient.open(url)
     assert.equal((await client.connect()).reasonCode, 0)
@@ -155,10 +219,11 @@ test('flags win over the file, and --set over both', async () => {
       'mqtt: { receiveMaximum: 5, topicAliasMaximum: 6 }',
     ].join('\n'),
   )
-  await using broker = await startBroker(busbar, [
+  const args = [
     ...['broker', '--config', file.path, '--port', '0'],
     ...['--set', 'mqtt.topicAliasMaximum=7', '--set', 'mqtt.maximumQoS=1'],
-  ])
+  ]
+  await using broker = await startProgram(busbar, args, await temporaryFolder())
   assert.match(broker.ws, /\/other$/)
   await using client = await RawClient.open(broker.tcp)
   const { properties } = await client.connect()

@@ -41,16 +41,14 @@ function versionOf({ after, bytes }: HostileInput): ProtocolVersion {
 }
 
 describe('hostile input', () => {
+  const started = new AsyncDisposableStack()
   let broker: EmbeddedBroker
   let bystanders: Bystanders
   before(async () => {
-    broker = await startEmbedded(config)
-    bystanders = await Bystanders.join(broker)
+    broker = started.use(await startEmbedded(config))
+    bystanders = started.use(await Bystanders.join(broker))
   })
-  after(async () => {
-    await bystanders[Symbol.asyncDispose]()
-    await broker[Symbol.asyncDispose]()
-  })
+  after(() => started.disposeAsync())
 
   for (const input of hostileInputs) {
     test(`${input.number}: ${input.name}`, async () => {

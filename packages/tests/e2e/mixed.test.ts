@@ -23,11 +23,12 @@ const properties: MessageProperties = {
 }
 
 describe('libraries and versions on one broker', () => {
+  const started = new AsyncDisposableStack()
   let broker: BusbarProcess
   before(async () => {
-    broker = await startBusbar()
+    broker = started.use(await startBusbar())
   })
-  after(() => broker[Symbol.asyncDispose]())
+  after(() => started.disposeAsync())
 
   test(`each of ${kinds.length} kinds of publisher reaches each of ${kinds.length} kinds of subscriber`, async () => {
     await using subscribers = await subscribeAll(broker, 'all/#')

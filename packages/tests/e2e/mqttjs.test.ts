@@ -188,7 +188,7 @@ describe('MQTT 5.0 with MQTT.js', () => {
   })
 
   test('Reason Codes of acknowledgements', async () => {
-    const limits = { queue: { messages: 1 } }
+    const limits = { queue: { messages: 1, storedMessages: 1 } }
     await using broker = await startEmbedded({ limits })
     await using client = await connect5(broker)
     const codes: (number | undefined)[] = []

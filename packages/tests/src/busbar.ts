@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { within } from './deadline.ts'
 import { Program } from './program.ts'
-
-export const root = fileURLToPath(new URL('../../..', import.meta.url))
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** What npm installs for `busbar`. */
 export const busbar = fileURLToPath(new URL('../../../node_modules/.bin/busbar', import.meta.url))
@@ -21,19 +20,20 @@ export interface BusbarProcess extends BrokerUrls, AsyncDisposable {
   readonly program: Program
 }
 
-/** Resolves when the banner is there. */
+/** Runs `busbar broker` on free ports in an empty folder; resolves when the banner is there. */
 export async function startBusbar(...args: readonly string[]): Promise<BusbarProcess> {
-  return await startBroker(busbar, ['broker', '--port', '0', '--ws-port', '0', ...args])
+  const folder = await temporaryFolder()
+  const flags = ['broker', '--port', '0', '--ws-port', '0', ...args]
+  return await startProgram(busbar, flags, folder)
 }
 
-/** The same with any command that ends in printing Busbar's banner. */
-export async function startBroker(
+/** The same with any command that ends in printing Busbar's banner; takes the folder over. */
+export async function startProgram(
   command: string,
   args: readonly string[],
+  folder: { readonly path: string } & AsyncDisposable,
 ): Promise<BusbarProcess> {
-  // Where its data folder comes to lie.
-  const cwd = await mkdtemp(join(tmpdir(), 'busbar-'))
-  const program = new Program(command, args, { cwd })
+  const program = new Program(command, args, { cwd: folder.path })
   try {
     const tcp = await program.line(/^ {2}mqtt:\/\//)
     const ws = await program.line(/^ {2}ws:\/\//)
@@ -45,12 +45,12 @@ export async function startBroker(
       [Symbol.asyncDispose]: async () => {
         program.kill('SIGTERM')
         await within(program.exited, 'the end of the broker')
-        await rm(cwd, { recursive: true })
+        await folder[Symbol.asyncDispose]()
       },
     }
   } catch (error) {
     await program[Symbol.asyncDispose]()
-    await rm(cwd, { recursive: true })
+    await folder[Symbol.asyncDispose]()
     throw error
   }
 }

@@ -5,7 +5,7 @@ export interface EmbeddedBroker extends BrokerUrls, AsyncDisposable {
   readonly broker: Broker
 }
 
-/** A broker in this process, on free ports. */
+/** A broker in this process, on free ports, in memory where nothing else is said. */
 export async function startEmbedded(config: ConfigInput = {}): Promise<EmbeddedBroker> {
   const listeners = [
     { kind: 'tcp', port: 0 },

@@ -14,11 +14,12 @@ function newTopic(): string {
 /** What every client library gets from the broker, in all the versions that it speaks. */
 export function libraryContract(library: Library): void {
   describe(library.name, { skip: library.skip }, () => {
+    const started = new AsyncDisposableStack()
     let broker: BusbarProcess
     before(async () => {
-      broker = await startBusbar()
+      broker = started.use(await startBusbar())
     })
-    after(() => broker[Symbol.asyncDispose]())
+    after(() => started.disposeAsync())
     for (const version of library.versions) {
       describe(`MQTT ${version}`, () => versionContract(library, version, () => broker))
     }

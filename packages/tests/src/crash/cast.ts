@@ -171,7 +171,10 @@ function visitors(random: Random, base: string): readonly Named[] {
         lateness: 0.2,
       },
     ],
-    ['guest-4', { subscriptions: [{ filter: line(), qos: 2 }], visits: { ...restless, awayMs: 2_000 } }],
+    [
+      'guest-4',
+      { subscriptions: [{ filter: line(), qos: 2 }], visits: { ...restless, awayMs: 2_000 } },
+    ],
     [
       'fickle',
       {

@@ -69,7 +69,7 @@ export class SocketClient {
     socket.on('connect', () => {
       this.model.connect({ ...options, send: (bytes) => write(socket, bytes) }, now())
     })
-    socket.on('data', (bytes) => {
+    socket.on('data', (bytes: Buffer) => {
       this.heardAt = now()
       this.model.receive(bytes, this.heardAt)
     })

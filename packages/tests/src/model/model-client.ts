@@ -90,7 +90,21 @@ export class ModelClient {
     return size + this.#inbound.size + this.#due.length + this.#asked.size > 0
   }
 
-  debug() { return {out:[...this.#outbound.unfinished()].map(e=>[e.packetIdentifier,e.qos,e.state,e.message.message]), inb:[...this.#inbound.identifiers()], held:[...this.#held], due:this.#due.length, asked:[...this.#asked], state:this.state} }
+  debug() {
+    return {
+      out: [...this.#outbound.unfinished()].map((e) => [
+        e.packetIdentifier,
+        e.qos,
+        e.state,
+        e.message.message,
+      ]),
+      inb: [...this.#inbound.identifiers()],
+      held: [...this.#held],
+      due: this.#due.length,
+      asked: [...this.#asked],
+      state: this.state,
+    }
+  }
   /** Acknowledgements that wait for `acknowledge`. */
   get dueCount(): number {
     return this.#due.length
@@ -144,7 +158,8 @@ export class ModelClient {
     for (const packetIdentifier of this.#asked.keys()) this.#identifiers.release(packetIdentifier)
     this.#asked.clear()
     const { heardAt, reasonCode: code } = connection
-    if (connection.expirySeconds === 0 && connection.state !== 'connecting') this.#mustStartClean = true
+    if (connection.expirySeconds === 0 && connection.state !== 'connecting')
+      this.#mustStartClean = true
     const reason = code === undefined ? {} : { code }
     this.#record({ event: 'disconnected', isOrderly, heardAt, ...reason }, now)
   }

@@ -22,6 +22,9 @@ const sharedTopics = ['s/0', 's/1']
 const ordinaryFilters = ['a/0', 'a/1', 'a/+', 'a/#', '+/0', 'r/+', 'r/0', 'w/+']
 const sharedFilters = ['$share/g/s/+', '$share/g/s/+', '$share/h/s/#', '$share/g/s/0']
 
+/** A Session of this length outlives the run, and clocks that are set forward. */
+const longSeconds = 600_000
+
 /** How long a client waits for CONNACK, and for the end after its DISCONNECT. */
 const patienceMs = 5_000
 
@@ -35,6 +38,8 @@ export class Actor {
   #connection: SimulatedConnection | undefined
   #since = 0
   #nextConnectAt = 0
+  /** No CONNACK has come since the last CONNECT. */
+  #isUnanswered = false
   /** Nothing new: the client only finishes what is under way. */
   #isDraining = false
 
@@ -43,7 +48,10 @@ export class Actor {
     this.#random = random
     this.traits = traits
     const { clientIdentifier, version } = traits
-    const log = (event: LogEvent) => this.events.push(event)
+    const log = (event: LogEvent) => {
+      this.events.push(event)
+      if (event.event === 'connected') this.#isUnanswered = false
+    }
     this.client = new ModelClient({ clientIdentifier, version, run: 'r', log })
   }
 
@@ -132,13 +140,16 @@ export class Actor {
     const { version, expirySeconds, keepAliveSeconds, receiveMaximum, topicAliasMaximum } =
       this.traits
     const isLasting = expirySeconds > 0
-    const cleanStart = !isPlain && random.chance(isLasting ? 0.06 : 0.5)
+    // Nobody can know whether an unanswered CONNECT has found a short Session, or begun a new one.
+    const isDoubtful = this.#isUnanswered && expirySeconds < longSeconds
+    this.#isUnanswered = true
+    const cleanStart = isDoubtful || (!isPlain && random.chance(isLasting ? 0.06 : 0.5))
     const will = isPlain || random.chance(0.6) ? {} : { will: this.#will() }
     // Clean Session of 3.1.1 is both: a new Session, and one that ends with its connection.
     const sessionExpirySeconds =
       version === 4 ? (cleanStart || !isLasting ? 0 : expirySeconds) : expirySeconds
     return {
-      cleanStart: version === 4 ? sessionExpirySeconds === 0 : cleanStart,
+      cleanStart: cleanStart || (version === 4 && sessionExpirySeconds === 0),
       sessionExpirySeconds,
       keepAliveSeconds,
       topicAliasMaximum,

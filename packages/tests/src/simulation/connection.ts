@@ -59,7 +59,18 @@ export class SimulatedConnection implements Transport {
     return !this.isOpen || this.#up.bytes + this.#down.bytes === 0
   }
 
-  dbg() { return { cg: this.#isClientGone, bg: this.#isBrokerGone, up: this.#up.bytes, down: this.#down.bytes, st: this.#events && stateOf(this.#events), u: this.#up.dbg(), d: this.#down.dbg(), id: (this.#events as any).clientIdentifier} }
+  dbg() {
+    return {
+      cg: this.#isClientGone,
+      bg: this.#isBrokerGone,
+      up: this.#up.bytes,
+      down: this.#down.bytes,
+      st: this.#events && stateOf(this.#events),
+      u: this.#up.dbg(),
+      d: this.#down.dbg(),
+      id: (this.#events as any).clientIdentifier,
+    }
+  }
   // the client's side
 
   send(bytes: Uint8Array): void {

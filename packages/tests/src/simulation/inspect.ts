@@ -19,7 +19,8 @@ export interface Inspection {
   readonly core: Core
   readonly disk: Disk
   readonly open: (client: ClientEnd) => SimulatedConnection | undefined
-  readonly advance: (ms: number) => Promise<void>
+  /** Lets time pass. */
+  readonly attend: (ms: number) => Promise<boolean>
   readonly now: () => number
 }
 
@@ -41,7 +42,7 @@ export async function inspect(inspection: Inspection): Promise<RunEnd> {
 }
 
 /** A new client subscribes to everything. */
-async function readRetained({ open, advance, now }: Inspection): Promise<readonly LogEvent[]> {
+async function readRetained({ open, attend, now }: Inspection): Promise<readonly LogEvent[]> {
   const events: LogEvent[] = []
   const client = new ModelClient({
     ...{ clientIdentifier: 'reader', version: 5, run: 'r' },
@@ -54,9 +55,9 @@ async function readRetained({ open, advance, now }: Inspection): Promise<readonl
   if (connection === undefined) return events
   const send = (bytes: Uint8Array) => connection.send(bytes)
   client.connect({ cleanStart: true, sessionExpirySeconds: 0, send }, now())
-  await advance(2_000)
+  await attend(2_000)
   client.subscribe('#', 0, now())
-  await advance(2_000)
+  await attend(2_000)
   return events
 }
 

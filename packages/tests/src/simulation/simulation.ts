@@ -48,6 +48,8 @@ export async function simulate(options: SimulationOptions): Promise<Run> {
 const beginning = 1_000_000
 const drainStepMs = 100
 const longestDrainMs = 300_000
+const quietSteps = 15
+const longestWillDelayMs = 5_000
 
 class Simulation implements World {
   readonly scheduler = new Scheduler()
@@ -268,26 +270,42 @@ class Simulation implements World {
   }
 
   async #drain(): Promise<RunEnd> {
-    let quiet = 0
-    for (let spent = 0; spent < longestDrainMs && quiet < 20; spent += drainStepMs) {
-      await this.#advance(drainStepMs)
-      const isDone = this.#actors.map((actor) => actor.finish()).every(Boolean)
-      quiet = isDone && this.#isQuiet ? quiet + 1 : 0
-    }
+    const isDrained = await this.#settle()
+    // What a client is told last may come when a Will Delay Interval is over.
+    await this.#attend(longestWillDelayMs)
     return inspect({
-      isDrained: quiet > 0,
+      isDrained: isDrained && (await this.#settle()),
       actors: this.#actors,
       core: this.#process.core,
       disk: this.#disk,
       open: (client) => this.open(client),
-      advance: (ms) => this.#advance(ms),
+      attend: (ms) => this.#attend(ms),
       now: () => this.scheduler.now,
     })
   }
 
-  get #isQuiet(): boolean {
-    const { isUp, store, connections } = this.#process
-    return isUp && store.isIdle && [...connections].every(({ isQuiet }) => isQuiet)
+  /** Lets the clients finish; true when nothing has moved for some time. */
+  async #settle(): Promise<boolean> {
+    let quiet = 0
+    let before = 0
+    for (let spent = 0; spent < longestDrainMs && quiet < quietSteps; spent += drainStepMs) {
+      const isDone = await this.#attend(drainStepMs)
+      const events = this.#actors.reduce((sum, actor) => sum + actor.events.length, 0)
+      const isQuiet = isDone && this.#process.isUp && this.#process.store.isIdle
+      quiet = isQuiet && events === before ? quiet + 1 : 0
+      before = events
+    }
+    return quiet === quietSteps
+  }
+
+  /** Time passes, and the clients do what they have to; true when nothing is left to do. */
+  async #attend(ms: number): Promise<boolean> {
+    let isDone = false
+    for (let spent = 0; spent < ms; spent += drainStepMs) {
+      await this.#advance(drainStepMs)
+      isDone = this.#actors.map((actor) => actor.finish()).every(Boolean)
+    }
+    return isDone
   }
 
   /** The ledger dies with the process. */

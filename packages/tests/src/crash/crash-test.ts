@@ -1,0 +1,104 @@
+/**
+ * Ends a broker under load again and again, and checks that nothing it has acknowledged is lost, that
+ * nothing of QoS 2 comes twice, and the other promises of docs/operations.md.
+ *
+ *     npm run crash-test                                  50 cycles of kill -9, level disk
+ *     npm run crash-test -- --cycles 1000 --seed 7        the same clients and moments for a seed
+ *     npm run crash-test -- --mode term                   SIGTERM instead
+ *     npm run crash-test -- --mode full                   a full disk instead
+ *     npm run crash-test -- --level os                    acknowledged when written, not synced
+ *     npm run crash-test -- --broker mosquitto            Debian's Mosquitto, persistence true
+ *     npm run crash-test -- --start 'CMD {data} {port}'   any other broker
+ *
+ * `--url` says where clients connect, `--json FILE` writes the report. Exit code 1: a promise was
+ * broken.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import {
+  type BrokerKind,
+  busbarKind,
+  commandKind,
+  type Level,
+  mosquittoKind,
+} from './broker-process.ts'
+import { type CrashReport, describeCounts, runCrashes } from './crash-run.ts'
+import type { Address } from './socket-client.ts'
+
+const { values } = parseArgs({
+  options: {
+    cycles: { type: 'string', default: '50' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    mode: { type: 'string', default: 'kill' },
+    level: { type: 'string', default: 'disk' },
+    broker: { type: 'string', default: 'busbar' },
+    start: { type: 'string' },
+    url: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+
+const mode = oneOf('mode', values.mode, ['kill', 'term', 'full'])
+const seed = wholeNumber('seed', values.seed)
+const cycles = wholeNumber('cycles', values.cycles)
+const kind = brokerKind()
+
+const report = await runCrashes({
+  ...{ kind, cycles, seed, say: console.log },
+  signal: mode === 'term' ? 'SIGTERM' : 'SIGKILL',
+  ...(values.url === undefined ? {} : { address: addressOf(values.url) }),
+})
+console.log(summary(report))
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+if (report.violations.length > 0) {
+  console.error(`${report.violations.length} violations. The same again: ${replay()}`)
+  process.exitCode = 1
+}
+
+function brokerKind(): BrokerKind {
+  if (values.start !== undefined) return commandKind(values.start)
+  const name = oneOf('broker', values.broker, ['busbar', 'mosquitto', 'mosquitto-autosave'])
+  if (name !== 'busbar') return mosquittoKind(name === 'mosquitto-autosave')
+  return busbarKind(oneOf('level', values.level, ['disk', 'os']) as Level)
+}
+
+function summary(of: CrashReport): string {
+  const { broker, counts, starts, ends, endsDuringStart } = of
+  const early = endsDuringStart > 0 ? ` (${endsDuringStart} while it started)` : ''
+  return [
+    `${broker}, seed ${of.seed}: ${describeCounts(counts)}`,
+    `${of.cycles} cycles, ended ${ends} times${early}, ${of.checks} checks, ${of.seconds.toFixed(0)} s; ` +
+      `a start took ${starts.meanMs.toFixed(0)} ms, at most ${starts.longestMs.toFixed(0)} ms`,
+  ].join('\n')
+}
+
+function replay(): string {
+  const given = { ...values, seed: String(seed) }
+  const args = Object.entries(given).map(([name, value]) => `--${name} ${quoted(String(value))}`)
+  return `npm run crash-test -- ${args.join(' ')}`
+}
+
+function quoted(text: string): string {
+  return /^[\w.,:/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function oneOf(flag: string, value: string, allowed: readonly string[]): string {
+  if (allowed.includes(value)) return value
+  return fail(`--${flag} is ${value}; allowed is ${allowed.join(', ')}`)
+}
+
+function wholeNumber(flag: string, value: string): number {
+  return /^\d{1,9}$/.test(value)
+    ? Number(value)
+    : fail(`--${flag} is ${value}; allowed is a number`)
+}
+
+function addressOf(url: string): Address {
+  const { hostname, port } = new URL(url)
+  return { host: hostname.replace(/[[\]]/g, ''), port: Number(port || 1883) }
+}
+
+function fail(text: string): never {
+  console.error(text)
+  process.exit(2)
+}
