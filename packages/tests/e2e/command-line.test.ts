@@ -81,7 +81,7 @@ test('a folder that another broker uses is exit code 1 and one line', async () =
   const args = ['broker', '--port', '0', '--data', folder.path]
   const { code, stdout, stderr } = await runBusbar(...args)
   assert.deepEqual([code, stdout], [1, ''])
-  assert.match(stderr, /^busbar: .*another broker.*$/m)
+  assert.match(stderr, /^busbar: .*is in use by process \d+/m)
   assert.ok(stderr.includes(folder.path), stderr)
   assert.doesNotMatch(stderr, /^ +at /m, 'no stack')
   await using client = await RawClient.open(first.tcp)
@@ -145,7 +145,7 @@ for (const [flag, others] of [
     const holder = process.platform === 'linux' ? ` by .* \\(process ${process.pid}\\)` : ''
     const text = `127.0.0.1:${taken.port}: the port is in use${holder}.*\`${flag} 0\``
     assert.match(line, new RegExp(text))
-    assert.doesNotMatch(stderr, / at .*:\d+:\d+/, 'no stack')
+    assert.doesNotMatch(stderr, / (warn|error) | at .*:\d+:\d+/, 'nothing else, and no stack')
   })
 }
 
@@ -292,9 +292,17 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     for (const client of [old, silent]) assert.equal(await client.packets.next('the end'), 'closed')
     assert.equal(await within(broker.program.exited, 'the end of the broker'), 0)
     t.diagnostic(`ended in ${Math.round(performance.now() - signalledAt)} ms`)
-    assert.match(broker.program.output, /stopped/)
+    assert.match(broker.program.stderr, / info +stopped$/m)
+    assert.doesNotMatch(broker.program.stderr, / (warn|error) /)
   })
 }
+
+test('without clients it ends with 0 and no complaint', async () => {
+  await using broker = await startBusbar()
+  broker.program.kill('SIGTERM')
+  assert.equal(await within(broker.program.exited, 'the end of the broker'), 0)
+  assert.doesNotMatch(broker.program.stderr, / (warn|error) /)
+})
 
 test('a second signal ends it at once', async () => {
   // A client that does not read holds the first one up.

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { within } from './deadline.ts'
 import { Program } from './program.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+
+/** The folder of the whole project. */
+export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** What npm installs for `busbar`. */
 export const busbar = fileURLToPath(new URL('../../../node_modules/.bin/busbar', import.meta.url))

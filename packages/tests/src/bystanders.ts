@@ -32,6 +32,7 @@ export class Bystanders implements AsyncDisposable {
     assert.equal((await this.#publisher.next('puback')).reasonCode, 0)
     const received = await this.receive()
     assert.deepEqual(received, { topicName: 'bystanders/talk', payload })
+    await this.#subscriber.ping() // it has been acknowledged
     const { statistics } = this.#broker.broker
     await eventually(() => statistics.sessions === 2, 'the other sessions to end')
     const { clientsConnected, subscriptions, retainedMessages, queuedMessages, inFlight } =
@@ -50,10 +51,12 @@ export class Bystanders implements AsyncDisposable {
     await eventually(() => openSockets() === 4, 'the other sockets to close')
   }
 
+  /** What comes next on a topic below `bystanders`. */
   async receive(): Promise<{ topicName: string; payload: string }> {
-    const { topicName, payload, packetIdentifier } = await this.#subscriber.next('publish')
-    this.#subscriber.send({ type: 'puback', packetIdentifier, reasonCode: 0, properties: {} })
-    await this.#subscriber.ping()
+    const { topicName, payload, qos, packetIdentifier } = await this.#subscriber.next('publish')
+    if (qos > 0) {
+      this.#subscriber.send({ type: 'puback', packetIdentifier, reasonCode: 0, properties: {} })
+    }
     return { topicName, payload: Buffer.from(payload).toString() }
   }
 

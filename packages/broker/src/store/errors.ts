@@ -13,6 +13,11 @@ export class StoreOpenError extends Error {
   override readonly name = 'StoreOpenError'
 }
 
+/** A copy of the store cannot be written, or put in its place. Says the way out. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError'
+}
+
 export function closedError(): Error {
   return new Error('The store is closed')
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { code, GroupWriter, numbersOf } from './group.ts'
 import { Times } from './message-codec.ts'
 import { Operations } from './operations.ts'
+import type { Change } from './store.ts'
 import {
   contractClock,
   done,
@@ -13,8 +14,7 @@ import {
   released,
   sent,
   session,
-} from './store.contract.ts'
-import type { Change } from './store.ts'
+} from './store-samples.contract.ts'
 
 /** Sessions 1 and 2. */
 const known = [

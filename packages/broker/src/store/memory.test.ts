@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMemoryStore } from './memory.ts'
-import { message, queued, session, storeContract } from './store.contract.ts'
+import { storeContract } from './store.contract.ts'
+import { message, queued, session } from './store-samples.contract.ts'
 
 storeContract('memory', async () => {
   const store = createMemoryStore()

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { type Code, code, type Group, numbersOf } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
+import { type EntryRow, type MessageRow, type Packed, packEntries, packMessages } from './packed.ts'
 import { Reserve } from './reserve.ts'
 import {
   closeDatabase,
@@ -13,15 +14,10 @@ import {
   RESERVE_BYTES,
   reserveFile,
 } from './sqlite-file.ts'
+import { prepare, statement } from './sqlite-statements.ts'
 
 /** What is to have happened when a transaction is reported. */
 export type Sync = 'none' | 'written' | 'synced'
-
-/** Entries or messages as they were stored, for the main thread to decode. */
-export interface Packed {
-  readonly numbers: Float64Array<ArrayBuffer>
-  readonly bytes: Uint8Array<ArrayBuffer>
-}
 
 /** Everything that the start-up scan finds. Rows are arrays in the order of the columns. */
 export interface Scan {
@@ -131,8 +127,11 @@ export class SqliteEngine {
       subscriptions: rows('SELECT * FROM subscription'),
       received: rows('SELECT * FROM received'),
       waiting: [...waiting.values()],
-      inFlight: this.#packEntries(inFlight.map((position) => this.#entryRow(position))),
-      retained: this.#packRetained(),
+      inFlight: packEntries(
+        inFlight.map((position) => this.#entryRow(position)),
+        this.#messageRow,
+      ),
+      retained: packMessages(rows('SELECT topic_bytes, payload_at, data FROM retained')),
     }
   }
 
@@ -172,7 +171,7 @@ export class SqliteEngine {
         return rows.push(row) < limit ? 'more' : 'enough'
       })
     }
-    return this.#packEntries(rows)
+    return packEntries(rows, this.#messageRow)
   }
 
   /** Removes some of what ended Sessions have left. */
@@ -370,48 +369,16 @@ export class SqliteEngine {
     return last
   }
 
-  #packEntries(rows: readonly EntryRow[]): Packed {
-    const numbers: number[] = []
-    const parts: Uint8Array[] = []
-    const apart = new Map<number, MessageRow>()
-    for (const row of rows) {
-      const [position, session, state, packetIdentifier, flags, message, , , route, data] = row
-      let content: MessageRow = [row[6], row[7], data ?? nothing]
-      if (message !== 0) {
-        content = apart.get(message) ?? this.#messageRow(message)
-        apart.set(message, content)
-      }
-      const [topicBytes, payloadAt, bytes] = content
-      const ofEntry = route ?? nothing
-      numbers.push(session, position, state, packetIdentifier, flags, ofEntry.length)
-      numbers.push(topicBytes, payloadAt, bytes.length)
-      parts.push(ofEntry, bytes)
-    }
-    return pack(numbers, parts)
-  }
-
   #entryRow(position: number): EntryRow {
     const row = this.#statements.entry.get(position) as unknown as EntryRow | undefined
     if (row === undefined) throw new Error(`The store has lost entry ${position}`)
     return row
   }
 
-  #messageRow(id: number): MessageRow {
+  readonly #messageRow = (id: number): MessageRow => {
     const row = this.#statements.messageRow.get(id) as unknown as MessageRow | undefined
     if (row === undefined) throw new Error(`The store has lost message ${id}`)
     return row
-  }
-
-  #packRetained(): Packed {
-    const numbers: number[] = []
-    const parts: Uint8Array[] = []
-    const sql = 'SELECT topic_bytes, payload_at, data FROM retained'
-    for (const row of statement(this.#database, sql).iterate()) {
-      const [topicBytes, payloadAt, data] = row as unknown as MessageRow
-      numbers.push(topicBytes, payloadAt, data.length)
-      parts.push(data)
-    }
-    return pack(numbers, parts)
   }
 
   /** Without a reserve only what is free within the file may be filled. */
@@ -440,24 +407,8 @@ export class SqliteEngine {
 }
 
 type FiveNumbers = [number, number, number, number, number]
-type MessageRow = [topicBytes: number, payloadAt: number, data: Uint8Array]
-type EntryRow = [
-  position: number,
-  session: number,
-  state: number,
-  packetIdentifier: number,
-  flags: number,
-  message: number,
-  topicBytes: number,
-  payloadAt: number,
-  route: Uint8Array | null,
-  data: Uint8Array | null,
-]
-
 /** NORMAL syncs the log before it is copied into the database, so a crash never damages the file. */
 const synchronous = { none: 'NORMAL', written: 'NORMAL', synced: 'FULL' } as const
-
-const nothing = new Uint8Array(0)
 
 const PAGE = 4096
 const FREE_AT_LEAST = 1024 * 1024
@@ -474,60 +425,4 @@ function grows({ numbers }: Group): boolean {
 
 function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null
-}
-
-function pack(numbers: number[], parts: readonly Uint8Array[]): Packed {
-  const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return { numbers: Float64Array.from(numbers), bytes }
-}
-
-function statement(database: DatabaseSync, sql: string): StatementSync {
-  const prepared = database.prepare(sql)
-  prepared.setReturnArrays(true)
-  return prepared
-}
-
-function prepare(database: DatabaseSync) {
-  const sql = (text: string) => statement(database, text)
-  return {
-    freePages: sql('PRAGMA freelist_count'),
-    begin: sql('BEGIN IMMEDIATE'),
-    commit: sql('COMMIT'),
-    synced: sql("UPDATE meta SET value = value + 1 WHERE name = 'synced'"),
-    session: sql('INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-    sessionChange: sql(`UPDATE session SET owner = ?, protocol_version = ?, expiry_seconds = ?,
-      ends_at = ?, ends_remaining = ?, will_at = ?, will_remaining = ?, will = ? WHERE id = ?`),
-    sessionOf: sql('SELECT id FROM session WHERE client_identifier = ?'),
-    sessionEnd: sql('DELETE FROM session WHERE id = ?'),
-    subscription: sql(`INSERT INTO subscription (session, filter, options, identifier)
-      VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-      SET options = excluded.options, identifier = excluded.identifier`),
-    subscriptionEnd: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
-    subscriptionsEnd: sql('DELETE FROM subscription WHERE session = ?'),
-    received: sql('INSERT OR IGNORE INTO received VALUES (?, ?)'),
-    forgotten: sql('DELETE FROM received WHERE session = ? AND packet_identifier = ?'),
-    receivedEnd: sql('DELETE FROM received WHERE session = ?'),
-    retained: sql(`INSERT INTO retained (topic, topic_bytes, payload_at, data)
-      VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_bytes = excluded.topic_bytes,
-      payload_at = excluded.payload_at, data = excluded.data`),
-    retainedEnd: sql('DELETE FROM retained WHERE topic = ?'),
-    // What an ended Session has left under this position gives way.
-    queued: sql('INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-    sent: sql(
-      'UPDATE entry SET state = 1, packet_identifier = ? WHERE position = ? AND session = ?',
-    ),
-    released: sql('UPDATE entry SET state = 2 WHERE position = ? AND session = ? AND state = 1'),
-    done: sql('DELETE FROM entry WHERE position = ? AND session = ?'),
-    messageOf: sql('SELECT message FROM entry WHERE position = ? AND session = ?'),
-    entry: sql(`SELECT position, session, state, packet_identifier, flags, message, topic_bytes,
-      payload_at, route, data FROM entry WHERE position = ?`),
-    message: sql('INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)'),
-    messageRow: sql('SELECT topic_bytes, payload_at, data FROM message WHERE id = ?'),
-    messageEnd: sql('DELETE FROM message WHERE id = ?'),
-  }
 }

@@ -5,7 +5,6 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -68,7 +67,9 @@ function prepareFolder(folder: string): void {
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (made !== undefined) syncFolder(dirname(made))
   refuseNonsense(file)
-  closeSync(openSync(file, 'a', 0o600))
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+    closeSync(openSync(file, 'a', 0o600))
+  }
   chmodSync(file, 0o600)
 }
 
@@ -79,7 +80,10 @@ function nameHolder(folder: string): void {
   } catch {}
 }
 
-/** What SQLite would take for a new file and write over. */
+/**
+ * What SQLite would take for a new file and write over. Tells by size alone: whoever opens and closes
+ * a file takes away the locks that the process has on it, here those of another broker within it.
+ */
 function refuseNonsense(file: string): void {
   const content = sizeOf(file)
   if (content === 0) {
@@ -88,17 +92,11 @@ function refuseNonsense(file: string): void {
   }
   // A file that was just being made when the power went: the journal puts that right.
   if (sizeOf(`${file}-journal`) > 0) return
-  const descriptor = openSync(file, 'r')
-  const header = Buffer.alloc(16)
-  readSync(descriptor, header)
-  closeSync(descriptor)
-  if (content < 512 || header.toString('latin1') !== 'SQLite format 3\0') {
-    throw new StoreOpenError(damaged(file, 'file is not a database'))
-  }
+  if (content < 512) throw new StoreOpenError(damaged(file, 'file is not a database'))
 }
 
 /** A new folder is not lost with the power. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const descriptor = openSync(folder, 'r')
   fsyncSync(descriptor)

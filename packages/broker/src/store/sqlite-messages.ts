@@ -1,5 +1,6 @@
 import type { Group } from './group.ts'
-import type { Packed, Scan, Sync } from './sqlite-engine.ts'
+import type { Packed } from './packed.ts'
+import type { Scan, Sync } from './sqlite-engine.ts'
 import type { FileOptions } from './sqlite-file.ts'
 
 /** What the main thread says to the worker of the store. Answered in order. */

@@ -10,6 +10,7 @@ import { Operations } from './operations.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
 import { storeFile } from './sqlite-file.ts'
 import { recover, unpackEntries } from './sqlite-recovery.ts'
+import type { Change, Store } from './store.ts'
 import {
   commit,
   contractClock,
@@ -25,8 +26,7 @@ import {
   session,
   subscription,
   summary,
-} from './store.contract.ts'
-import type { Change, Store } from './store.ts'
+} from './store-samples.contract.ts'
 
 /*
  * What a power cut leaves: everything that was synced, and of what was written later any part. A

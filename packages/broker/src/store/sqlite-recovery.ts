@@ -2,7 +2,8 @@ import type { QoS } from '@busbar/protocol'
 import type { Message } from '../message.ts'
 import { states, unpackOptions } from './group.ts'
 import { readMessage, readRoute, readWill, type Times } from './message-codec.ts'
-import type { Packed, Scan, SessionRow } from './sqlite-engine.ts'
+import type { Packed } from './packed.ts'
+import type { Scan, SessionRow } from './sqlite-engine.ts'
 import type {
   QueueEntry,
   Recovered,

@@ -10,8 +10,8 @@ const APPLICATION_ID = 0x42757362
 /** The step at index n leads from version n to n + 1. */
 export const migrations: readonly Migration[] = [createTables]
 
-/** Brings a database to the latest version. */
-export function migrate(database: DatabaseSync, file: string, steps = migrations): void {
+/** Throws a StoreOpenError for a database that is not ours, or of a later version. */
+export function schemaVersion(database: DatabaseSync, file: string, steps = migrations): number {
   const version = pragma(database, 'user_version')
   const application = pragma(database, 'application_id')
   const tables = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n
@@ -22,6 +22,12 @@ export function migrate(database: DatabaseSync, file: string, steps = migrations
       `${file} was written by a later Busbar: its schema is version ${version}, this Busbar knows ${steps.length}. Start the later one`,
     )
   }
+  return version
+}
+
+/** Brings a database to the latest version. */
+export function migrate(database: DatabaseSync, file: string, steps = migrations): void {
+  const version = schemaVersion(database, file, steps)
   for (const [at, step] of steps.entries()) {
     if (at < version) continue
     database.exec('BEGIN IMMEDIATE')

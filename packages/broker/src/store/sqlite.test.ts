@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import type { Clock } from '../clock.ts'
 import { StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
+import { GroupWriter } from './group.ts'
+import { Times } from './message-codec.ts'
+import { Operations } from './operations.ts'
 import { createSqliteStore, type SqliteStoreOptions } from './sqlite.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
-import { openDatabase, storeFile } from './sqlite-file.ts'
-import { migrations } from './sqlite-schema.ts'
+import { storeFile } from './sqlite-file.ts'
+import { storeContract } from './store.contract.ts'
+import type { Change, Recovered } from './store.ts'
 import {
   commit,
   contractClock,
@@ -31,9 +26,7 @@ import {
   retained,
   sent,
   session,
-  storeContract,
-} from './store.contract.ts'
-import type { Change, Recovered } from './store.ts'
+} from './store-samples.contract.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'busbar-store-'))
 after(() => rmSync(root, { recursive: true }))
@@ -258,99 +251,6 @@ test('nobody else reads the files', { skip: process.platform === 'win32' }, asyn
   }
 })
 
-const damages: [name: string, expected: RegExp, damage: (file: string) => void][] = [
-  ['a file that is none', /damaged \(file is not a database\)/, (file) => writeFileSync(file, 'x')],
-  [
-    'a damaged header',
-    /damaged \(file is not a database\)/,
-    (file) => overwrite(file, 0, Buffer.from('SQLite format 4')),
-  ],
-  ['a damaged table', /damaged \(.*malformed/, (file) => overwrite(file, 4096, noise(30 * 4096))],
-  ['a file cut short', /damaged \(.*malformed/, (file) => truncateSync(file, 3 * 4096)],
-  [
-    'an emptied file with a log',
-    /damaged \(it is empty/,
-    (file) => {
-      writeFileSync(`${file}-wal`, readFileSync(file))
-      truncateSync(file, 0)
-    },
-  ],
-  ['a later version', /schema is version 99/, (file) => change(file, 'PRAGMA user_version = 99')],
-  [
-    'a foreign database',
-    /not of Busbar/,
-    (file) => change(file, 'PRAGMA application_id = 0; PRAGMA user_version = 0'),
-  ],
-]
-for (const [name, expected, damage] of damages) {
-  test(`refuses ${name}, says which file, and leaves it as it is`, async () => {
-    const folder = newFolder()
-    const { store } = await opened({ folder })
-    const entries = Array.from({ length: 500 }, (_, at) => queued('a', at + 1))
-    await commit(store, [session('a'), ...entries])
-    await store[Symbol.asyncDispose]()
-    const file = storeFile(folder)
-    damage(file)
-    const before = readFileSync(file)
-    await assert.rejects(
-      async () => {
-        await using refused = await createSqliteStore({ folder, reserveBytes: 0 })
-        await refused.open()
-      },
-      (error: Error) => {
-        assert.ok(error instanceof StoreOpenError, String(error))
-        assert.match(error.message, expected)
-        assert.ok(error.message.includes(file))
-        return true
-      },
-    )
-    assert.ok(readFileSync(file).equals(before), 'the file is as it was')
-  })
-}
-
-function overwrite(file: string, at: number, bytes: Uint8Array): void {
-  const content = readFileSync(file)
-  content.set(bytes.subarray(0, content.length - at), at)
-  writeFileSync(file, content)
-}
-
-function change(file: string, sql: string): void {
-  const database = new DatabaseSync(file)
-  database.exec(sql)
-  database.close()
-}
-
-test('brings an older version up to date, and what it held', () => {
-  const folder = newFolder()
-  mkdirSync(folder)
-  const insert = "INSERT INTO session (id, client_identifier, protocol_version) VALUES (1, 'a', 4)"
-  const older = openDatabase({ folder })
-  older.exec(insert)
-  older.close()
-  const steps = [
-    ...migrations,
-    (database: DatabaseSync) => database.exec('ALTER TABLE session ADD COLUMN colour TEXT'),
-    (database: DatabaseSync) => database.exec("UPDATE session SET colour = 'red'"),
-  ]
-  openDatabase({ folder, migrations: steps }).close()
-  assert.equal(ask(folder, 'PRAGMA user_version'), migrations.length + 2)
-  assert.equal(ask(folder, 'SELECT client_identifier || colour FROM session'), 'ared')
-  // Once is enough.
-  openDatabase({ folder, migrations: steps }).close()
-})
-
-test('a migration that fails changes nothing', () => {
-  const folder = newFolder()
-  openDatabase({ folder }).close()
-  const failing = (database: DatabaseSync) => {
-    database.exec('ALTER TABLE session ADD COLUMN colour TEXT')
-    throw new Error('half way')
-  }
-  assert.throws(() => openDatabase({ folder, migrations: [...migrations, failing] }), /half way/)
-  assert.equal(ask(folder, 'PRAGMA user_version'), migrations.length)
-  openDatabase({ folder }).close()
-})
-
 test('a message queued for many Sessions is stored once, and goes with the last', async () => {
   const folder = newFolder()
   const { store } = await opened({ folder })
@@ -386,19 +286,22 @@ test('a message queued for many Sessions is stored once, and goes with the last'
   )
 })
 
-test('what an ended Session has left is removed bit by bit', async () => {
+test('what an ended Session has left is removed bit by bit', () => {
   const folder = newFolder()
-  const { store } = await opened({ folder })
-  const entries = Array.from({ length: 3000 }, (_, at) => queued('a', at + 1))
-  await commit(store, [session('a'), session('b'), ...entries, queued('b', 3001)])
-  await commit(store, [end('a')])
-  await store.crash()
   const engine = new SqliteEngine({ folder, reserveBytes: 0 })
-  assert.equal(engine.scan().lastPosition, 3001, 'a position is not given again while it is there')
-  let rounds = 0
-  for (; engine.hasLoose; rounds++) engine.collect()
-  assert.ok(rounds > 1)
+  const operations = new Operations([], engine.scan())
+  const writer = new GroupWriter(new Times(1, contractClock), 0)
+  const entries = Array.from({ length: 3000 }, (_, at) => queued('a', at + 1))
+  const changes = [session('a'), session('b'), ...entries, queued('b', 3001), end('a')]
+  engine.apply(writer.write([operations.take(changes)]), 'synced')
+  engine.collect()
+  assert.ok(engine.hasLoose, 'more than one round')
   engine.close()
+  // The rest is found again at the next start.
+  const again = new SqliteEngine({ folder, reserveBytes: 0 })
+  assert.equal(again.scan().lastPosition, 3001, 'a position is not given again while it is there')
+  while (again.hasLoose) again.collect()
+  again.close()
   assert.equal(ask(folder, 'SELECT count(*) FROM entry'), 1)
 })
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { root } from '../busbar.ts'
+import { fileURLToPath } from 'node:url'
 import { pause, within } from '../deadline.ts'
 import { Program } from '../program.ts'
 import { type Address, now } from './socket-client.ts'
@@ -14,7 +14,9 @@ export interface BrokerKind {
   command(data: string, port: number): readonly [command: string, args: readonly string[]]
 }
 
-const source = ['-C', '@busbar/source', 'packages/cli/src/main.ts', 'broker']
+const main = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+/** The command, without the small process that it is started by in a clone. */
+const busbar = ['-C', '@busbar/source', main, 'broker']
 
 /** Busbar in a process of its own, without the small one that the command starts first. */
 export function busbarKind(level: Level, settings: readonly string[] = []): BrokerKind {
@@ -24,7 +26,7 @@ export function busbarKind(level: Level, settings: readonly string[] = []): Brok
     command: (data, port) => [
       process.execPath,
       [
-        ...[...source, '--data', data, '--port', String(port), '--ws-port', '0'],
+        ...[...busbar, '--data', data, '--port', String(port), '--ws-port', '0'],
         ...given.flatMap((setting) => ['--set', setting]),
       ],
     ],
@@ -94,7 +96,7 @@ export class BrokerProcess {
   /** Starts the process and does not wait for it. */
   launch(): Program {
     const [command, args] = this.kind.command(this.data, this.address.port)
-    const program = new Program(command, args, { cwd: root })
+    const program = new Program(command, args)
     this.#program = program
     this.isServing = true
     return program

@@ -67,7 +67,6 @@ function createRole(random: Random, clientIdentifier: string, part: Part): Role 
   return {
     sessionExpirySeconds: lastingSeconds,
     keepAliveSeconds: random.pick([0, 0, 1, 60]),
-    receiveMaximum: undefined,
     subscriptions: [],
     fickle: undefined,
     will: undefined,
@@ -77,6 +76,7 @@ function createRole(random: Random, clientIdentifier: string, part: Part): Role 
     ...part,
     clientIdentifier,
     version,
+    receiveMaximum: version === 5 ? part.receiveMaximum : undefined,
     topicAliasMaximum: version === 5 ? random.pick([0, 2, 10]) : 0,
   }
 }

@@ -162,11 +162,16 @@ class CrashRun {
   }
 
   #report(violations: readonly Violation[]): void {
+    const said = new Map<string, number>()
     for (const violation of violations) {
       const found = { ...violation, cycle: this.#cycle }
       this.#violations.push(found)
-      this.#options.say?.(describeViolation(found))
+      const like = `${found.rule} ${found.text.replaceAll(/[\d.]+/g, '')}`
+      said.set(like, (said.get(like) ?? 0) + 1)
+      if ((said.get(like) ?? 0) <= shownAlike) this.#options.say?.(describeViolation(found))
     }
+    const more = [...said.values()].reduce((sum, n) => sum + Math.max(0, n - shownAlike), 0)
+    if (more > 0) this.#options.say?.(`and ${more} more violations of the same kinds`)
   }
 }
 
@@ -185,6 +190,9 @@ export function describeCounts(counts: Counts): string {
   const { sent, acked, received, lost, duplicated, disordered } = counts
   return `sent ${sent}, acked ${acked}, received ${received}, lost ${lost}, duplicated ${duplicated}, disordered ${disordered}`
 }
+
+/** Of one kind after one check; the report has all. */
+const shownAlike = 4
 
 /** Enough to find them in a log; the JSON has all. */
 const shownMessages = 12

@@ -157,8 +157,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
         latest.set(key, message)
         continue
       }
-      // Else the first transmission may have met no subscription, and a resend did.
-      if (!deliveries.covers(span, message, message.sentAt)) continue
+      // Else the first transmission may have met no subscription, or have expired, and a resend not.
+      if (message.expires || !deliveries.covers(span, message, message.sentAt)) continue
       const text = `${message.name} came after ${before.name} (QoS ${receipt.qos})`
       const names = [message.name, before.name]
       violations.push({ rule: 'I3', text, clients: [clientIdentifier], messages: names })

@@ -42,8 +42,8 @@ export type LogEvent = { readonly at: number } & (
       readonly event: 'disconnected'
       /** The broker closed it in order: with all it had to say before. */
       readonly isOrderly: boolean
-      /** When something last came; the broker may have lost the connection any time after. */
-      readonly heardAt: number
+      /** Until then the broker had the connection for certain; it may have lost it any time after. */
+      readonly aliveAt: number
       /** Of the broker's DISCONNECT, if one came. */
       readonly code?: number
     }

@@ -39,6 +39,7 @@ export interface ModelPublishOptions {
 interface Unfinished {
   readonly message: MessageName
   readonly publish: Publish
+  sentAt: number
 }
 
 type Log<E = LogEvent> = E extends LogEvent ? Omit<E, 'at'> : never
@@ -61,7 +62,7 @@ export class ModelClient {
   #inbound = new Inbound()
   /** What QoS 2 identifiers between PUBLISH and PUBREL stand for. */
   readonly #held = new Map<number, MessageName>()
-  /** The Session has ended for the client, or was to be ended: until a CONNACK, no other is resumed. */
+  /** The client has ended its Session and does not know whether the broker has. */
   #mustStartClean = false
   // for the Network Connection
   #connection: ModelConnection | undefined
@@ -116,9 +117,12 @@ export class ModelClient {
    */
   connect(options: ModelConnectOptions, now: number): void {
     if (this.#connection !== undefined) this.connectionLost(now)
-    const { sessionExpirySeconds: expirySeconds, will } = options
+    const { will } = options
     this.#mustStartClean ||= options.cleanStart
     const cleanStart = this.#mustStartClean
+    // Clean Session of 3.1.1 is both: a new Session, and one that ends with its connection.
+    const endsAtOnce = this.version === 4 && cleanStart
+    const expirySeconds = endsAtOnce ? 0 : options.sessionExpirySeconds
     const message = will && this.#nextMessage()
     this.#record(
       {
@@ -131,7 +135,10 @@ export class ModelClient {
       },
       now,
     )
-    this.#connection = new ModelConnection({ ...options, cleanStart }, now)
+    this.#connection = new ModelConnection(
+      { ...options, cleanStart, sessionExpirySeconds: expirySeconds },
+      now,
+    )
     const payload = message === undefined ? undefined : writePayload(this.#run, message)
     this.#send(this.#connection.connectPacket(this.clientIdentifier, this.version, payload), now)
   }
@@ -146,7 +153,7 @@ export class ModelClient {
     this.#record({ event: 'leaving', code: reasonCode, expirySeconds }, now)
     this.#send({ type: 'disconnect', reasonCode, properties }, now)
     connection.state = 'leaving'
-    if (expirySeconds === 0) this.#mustStartClean = true
+    if (expirySeconds === 0 && connection.expirySeconds > 0) this.#mustStartClean = true
   }
 
   /** The connection is gone; `isOrderly` when the broker closed it after all that it had to send. */
@@ -157,11 +164,11 @@ export class ModelClient {
     this.#due.length = 0
     for (const packetIdentifier of this.#asked.keys()) this.#identifiers.release(packetIdentifier)
     this.#asked.clear()
-    const { heardAt, reasonCode: code } = connection
+    const { aliveAt, reasonCode: code } = connection
     if (connection.expirySeconds === 0 && connection.state !== 'connecting')
       this.#mustStartClean = true
     const reason = code === undefined ? {} : { code }
-    this.#record({ event: 'disconnected', isOrderly, heardAt, ...reason }, now)
+    this.#record({ event: 'disconnected', isOrderly, aliveAt, ...reason }, now)
   }
 
   /** The name of the message that was sent; undefined while that is not possible. */
@@ -178,7 +185,7 @@ export class ModelClient {
       ...{ type: 'publish', dup: false, qos, retain, topicName },
       ...{ packetIdentifier: 0, properties, payload },
     }
-    const unfinished = { message, publish }
+    const unfinished = { message, publish, sentAt: now }
     if (qos > 0) {
       publish.packetIdentifier = this.#outbound.publish(unfinished, qos as 1 | 2).packetIdentifier
     }
@@ -226,7 +233,7 @@ export class ModelClient {
     const connection = this.#connection
     if (connection === undefined) return
     try {
-      for (const packet of connection.read(bytes, this.version, now))
+      for (const packet of connection.read(bytes, this.version))
         this.#inboundPacket(packet, now)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -294,7 +301,9 @@ export class ModelClient {
     }
   }
 
-  #transmit({ message, publish }: Unfinished, dup: boolean, now: number): void {
+  #transmit(unfinished: Unfinished, dup: boolean, now: number): void {
+    const { message, publish } = unfinished
+    unfinished.sentAt = now
     const { topicName, qos, retain, packetIdentifier, payload, properties } = publish
     const isEmpty = payload.length === 0 ? { isEmpty: true as const } : {}
     const expires = properties.messageExpiryInterval === undefined ? {} : { expires: true as const }
@@ -320,7 +329,10 @@ export class ModelClient {
   }
 
   #acked(entry: OutboundEntry<Unfinished>, code: number, now: number): void {
-    this.#record({ event: 'acked', message: entry.message.message, code }, now)
+    const { message, sentAt } = entry.message
+    const connection = this.#connection as ModelConnection
+    connection.aliveAt = Math.max(connection.aliveAt, sentAt)
+    this.#record({ event: 'acked', message, code }, now)
     this.#resend(now) // quota may have been missing
   }
 

@@ -34,7 +34,8 @@ export interface ModelConnectOptions {
 /** What a ModelClient knows of one Network Connection, and forgets with it. */
 export class ModelConnection {
   state: 'connecting' | 'connected' | 'leaving' = 'connecting'
-  heardAt: number
+  /** The broker had the connection then, because it has answered what was sent then. */
+  aliveAt: number
   /** Of the broker's DISCONNECT. */
   reasonCode: number | undefined
   expirySeconds: number
@@ -48,7 +49,7 @@ export class ModelConnection {
 
   constructor(options: ModelConnectOptions, now: number) {
     this.#options = options
-    this.heardAt = now
+    this.aliveAt = now
     this.#sentAt = now
     this.expirySeconds = options.sessionExpirySeconds
     this.receiveMaximum = options.receiveMaximum ?? 65_535
@@ -109,8 +110,7 @@ export class ModelConnection {
     return properties.receiveMaximum ?? 65_535
   }
 
-  *read(bytes: Uint8Array, version: 4 | 5, now: number): Iterable<Packet> {
-    this.heardAt = now
+  *read(bytes: Uint8Array, version: 4 | 5): Iterable<Packet> {
     this.#framer.push(bytes)
     while (this.#framer.advance()) {
       yield readPacket(this.#framer.firstByte, this.#framer.body(), version, 'server')

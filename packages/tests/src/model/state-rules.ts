@@ -34,7 +34,11 @@ function isAcked({ acked }: SentMessage): boolean {
 /** Whether `later` took effect after `earlier` in any case. */
 function isAfter(later: SentMessage, earlier: SentMessage): boolean {
   if (later === earlier) return false
-  const isNext = later.publisher === earlier.publisher && later.sequence > earlier.sequence
+  // Sent again, QoS 1 takes effect again, and QoS 2 does not.
+  const isNext =
+    later.publisher === earlier.publisher &&
+    later.sequence > earlier.sequence &&
+    (earlier.qos !== 1 || later.qos === 1)
   // A Will is sent when the broker finds that it is time.
   if (isNext && earlier.will === undefined) return true
   return earlier.acked !== undefined && later.sentAt > earlier.acked.at

@@ -104,12 +104,14 @@ class ClientReader {
   /** From then on it must be gone. */
   #goneFrom = Number.POSITIVE_INFINITY
   #disconnectedAt = 0
-  #heardAt = 0
+  #aliveAt = 0
   #connecting: Of<'connecting'> | undefined
   /** No CONNACK has come for it: the broker may have acted on it or not. */
   #isUncertain = false
   #isConnected = false
   #expirySeconds = 0
+  /** SUBSCRIBEs without SUBACK, by filter; `isVoid`: an UNSUBSCRIBE followed. */
+  readonly #pending = new Map<string, { isVoid: boolean }[]>()
   #leaving: Of<'leaving'> | undefined
   #will: WillFate | undefined
 
@@ -141,6 +143,7 @@ class ClientReader {
       case 'subscribed':
         return this.#subscribed(event)
       case 'unsubscribing':
+        for (const pending of this.#pending.get(event.filter) ?? []) pending.isVoid = true
         return this.#endSubscriptions(event.filter, event.at)
       case 'sent':
         return this.#sent(event)
@@ -183,6 +186,7 @@ class ClientReader {
     }
     if (!sessionPresent && !isClean && this.#isKept(at)) {
       this.#fault(at, 'Session Present is 0 for a Session that has to be kept')
+      this.#lose(at)
     }
     const isNew = this.#span === undefined || this.#span.until !== Number.POSITIVE_INFINITY
     if (!sessionPresent || isNew) this.#begin(at, sessionPresent)
@@ -194,6 +198,14 @@ class ClientReader {
     this.#keptUntil = Number.POSITIVE_INFINITY
     this.#isConnected = true
     this.#isUncertain = false
+  }
+
+  /** The broker has lost a Session: what it had promised it until then stays promised. */
+  #lose(at: number): void {
+    for (const { filter } of this.#span?.subscriptions ?? []) {
+      this.#endSubscriptions(filter.text, at)
+    }
+    this.#span = undefined
   }
 
   /** A Session begins; one that is present although it may have ended keeps what was asked for. */
@@ -213,19 +225,20 @@ class ClientReader {
     this.spans.push(this.#span)
   }
 
-  #disconnected({ at, isOrderly, heardAt, code }: Of<'disconnected'>): void {
+  #disconnected({ at, isOrderly, aliveAt, code }: Of<'disconnected'>): void {
     const isClean = isOrderly && this.#leaving !== undefined && code === undefined
     if (isClean && this.#leaving?.code === 0 && this.#will !== undefined) {
       this.#will.isDropped = true
     }
+    this.#pending.clear()
     if (!this.#isConnected) return
     this.#isConnected = false
     this.#disconnectedAt = at
     const leavingSeconds = this.#leaving?.expirySeconds ?? this.#expirySeconds
     const seconds = Math.min(this.#expirySeconds, leavingSeconds)
-    this.#heardAt = heardAt
-    this.#keptUntil = heardAt + seconds * 1_000
-    if (seconds === 0) this.#end(heardAt)
+    this.#aliveAt = isClean ? (this.#leaving?.at ?? aliveAt) : aliveAt
+    this.#keptUntil = this.#aliveAt + seconds * 1_000
+    if (seconds === 0) this.#end(this.#aliveAt)
     if (!isClean) return
     if (leavingSeconds === 0) this.#mayExist = false
     this.#goneFrom = at + leavingSeconds * 1_000 + slackMs
@@ -235,7 +248,7 @@ class ClientReader {
   #exists(at: number): boolean {
     const { crashes = [] } = this.#facts
     // At a restart an interval may begin anew.
-    const isRestarted = crashes.some((crash) => crash >= this.#heardAt && crash <= at)
+    const isRestarted = crashes.some((crash) => crash >= this.#aliveAt && crash <= at)
     return this.#mayExist && (at < this.#goneFrom || isRestarted)
   }
 
@@ -244,7 +257,7 @@ class ClientReader {
     if (this.#span === undefined || this.#span.until !== Number.POSITIVE_INFINITY) return false
     if (!this.#span.isPersistent) return false
     const { crashes = [], wallJumps = [] } = this.#facts
-    const isSince = (time: number) => time >= this.#heardAt
+    const isSince = (time: number) => time >= this.#aliveAt
     // A restart cannot tell a clock that was set forward from time that has passed.
     const jumped = crashes.some((crash) => isSince(crash) && crash <= at)
       ? wallJumps.reduce((sum, { at: when, ms }) => sum + (isSince(when) ? Math.max(0, ms) : 0), 0)
@@ -258,6 +271,9 @@ class ClientReader {
 
   #ask({ filter, qos, at }: Of<'subscribing'>): void {
     const parsed = parseSubscriptionFilter(filter)
+    const pending = this.#pending.get(filter)
+    if (pending === undefined) this.#pending.set(filter, [{ isVoid: false }])
+    else pending.push({ isVoid: false })
     const earlier = this.#span?.asked.get(filter)
     if (earlier !== undefined) earlier.qos = Math.min(earlier.qos, qos)
     else this.#span?.asked.set(filter, { filter: parsed, qos })
@@ -266,7 +282,8 @@ class ClientReader {
   }
 
   #subscribed({ filter, code, at }: Of<'subscribed'>): void {
-    if (code > 2) return this.#endSubscriptions(filter, at)
+    const isVoid = this.#pending.get(filter)?.shift()?.isVoid
+    if (code > 2 || isVoid === true) return this.#endSubscriptions(filter, at)
     const until = Number.POSITIVE_INFINITY
     const subscription = { filter: parseSubscriptionFilter(filter), qos: code, from: at, until }
     this.#span?.subscriptions.push(subscription)

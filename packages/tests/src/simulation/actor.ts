@@ -145,12 +145,9 @@ export class Actor {
     this.#isUnanswered = true
     const cleanStart = isDoubtful || (!isPlain && random.chance(isLasting ? 0.06 : 0.5))
     const will = isPlain || random.chance(0.6) ? {} : { will: this.#will() }
-    // Clean Session of 3.1.1 is both: a new Session, and one that ends with its connection.
-    const sessionExpirySeconds =
-      version === 4 ? (cleanStart || !isLasting ? 0 : expirySeconds) : expirySeconds
     return {
-      cleanStart: cleanStart || (version === 4 && sessionExpirySeconds === 0),
-      sessionExpirySeconds,
+      cleanStart: cleanStart || (version === 4 && !isLasting),
+      sessionExpirySeconds: expirySeconds,
       keepAliveSeconds,
       topicAliasMaximum,
       ...(receiveMaximum === undefined ? {} : { receiveMaximum }),

@@ -1,4 +1,10 @@
-import { type Change, createMemoryStore, type Recovered, type Store } from '@busbar/broker/testing'
+import {
+  type Change,
+  createMemoryStore,
+  type Recovered,
+  type Store,
+  StoreFullError,
+} from '@busbar/broker/testing'
 import { cloneBatch, cloneEntry, cloneRecovered } from './clone.ts'
 import type { Random } from './random.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -26,11 +32,17 @@ export class Disk {
 }
 
 type Committed = (error?: Error) => void
+type Level = Store['level']
 type Page = Parameters<Store['readQueue']>[3]
 
 /** One step of the store, in the order of the calls. */
 type Step =
-  | { readonly kind: 'commit'; readonly changes: readonly Change[]; readonly committed: Committed }
+  | {
+      readonly kind: 'commit'
+      readonly changes: readonly Change[]
+      readonly level: Level
+      readonly committed: Committed
+    }
   | {
       readonly kind: 'read'
       readonly clientIdentifier: string
@@ -47,6 +59,8 @@ export class DiskStore implements Store {
   readonly level = 'disk'
   readonly #disk: Disk
   #waiting: Step[] = []
+  /** Reported, because nobody asked for more than `memory`. */
+  #unsynced: (readonly Change[])[] = []
   #group: Step[] = []
   #isDead = false
 
@@ -62,8 +76,8 @@ export class DiskStore implements Store {
     return cloneRecovered(await this.#disk.kept.open())
   }
 
-  commit(changes: readonly Change[], _level: unknown, committed: Committed): void {
-    this.#add({ kind: 'commit', changes: cloneBatch(changes), committed })
+  commit(changes: readonly Change[], level: Level, committed: Committed): void {
+    this.#add({ kind: 'commit', changes: cloneBatch(changes), level, committed })
   }
 
   readQueue(clientIdentifier: string, afterPosition: number, limit: number, page: Page): void {
@@ -74,10 +88,12 @@ export class DiskStore implements Store {
   crash(): void {
     this.#isDead = true
     const { random, isFull } = this.#disk
-    const unsynced = [...this.#group, ...this.#waiting].filter(({ kind }) => kind === 'commit')
-    if (isFull) return
-    for (const step of unsynced.slice(0, random.below(unsynced.length + 1))) {
-      if (step.kind === 'commit') this.#disk.apply(step.changes)
+    const begun = [...this.#group, ...this.#waiting].flatMap((step) =>
+      step.kind === 'commit' && !isFull ? [step.changes] : [],
+    )
+    const unsynced = [...this.#unsynced, ...begun]
+    for (const changes of unsynced.slice(0, random.below(unsynced.length + 1))) {
+      this.#disk.apply(changes)
     }
   }
 
@@ -103,17 +119,26 @@ export class DiskStore implements Store {
     if (this.#isDead) return
     const { isFull, random } = this.#disk
     const group = this.#group
-    const error = isFull && random.chance(0.8) ? new Error('no room on the disk') : undefined
-    const reports = group.map((step) => this.#apply(step, error))
+    const error =
+      isFull && random.chance(0.8) ? new StoreFullError('no room on the disk') : undefined
+    const isSynced = group.some((step) => step.kind === 'read' || step.level !== 'memory')
+    if (isSynced) for (const changes of this.#unsynced.splice(0)) this.#disk.apply(changes)
+    const reports = group.map((step) => this.#apply(step, isSynced, error))
     for (const report of reports) if (!this.#isDead) report()
     this.#group = []
     this.#sync()
   }
 
+  /** Everything that was reported is on the disk. */
+  sync(): void {
+    for (const changes of this.#unsynced.splice(0)) this.#disk.apply(changes)
+  }
+
   /** Returns what is to be reported of it. */
-  #apply(step: Step, error: Error | undefined): () => void {
+  #apply(step: Step, isSynced: boolean, error: Error | undefined): () => void {
     if (step.kind === 'commit') {
-      if (error === undefined) this.#disk.apply(step.changes)
+      if (error === undefined && isSynced) this.#disk.apply(step.changes)
+      else if (error === undefined) this.#unsynced.push(step.changes)
       return () => step.committed(error)
     }
     let report = () => {}

@@ -21,6 +21,8 @@ export interface Inspection {
   readonly open: (client: ClientEnd) => SimulatedConnection | undefined
   /** Lets time pass. */
   readonly attend: (ms: number) => Promise<boolean>
+  /** Lets the clients finish; false when they cannot. */
+  readonly settle: () => Promise<boolean>
   readonly now: () => number
 }
 
@@ -31,7 +33,8 @@ export async function inspect(inspection: Inspection): Promise<RunEnd> {
   const logs = actors.map(({ traits, events }) => {
     return { clientIdentifier: traits.clientIdentifier, events }
   })
-  const violations = isDrained
+  const isAtRest = (await inspection.settle()) && isDrained
+  const violations = isAtRest
     ? [...compareStore(core, await disk.kept.open()), ...findLeftovers(core)]
     : [stuck(actors)]
   return {

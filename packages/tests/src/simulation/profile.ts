@@ -54,6 +54,7 @@ export function makeProfile(random: Random, faults: ReadonlySet<FaultKind>): Pro
       limits: {
         queue: {
           messages: mayOverflow ? 10 : 100_000,
+          storedMessages: mayOverflow ? 10 : 100_000,
           policy: random.pick(['drop-newest', 'drop-oldest']),
         },
         output: isNarrow

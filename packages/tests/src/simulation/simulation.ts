@@ -274,12 +274,13 @@ class Simulation implements World {
     // What a client is told last may come when a Will Delay Interval is over.
     await this.#attend(longestWillDelayMs)
     return inspect({
-      isDrained: isDrained && (await this.#settle()),
+      isDrained,
       actors: this.#actors,
       core: this.#process.core,
       disk: this.#disk,
       open: (client) => this.open(client),
       attend: (ms) => this.#attend(ms),
+      settle: () => this.#settle(),
       now: () => this.scheduler.now,
     })
   }
@@ -295,6 +296,7 @@ class Simulation implements World {
       quiet = isQuiet && events === before ? quiet + 1 : 0
       before = events
     }
+    this.#process.store.sync()
     return quiet === quietSteps
   }
 

@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, lstatSync, realpathSync, renameSync, rmSync, statfsSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { backup, DatabaseSync } from 'node:sqlite'
+import { BackupError } from './errors.ts'
+import { isFull, syncFolder } from './sqlite-file.ts'
+
+export interface CopyOptions {
+  /** Put the copy in the place of a file that is there. */
+  readonly overwrite?: boolean
+  /** Asked now and then: whether the copy is no longer wanted. */
+  readonly isStopped?: () => boolean
+}
+
+/** Pages that are copied in one go. Whoever uses the same connection waits that long. */
+const STEP_PAGES = 128
+
+/** Pages after which the copy is synced, lest one long sync at its end hold up everybody else. */
+const SYNC_PAGES = 4_096
+
+/**
+ * Writes a complete copy of a database that is in use: SQLite's online backup, which takes what is
+ * committed meanwhile into the copy. The file appears when it is complete and synced, with mode
+ * 0600, without a log beside it. Rejects with a BackupError.
+ */
+export async function copyDatabase(
+  database: DatabaseSync,
+  file: string,
+  { overwrite = false, isStopped = () => false }: CopyOptions = {},
+): Promise<void> {
+  const part = `${file}.${randomBytes(4).toString('hex')}.part`
+  try {
+    refuseStoreFile(database, file)
+    if (isThere(file) && !overwrite) throw alreadyThere(file)
+    refuseWithoutRoom(database, file)
+    await writeCopy(database, part, isStopped)
+    publish(part, file, overwrite)
+    syncFolder(dirname(file))
+  } catch (error) {
+    for (const left of [part, `${part}-journal`]) rmSync(left, { force: true })
+    throw explain(error, file)
+  }
+}
+
+async function writeCopy(
+  database: DatabaseSync,
+  part: string,
+  isStopped: () => boolean,
+): Promise<void> {
+  // Made here and not by SQLite, so that nobody else can ever read it.
+  const handle = await open(part, 'wx', 0o600)
+  try {
+    const syncing = new Syncing(handle)
+    const progress = () => {
+      if (isStopped()) throw new BackupError('The backup was given up, because the broker stops')
+      syncing.wrote(STEP_PAGES)
+    }
+    await backup(database, part, { rate: STEP_PAGES, progress })
+    await syncing.settled()
+    // Else whoever opens the copy needs the right to write a log beside it.
+    const copy = new DatabaseSync(part)
+    copy.exec('PRAGMA journal_mode = DELETE')
+    copy.close()
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Syncs a file while it is written, on another thread. */
+class Syncing {
+  readonly #handle: FileHandle
+  #pages = 0
+  #current: Promise<void> | undefined
+  #error: unknown
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  wrote(pages: number): void {
+    this.#pages += pages
+    if (this.#pages < SYNC_PAGES || this.#current !== undefined) return
+    this.#pages = 0
+    this.#current = this.#handle.datasync().then(
+      () => {
+        this.#current = undefined
+      },
+      // Kept, because the system reports it only once.
+      (error) => {
+        this.#error = error
+      },
+    )
+  }
+
+  async settled(): Promise<void> {
+    await this.#current
+    if (this.#error !== undefined) throw this.#error
+  }
+}
+
+/** Gives the finished copy its name. */
+function publish(part: string, file: string, overwrite: boolean): void {
+  if (overwrite) {
+    renameSync(part, file)
+    return
+  }
+  try {
+    // Unlike a rename it fails when the name has been taken meanwhile.
+    linkSync(part, file)
+    rmSync(part)
+  } catch (error) {
+    // A file system without hard links.
+    if (isThere(file)) throw error
+    renameSync(part, file)
+  }
+}
+
+/** Also of a link that leads nowhere. */
+export const isThere = (file: string) => lstatSync(file, { throwIfNoEntry: false }) !== undefined
+
+/** Lest `overwrite` replace what the broker has open. */
+function refuseStoreFile(database: DatabaseSync, file: string): void {
+  const folder = dirname(realpathSync(database.location() ?? ''))
+  const isBeside = realpathSync(dirname(file)) === folder
+  if (!isBeside || !/^(busbar|control)\./.test(basename(file))) return
+  throw new BackupError(
+    `${file} is named as the store's own files are: give the backup another name or folder, such as ${join(dirname(folder), 'busbar-backup.db')}`,
+  )
+}
+
+function refuseWithoutRoom(database: DatabaseSync, file: string): void {
+  const pragma = (name: string) => Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+  const needed = pragma('page_count') * pragma('page_size')
+  const { bavail, bsize } = statfsSync(dirname(file))
+  const free = bavail * bsize
+  if (free >= needed) return
+  throw new BackupError(
+    `There is no room for ${file}: the backup takes ${mebibytes(needed)}, and ${mebibytes(free)} are free there. Give another folder, or make room`,
+  )
+}
+
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+function alreadyThere(file: string): BackupError {
+  return new BackupError(
+    `${file} is there already: give another name, or replace it with --force`,
+  )
+}
+
+/** What of the file system is the operator's to put right. */
+const remedies: Readonly<Record<string, string>> = {
+  ENOENT: 'its folder is not there; make it first',
+  ENOTDIR: 'its folder is not a folder; give another one',
+  EISDIR: 'it is a folder; give the name of a file',
+  EACCES: `${user()} may not write there; give another folder, or the right to write`,
+  EPERM: `${user()} may not write there; give another folder, or the right to write`,
+  EROFS: 'nothing can be written there; give another folder',
+  ENOSPC: 'the disk is full; make room, or give another folder',
+  ENAMETOOLONG: 'its name is too long; give a shorter one',
+}
+
+/** Of the process that writes: the broker's, where it runs. */
+function user(): string {
+  return process.getuid === undefined ? 'this user' : `user ${process.getuid()}`
+}
+
+function explain(error: unknown, file: string): Error {
+  if (error instanceof BackupError) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'EEXIST') return alreadyThere(file)
+  const known = isFull(error) ? remedies.ENOSPC : remedies[code]
+  const reason = known ?? (error instanceof Error ? error.message : String(error))
+  return new BackupError(`${file} cannot be written: ${reason}`, { cause: error })
+}
