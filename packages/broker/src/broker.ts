@@ -4,6 +4,7 @@ import type { Access } from './access/access.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
 import { createScram } from './access/scram.ts'
 import { createUserList } from './access/user-list.ts'
+import { type ControlSocket, startControlSocket } from './admin/control-socket.ts'
 import { systemClock } from './clock.ts'
 import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
 import type { ConfigSource } from './config-error.ts'
@@ -147,6 +148,7 @@ class RunningBroker implements Broker {
   readonly #core: Core
   readonly #log: Log
   readonly #listeners: Listener[] = []
+  #control: ControlSocket | undefined
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
@@ -167,6 +169,11 @@ class RunningBroker implements Broker {
       const { url } = await this.#open(listener)
       this.#log.info('listening', { url })
     }
+    const { engine, dir } = this.config.store
+    if (engine === 'memory') return // there is no folder that would be ours alone
+    const startedAt = this.#core.clock.now()
+    const { addresses } = this
+    this.#control = await startControlSocket(dir, { core: this.#core, addresses, startedAt })
   }
 
   async #open(options: ListenerConfig): Promise<Listener> {
@@ -210,11 +217,13 @@ class RunningBroker implements Broker {
 
   async #close(): Promise<void> {
     for (const listener of this.#listeners) listener.stopAccepting()
+    this.#control?.stopAccepting()
+    clearInterval(this.#ticking)
     try {
       await this.#core.stop()
     } finally {
-      clearInterval(this.#ticking)
-      await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()))
+      const open = [...this.#listeners, ...(this.#control === undefined ? [] : [this.#control])]
+      await Promise.all(open.map((each) => each[Symbol.asyncDispose]()))
     }
     this.#log.info('stopped')
   }

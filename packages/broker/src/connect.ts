@@ -84,7 +84,12 @@ function accept(
   attach(connection, session, connect)
   core.journal.whenCommitted((error) => {
     if (connection.state !== 'connecting') return
-    if (error !== undefined) return connection.refuse(ReasonCode.ServerUnavailable, 'store failed')
+    if (error !== undefined) {
+      connection.refuse(ReasonCode.ServerUnavailable, 'store failed')
+      // The store does not know it, so nothing that is promised to it would be kept.
+      if (!isPresent) core.sessions.end(session)
+      return
+    }
     connection.guard(() => {
       connection.sendConnack(connack(connection, connect, isPresent, authenticationData))
       session.pump()
@@ -116,6 +121,7 @@ function openSession(
   session.protocolVersion = connect.protocolVersion
   session.sessionExpiryInterval = grantedExpiry(connection, connect)
   session.isStored ||= session.sessionExpiryInterval > 0
+  if (resumed === undefined && core.hasStoreFailed) core.sessions.forgetStored(session)
   return { session, isPresent: resumed !== undefined }
 }
 

@@ -216,7 +216,7 @@ export class Connection implements TransportEvents, SessionConnection {
   }
 
   #refuseOrDisconnect(error: ProtocolError): void {
-    this.core.log.info('protocol error', {
+    this.core.log.debug('protocol error', {
       clientId: this.clientIdentifier,
       address: this.transport.address,
       reason: error.message,

@@ -68,9 +68,12 @@ export class Core implements Context {
   readonly #schedule: (endOfTurn: () => void) => void
   readonly #storeFailed: (error: Error) => void
   #storeError: Error | undefined
+  /** The store has refused a batch: it may still have what was to be deleted. */
+  hasStoreFailed = false
   readonly #connections = new Set<Connection>()
   #withOutput: Connection[] = []
   #isScheduled = false
+  #isStopped = false
   #position = 0
 
   constructor(options: CoreOptions) {
@@ -151,6 +154,10 @@ export class Core implements Context {
    */
   publish(message: Message): number {
     if (message.retain) this.retained.store(message)
+    return this.#route(message)
+  }
+
+  #route(message: Message): number {
     const deliveries = this.router.match(message)
     let delivered = 0
     let lost = 0
@@ -204,6 +211,7 @@ export class Core implements Context {
   /** Commits this turn's batch, then sends what there is to send: at once what the commit released. */
   endTurn(): void {
     this.#isScheduled = false
+    if (this.#isStopped) return
     this.journal.commit()
     const connections = this.#withOutput
     this.#withOutput = []
@@ -217,6 +225,7 @@ export class Core implements Context {
       this.#storeError = undefined
       return
     }
+    this.hasStoreFailed = true
     if (this.#storeError !== undefined) return
     this.#storeError = error
     this.log.error('the store takes nothing, so nothing that lasts is acknowledged', { error })
@@ -233,6 +242,7 @@ export class Core implements Context {
       this.journal.whenCommitted(() => resolve())
       this.endTurn()
     })
+    this.#isStopped = true
     await this.store[Symbol.asyncDispose]()
   }
 
@@ -241,7 +251,10 @@ export class Core implements Context {
     for (const { topicName, payload } of this.#sysTopics.changed(now)) {
       const bytes = new TextEncoder().encode(payload)
       const message = { topicName, payload: bytes, qos: 0, retain: true, properties: {} } as const
-      this.publish(createMessage({ ...message, publisher: '' }, now))
+      const complete = createMessage({ ...message, publisher: '' }, now)
+      // Not stored: they are about this run.
+      this.retained.restore(complete)
+      this.#route(complete)
     }
   }
 

@@ -122,7 +122,11 @@ function acknowledge(answer: Answer, reasonCode: number): void {
     core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
-    if (error !== undefined && version !== 5) return connection.disconnect(0x83, 'store failed')
+    if (error !== undefined && version !== 5) {
+      // 3.x cannot be told: closed without an acknowledgement, the client sends it again.
+      session.inbound.refused(packetIdentifier)
+      return connection.disconnect(failureCode(error), 'store failed')
+    }
     const code = error === undefined ? reasonCode : failureCode(error)
     const type = publish.qos === 1 ? 'puback' : 'pubrec'
     if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
@@ -154,7 +158,11 @@ export function inboundPubrel(
     core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
-    if (error !== undefined) return connection.disconnect(0x83, 'store failed')
+    if (error !== undefined) {
+      // It is still held in the store: the client has to release it again.
+      if (isKnown) session.inbound.restore(packetIdentifier)
+      return connection.disconnect(failureCode(error), 'store failed')
+    }
     connection.send({ type: 'pubcomp', packetIdentifier, reasonCode, properties: {} })
   })
 }

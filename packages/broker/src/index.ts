@@ -7,6 +7,14 @@ export type {
   Exchange,
   ExchangeStep,
 } from './access/authenticator.ts'
+export { askBroker, ControlError, type Question } from './admin/control-client.ts'
+export type {
+  Answer,
+  CauseAmounts,
+  LossesAnswer,
+  RequestName,
+  Status,
+} from './admin/handlers.ts'
 export { type Address, type Broker, type BrokerOptions, startBroker } from './broker.ts'
 export { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
 export { ConfigError, type ConfigProblem, type ConfigSource } from './config-error.ts'
@@ -18,5 +26,9 @@ export { ListenError } from './listener/listener.ts'
 export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
 export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'
 export type { Statistics } from './statistics.ts'
+export { BackupError, StoreOpenError } from './store/errors.ts'
+export { backupStore, restoreStore } from './store/sqlite-backup.ts'
+export { checkStore, type StoreCounts, type StoreReport } from './store/sqlite-check.ts'
+export { storeFile } from './store/sqlite-file.ts'
 export type { DurabilityLevel } from './store/store.ts'
 export { version } from './version.ts'

@@ -1,3 +1,4 @@
+import { StoreFullError } from './store/errors.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
 
 const levels: readonly DurabilityLevel[] = ['memory', 'os', 'disk']
@@ -51,6 +52,14 @@ export class Journal {
     this.#schedule()
   }
 
+  /**
+   * What is over stays over, also when there was no room to write it down: else it would be sent
+   * again after a restart. Positions are never used twice, so this may be said later.
+   */
+  #keep(changes: readonly Change[]): void {
+    for (const change of changes) if (change.kind === 'done') this.add(change, 'memory')
+  }
+
   /** Hands this turn's batch to the store. */
   commit(): void {
     if (this.#changes.length === 0 && this.#waiting.length === 0) return
@@ -62,6 +71,7 @@ export class Journal {
     this.#level = 'memory'
     this.#store.commit(changes, level, (error) => {
       if (changes.length > 0) this.#outcome(error)
+      if (error instanceof StoreFullError) this.#keep(changes)
       for (const done of waiting) done(error)
     })
   }

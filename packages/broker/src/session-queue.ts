@@ -17,6 +17,8 @@ export class SessionQueue {
   readonly #qos0 = new Fifo<QueueEntry>()
   /** The next ones, in order. */
   readonly #inHand = new Fifo<QueueEntry>()
+  /** Of those in hand: not to be delivered. */
+  readonly #abandoned = new Set<QueueEntry>()
   /** How many more are in the store only, behind those in hand. */
   #inStore = 0
   #lastInHand = 0
@@ -81,7 +83,8 @@ export class SessionQueue {
   /** The next entry; `arrived` is called when one had to be read first and has come later. */
   take(arrived: () => void): QueueEntry | undefined {
     if (this.#inHand.length < pageLength / 2 && this.#inStore > 0) this.#read(arrived)
-    return this.#taken(this.#inHand.shift())
+    const entry = this.#taken(this.#inHand.shift())
+    return entry !== undefined && this.#abandoned.delete(entry) ? this.take(arrived) : entry
   }
 
   /** Reads the next page of what is in the store only. */
@@ -103,11 +106,15 @@ export class SessionQueue {
     isLater = true
   }
 
-  /** The store could not take an entry that was to be there only. */
-  notStored(entry: QueueEntry): void {
-    if (this.#inStore === 0) return
-    this.#inStore--
-    this.#count(entry, -1)
+  /** The store could not take an entry: it is dropped, as its publisher is told. */
+  abandon(entry: QueueEntry, isInStore: boolean): void {
+    const { losses } = this.#context
+    losses.record(this.#clientIdentifier, 'store-failed', entry.message.payload.length)
+    if (!isInStore) this.#abandoned.add(entry)
+    else if (this.#inStore > 0) {
+      this.#inStore--
+      this.#count(entry, -1)
+    }
   }
 
   /** At start-up: entries that wait in the store. */
@@ -126,6 +133,7 @@ export class SessionQueue {
     const entries = [...this.#qos0, ...this.#inHand]
     this.#qos0.clear()
     this.#inHand.clear()
+    this.#abandoned.clear()
     this.#inStore = 0
     this.#bytes = 0
     return entries

@@ -42,6 +42,8 @@ export class Session implements Subject {
   readonly outbound = new Outbound<QueueEntry>()
   readonly inbound = new Inbound()
   readonly queue: SessionQueue
+  /** QoS 2 entries in `outbound` whose packet identifier is not stored yet: not sent either. */
+  readonly #unsettled = new Set<QueueEntry>()
   /** Ends the Session when its interval has passed without a Network Connection. */
   readonly ends: Deadline
   protocolVersion: ProtocolVersion = 5
@@ -107,11 +109,12 @@ export class Session implements Subject {
       const { clientIdentifier } = this
       journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
-    if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection)
-    else if (place === 'in store') {
+    if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection, true)
+    else if (place === 'in store' || entry.qos === 2) {
       journal.whenCommitted((error) => {
-        if (error !== undefined) queue.notStored(entry)
-        else this.pump() // only now can it be read back
+        // Its publisher is told so, and may send it again: this copy must not be a second one.
+        if (error !== undefined) queue.abandon(entry, place === 'in store')
+        else if (place === 'in store') this.pump() // only now can it be read back
       })
     }
     return true
@@ -126,6 +129,7 @@ export class Session implements Subject {
       if (unfinished === undefined) break
       const { message: entry } = unfinished
       if (unfinished.state === 'released') this.#release(entry)
+      else if (this.#unsettled.has(entry)) this.#sendStored(entry, connection)
       else this.#transmit(entry, connection, true) // resent with DUP [MQTT5-3.3.1-1]
     }
     this.#pumpQoS0(connection)
@@ -134,14 +138,19 @@ export class Session implements Subject {
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue
       this.#takeIdentifier(entry)
-      if (this.isStored && entry.qos === 2) {
-        const { clientIdentifier } = this
-        const { position, packetIdentifier } = entry
-        const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
-        this.#context.journal.add(change, this.#levelOf(entry))
-      }
-      this.#sendFirst(entry, connection)
+      this.#sendStored(entry, connection)
     }
+  }
+
+  /** Sends what the store has already, but not its packet identifier. */
+  #sendStored(entry: QueueEntry, connection: SessionConnection): void {
+    if (this.isStored && entry.qos === 2) {
+      const { clientIdentifier } = this
+      const { position, packetIdentifier } = entry
+      const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
+      this.#context.journal.add(change, this.#levelOf(entry))
+    }
+    this.#sendFirst(entry, connection, false)
   }
 
   #pumpQoS0(connection: SessionConnection): void {
@@ -171,24 +180,31 @@ export class Session implements Subject {
   }
 
   /**
-   * QoS 2 to a stored Session waits for the store: if it left before, a crash and the publisher's
-   * resend would deliver it twice.
+   * QoS 2 waits for the store: if it left before, a crash, or a store without room, and the
+   * publisher's resend would deliver it twice. `isNew`: the entry is in the same batch.
    */
-  #sendFirst(entry: QueueEntry, connection: SessionConnection): void {
-    if (!this.isStored || entry.qos === 1) {
+  #sendFirst(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
+    if (entry.qos === 1) {
       this.#transmit(entry, connection, false)
       return
     }
+    this.#unsettled.add(entry)
     this.#context.journal.whenCommitted((error) => {
-      if (error !== undefined) this.#abandon(entry)
-      else if (this.connection !== connection) return
+      if (error !== undefined) {
+        if (isNew) this.#abandon(entry)
+        // What is stored is kept: the Session goes on from here when the client is back.
+        else this.connection?.disconnect(0x97, 'store failed')
+        return
+      }
+      this.#unsettled.delete(entry)
       // What was too large made room for the next.
-      else if (!this.#transmit(entry, connection, false)) this.pump()
+      if (this.connection === connection && !this.#transmit(entry, connection, false)) this.pump()
     })
   }
 
   /** It could not be stored, so its publisher was not told that it was kept. */
   #abandon(entry: QueueEntry): void {
+    this.#unsettled.delete(entry)
     if (this.hasEnded) return
     this.#lose(entry.message, 'store-failed')
     this.outbound.discard(entry.packetIdentifier)

@@ -49,6 +49,11 @@ export class Sessions {
     return session
   }
 
+  /** Deletes what the store may have kept of an earlier Session that it could not delete. */
+  forgetStored({ clientIdentifier, level }: Session): void {
+    this.#context.journal.add({ kind: 'session-end', clientIdentifier }, level)
+  }
+
   /** The Session's lasting properties have changed. */
   save(session: Session): void {
     if (!session.isStored) return

@@ -4,7 +4,7 @@ import { runCommandLine } from './command-line.ts'
 
 const answers = [
   [['--version'], 0, /^busbar \d+\.\d+\.\d+$/, /^$/],
-  [['--help'], 0, /busbar broker .*\n.*busbar conformance /, /^$/],
+  [['--help'], 0, /busbar broker (.*\n)+.*busbar conformance /, /^$/],
   [['help', 'broker'], 0, /--allow-anonymous/, /^$/],
   [['broker', '--help'], 0, /--allow-anonymous/, /^$/],
   [['conformance', '--help'], 0, /--config-format/, /^$/],
@@ -19,6 +19,22 @@ const answers = [
     /\n {2}--set: mqtt.silent: is 5; allowed is true or false$/,
   ],
   [['--host', '0.0.0.0'], 2, /^$/, /--host: listeners\[0\].host: .*--allow-anonymous/],
+  [['help', 'store'], 0, /busbar store check \[FILE\]/, /^$/],
+  [['backup'], 2, /^$/, /^busbar: busbar backup needs FILE$/],
+  [['backup', 'a', 'b'], 2, /^$/, /^busbar: busbar backup takes no b$/],
+  [['backup', 'a', '--froce'], 2, /^$/, /has no flag --froce; did you mean --force\?$/],
+  [['backup', 'a', '--data', '/nonexistent'], 1, /^$/, /^busbar: There is no \/nonexistent\/b/],
+  [['restore'], 2, /^$/, /^busbar: busbar restore needs FILE$/],
+  [['restore', '/nonexistent/b.db'], 1, /^$/, /^busbar: There is no \/nonexistent\/b.db: give /],
+  [['kick'], 2, /^$/, /^busbar: busbar kick needs CLIENT_ID$/],
+  [['kick', 'a', '--data', '/nonexistent'], 1, /^$/, /^busbar: No broker runs on \/nonexistent: /],
+  [['status', 'a'], 2, /^$/, /^busbar: busbar status takes no a$/],
+  [['losses', 'a', 'b'], 2, /^$/, /^busbar: busbar losses takes no b$/],
+  [['store'], 2, /^$/, /^busbar: busbar store has one action, check: busbar store check$/],
+  [['store', 'chek'], 2, /^$/, /has one action, check, and no chek: busbar store check$/],
+  [['store', 'check', 'a', 'b'], 2, /^$/, /^busbar: busbar store check takes no b$/],
+  [['store', 'check', 'a', '--data', 'b'], 2, /^$/, /takes either FILE or --data, not both$/],
+  [['store', 'check', '/nonexistent'], 1, /^$/, /^busbar: There is no \/nonexistent: /],
   [['--config', '/nonexistent/busbar.yaml'], 2, /^$/, /there is no such file/],
 ] as const
 

@@ -1,10 +1,36 @@
-import { ConfigError, closest, ListenError, version } from '@busbar/broker'
+import {
+  BackupError,
+  ConfigError,
+  ControlError,
+  closest,
+  ListenError,
+  StoreOpenError,
+  version,
+} from '@busbar/broker'
 import { type Command, helpText, readArguments } from './command.ts'
+import { backupCommand } from './commands/backup.ts'
 import { brokerCommand } from './commands/broker.ts'
 import { conformanceCommand } from './commands/conformance.ts'
+import { kickCommand } from './commands/kick.ts'
+import { lossesCommand } from './commands/losses.ts'
+import { restoreCommand } from './commands/restore.ts'
+import { statusCommand } from './commands/status.ts'
+import { storeCommand } from './commands/store.ts'
 import { columns, type Output, UsageError } from './output.ts'
 
-const commands: readonly Command[] = [brokerCommand, conformanceCommand]
+const commands: readonly Command[] = [
+  brokerCommand,
+  statusCommand,
+  lossesCommand,
+  kickCommand,
+  backupCommand,
+  restoreCommand,
+  storeCommand,
+  conformanceCommand,
+]
+
+/** Their message says it all. */
+const plainErrors = [ListenError, StoreOpenError, BackupError, ControlError]
 
 /** Runs one command line and resolves with the exit code. */
 export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {
@@ -66,7 +92,8 @@ function explain(error: unknown, { complain }: Output): number {
     complain(`busbar: ${error.message}`)
     return 2
   }
-  if (error instanceof ListenError) complain(`busbar: ${error.message}`)
-  else complain(`busbar: ${error instanceof Error ? error.stack : error}`)
+  const isPlain = plainErrors.some((each) => error instanceof each)
+  const { message, stack } = error instanceof Error ? error : new Error(String(error))
+  complain(`busbar: ${isPlain ? message : stack}`)
   return 1
 }

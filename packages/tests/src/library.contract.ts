@@ -58,22 +58,25 @@ function versionContract(
     for (const each of [sent[0], sent[3]]) assert.deepEqual(await levels.next(), each)
   })
 
-  test('a retained message is kept, replaced and deleted', async () => {
-    const topic = newTopic()
-    const retained = (payload: string) => message(topic, payload, { retain: true })
-    await using early = await subscribe(topic)
-    await publish(retained('one'), retained('two'))
-    // RETAIN tells a message that was kept from one that is new.
-    assert.deepEqual(await early.next(), message(topic, 'one'))
-    assert.deepEqual(await early.next(), message(topic, 'two'))
-    await using late = await subscribe(topic)
-    assert.deepEqual(await late.next(), retained('two'))
-    await publish(retained(''))
-    assert.deepEqual(await late.next(), message(topic, ''))
-    await using tooLate = await subscribe(topic)
-    await publish(message(topic, 'three'))
-    assert.deepEqual(await tooLate.next(), message(topic, 'three'))
-  })
+  for (const qos of qualities) {
+    test(`a retained message of QoS ${qos} is kept, replaced and deleted`, async () => {
+      const topic = newTopic()
+      const live = (payload: string) => message(topic, payload, { qos })
+      const retained = (payload: string) => ({ ...live(payload), retain: true })
+      await using early = await subscribe(topic)
+      await publish(retained('one'), retained('two'))
+      // RETAIN tells a message that was kept from one that is new.
+      assert.deepEqual(await early.next(), live('one'))
+      assert.deepEqual(await early.next(), live('two'))
+      await using late = await subscribe(topic)
+      assert.deepEqual(await late.next(), retained('two'))
+      await publish(retained(''))
+      assert.deepEqual(await late.next(), live(''))
+      await using tooLate = await subscribe(topic)
+      await publish(live('three'))
+      assert.deepEqual(await tooLate.next(), live('three'))
+    })
+  }
 
   test('the Will of a client that is cut off is published, that of one that leaves is not', async () => {
     const topic = newTopic()

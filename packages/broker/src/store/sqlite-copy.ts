@@ -29,43 +29,49 @@ export async function copyDatabase(
   file: string,
   { overwrite = false, isStopped = () => false }: CopyOptions = {},
 ): Promise<void> {
-  const part = `${file}.${randomBytes(4).toString('hex')}.part`
   try {
     refuseStoreFile(database, file)
     if (isThere(file) && !overwrite) throw alreadyThere(file)
     refuseWithoutRoom(database, file)
-    await writeCopy(database, part, isStopped)
-    publish(part, file, overwrite)
+    const part = `${file}.${randomBytes(4).toString('hex')}.part`
+    // Made here and not by SQLite, so that nobody else can ever read it.
+    const handle = await open(part, 'wx', 0o600)
+    try {
+      await writeCopy(database, { part, handle, isStopped })
+      publish(part, file, overwrite)
+    } finally {
+      await handle.close()
+      for (const left of [part, `${part}-journal`]) rmSync(left, { force: true })
+    }
     syncFolder(dirname(file))
   } catch (error) {
-    for (const left of [part, `${part}-journal`]) rmSync(left, { force: true })
-    throw explain(error, file)
+    throw explainWriting(error, file)
   }
+}
+
+interface Copying {
+  readonly part: string
+  readonly handle: FileHandle
+  readonly isStopped: () => boolean
 }
 
 async function writeCopy(
   database: DatabaseSync,
-  part: string,
-  isStopped: () => boolean,
+  { part, handle, isStopped }: Copying,
 ): Promise<void> {
-  // Made here and not by SQLite, so that nobody else can ever read it.
-  const handle = await open(part, 'wx', 0o600)
-  try {
-    const syncing = new Syncing(handle)
-    const progress = () => {
-      if (isStopped()) throw new BackupError('The backup was given up, because the broker stops')
-      syncing.wrote(STEP_PAGES)
-    }
-    await backup(database, part, { rate: STEP_PAGES, progress })
-    await syncing.settled()
-    // Else whoever opens the copy needs the right to write a log beside it.
-    const copy = new DatabaseSync(part)
-    copy.exec('PRAGMA journal_mode = DELETE')
-    copy.close()
-    await handle.sync()
-  } finally {
-    await handle.close()
+  const syncing = new Syncing(handle)
+  const progress = () => {
+    if (isStopped()) throw new BackupError('The backup was given up, because the broker stops')
+    syncing.wrote(STEP_PAGES)
   }
+  await backup(database, part, { rate: STEP_PAGES, progress })
+  await syncing.settled()
+  {
+    // Else whoever opens the copy needs the right to write a log beside it.
+    using copy = new DatabaseSync(part)
+    copy.exec('PRAGMA journal_mode = DELETE')
+  }
+  await handle.sync()
 }
 
 /** Syncs a file while it is written, on another thread. */
@@ -109,7 +115,6 @@ function publish(part: string, file: string, overwrite: boolean): void {
   try {
     // Unlike a rename it fails when the name has been taken meanwhile.
     linkSync(part, file)
-    rmSync(part)
   } catch (error) {
     // A file system without hard links.
     if (isThere(file)) throw error
@@ -144,9 +149,7 @@ function refuseWithoutRoom(database: DatabaseSync, file: string): void {
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 function alreadyThere(file: string): BackupError {
-  return new BackupError(
-    `${file} is there already: give another name, or replace it with --force`,
-  )
+  return new BackupError(`${file} is there already: give another name, or replace it with --force`)
 }
 
 /** What of the file system is the operator's to put right. */
@@ -166,7 +169,8 @@ function user(): string {
   return process.getuid === undefined ? 'this user' : `user ${process.getuid()}`
 }
 
-function explain(error: unknown, file: string): Error {
+/** Throws nothing: says what is wrong with a place to write to, and the way out. */
+export function explainWriting(error: unknown, file: string): Error {
   if (error instanceof BackupError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code === 'EEXIST') return alreadyThere(file)

@@ -4,6 +4,7 @@ import { type Code, code, type Group, numbersOf } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
 import { type EntryRow, type MessageRow, type Packed, packEntries, packMessages } from './packed.ts'
 import { Reserve } from './reserve.ts'
+import { type CopyOptions, copyDatabase } from './sqlite-copy.ts'
 import {
   closeDatabase,
   emptyLog,
@@ -197,6 +198,11 @@ export class SqliteEngine {
     }
     this.#isUnsynced = true
     for (const id of unused) this.#release(id)
+  }
+
+  /** A copy of everything that is committed, on another thread; must end before `close`. */
+  backup(file: string, options: CopyOptions): Promise<void> {
+    return copyDatabase(this.#database, file, options)
   }
 
   close(): void {

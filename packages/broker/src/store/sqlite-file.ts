@@ -126,10 +126,10 @@ function damaged(file: string, why: string): string {
 }
 
 /** SQLite's primary result codes. */
-const BUSY = 5
-const CORRUPT = 11
+export const BUSY = 5
+export const CORRUPT = 11
 const FULL = 13
-const NOT_A_DATABASE = 26
+export const NOT_A_DATABASE = 26
 
 export function explain(error: unknown, folder: string): Error {
   const file = storeFile(folder)
@@ -153,7 +153,7 @@ export function fullError(): Error {
   return Object.assign(new Error('the disk is full but for a reserve'), { errcode: FULL })
 }
 
-function resultCode(error: unknown): number | undefined {
+export function resultCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
   // The lowest byte of an extended code.
   return typeof code === 'number' ? code & 0xff : undefined
@@ -161,7 +161,7 @@ function resultCode(error: unknown): number | undefined {
 
 const text = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
-function holder(folder: string): string {
+export function holder(folder: string): string {
   try {
     return `process ${readFileSync(lockFile(folder), 'utf8').trim()}`
   } catch {

@@ -3,7 +3,7 @@ import type { Packed } from './packed.ts'
 import type { Scan, Sync } from './sqlite-engine.ts'
 import type { FileOptions } from './sqlite-file.ts'
 
-/** What the main thread says to the worker of the store. Answered in order. */
+/** What the main thread says to the worker of the store. Answered in order, but for a backup. */
 export type Request =
   | { readonly kind: 'scan' }
   | { readonly kind: 'group'; readonly group: Group; readonly sync: Sync }
@@ -14,6 +14,7 @@ export type Request =
       readonly until: number
       readonly limit: number
     }
+  | { readonly kind: 'backup'; readonly file: string; readonly overwrite: boolean }
   | { readonly kind: 'close' }
 
 /** What the worker answers. */
@@ -24,6 +25,8 @@ export type Reply =
   /** The group has not been applied, because there is no room; the next one may be. */
   | { readonly kind: 'full'; readonly reason: string }
   | { readonly kind: 'page'; readonly packed: Packed }
+  /** The reason why there is no backup, or none. */
+  | { readonly kind: 'backed-up'; readonly reason: string | undefined }
   | { readonly kind: 'closed' }
   /** Nothing more is to be had from this worker. */
   | { readonly kind: 'failed'; readonly reason: string }

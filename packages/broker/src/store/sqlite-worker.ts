@@ -14,9 +14,12 @@ function serve(port: MessagePort): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) =>
     port.postMessage(message, transfer)
   let engine: SqliteEngine
+  let isStopping = false
+  let backup: Promise<void> | undefined
 
   /** A failed sync is not retried: what the file holds then is not known. */
   const fail = (error: unknown) => {
+    isStopping = true
     reply({ kind: 'failed', reason: explain(error, options.folder).message })
     port.close()
     clearInterval(syncing)
@@ -43,6 +46,16 @@ function serve(port: MessagePort): void {
     })
   }
 
+  const close = () => {
+    try {
+      engine.close()
+      reply({ kind: 'closed' })
+      port.close()
+    } catch (error) {
+      fail(error)
+    }
+  }
+
   const answer = (request: Request): void => {
     switch (request.kind) {
       case 'scan': {
@@ -65,11 +78,20 @@ function serve(port: MessagePort): void {
         reply({ kind: 'page', packed }, [packed.numbers.buffer, packed.bytes.buffer])
         break
       }
+      case 'backup': {
+        const { file, overwrite } = request
+        const ended = (reason?: string) => reply({ kind: 'backed-up', reason })
+        backup = engine.backup(file, { overwrite, isStopped: () => isStopping }).then(
+          () => ended(),
+          (error: Error) => ended(error.message),
+        )
+        break
+      }
       case 'close':
+        isStopping = true
         clearInterval(syncing)
-        engine.close()
-        reply({ kind: 'closed' })
-        port.close()
+        // The copy is made on yet another thread, which has to leave the database first.
+        void (backup ?? Promise.resolve()).then(close)
         return
     }
     collect()

@@ -1,6 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../clock.ts'
-import { closedError, StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
+import {
+  BackupError,
+  closedError,
+  StoreFailedError,
+  StoreFullError,
+  StoreOpenError,
+} from './errors.ts'
 import { GroupWriter, type Operation } from './group.ts'
 import { Times } from './message-codec.ts'
 import { Operations } from './operations.ts'
@@ -96,6 +102,7 @@ export class SqliteStore implements Store {
   #answered = 0
   #reads: Read[] = []
   readonly #pages: Page[] = []
+  #backup: ((error?: Error) => void) | undefined
   #isCallingBack = false
   /** How many of the pending batches somebody waits for. */
   #urgent = 0
@@ -173,6 +180,23 @@ export class SqliteStore implements Store {
     this.#reads.push({ request, page, behind: this.#accepted })
     this.#postReads()
     this.#postNext()
+  }
+
+  async backup(file: string, overwrite: boolean): Promise<void> {
+    if (this.#backup !== undefined) throw new BackupError('A backup is being written already')
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const settle = (error?: Error) => {
+      this.#backup = undefined
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    this.#backup = settle
+    // Behind all that was handed over before, whatever its level.
+    this.commit([], 'os', (error) => {
+      if (error === undefined) this.#post({ kind: 'backup', file, overwrite })
+      else settle(new BackupError(error.message))
+    })
+    return await promise
   }
 
   /** Commits what was handed over, then closes the files. */
@@ -268,6 +292,11 @@ export class SqliteStore implements Store {
       case 'page':
         this.#handOver(reply)
         return
+      case 'backed-up': {
+        const { reason } = reply
+        this.#backup?.(reason === undefined ? undefined : new BackupError(reason))
+        return
+      }
       case 'closed':
         this.#ended = closedError()
         return
@@ -346,6 +375,7 @@ export class SqliteStore implements Store {
       failed,
     )
     for (const page of pages) page([], failed)
+    this.#backup?.(new BackupError(failed.message))
     this.#idle?.()
   }
 

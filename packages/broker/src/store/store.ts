@@ -148,4 +148,10 @@ export interface Store extends AsyncDisposable {
     limit: number,
     page: (entries: readonly QueueEntry[], error?: Error) => void,
   ): void
+  /**
+   * Writes a complete copy of what is stored to a file, with every batch that was committed before
+   * the call; batches go on meanwhile. Not there when the engine has no file. Rejects with a
+   * BackupError.
+   */
+  backup?(file: string, overwrite: boolean): Promise<void>
 }

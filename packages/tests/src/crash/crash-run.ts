@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pause } from '../deadline.ts'
@@ -17,6 +17,8 @@ export interface CrashOptions {
   readonly signal: 'SIGKILL' | 'SIGTERM'
   /** Where clients connect; a free port of this machine when left out. */
   readonly address?: Address
+  /** Where the logs of clients are written when something is wrong. */
+  readonly logs?: string
   /** Told of each line worth reading while it runs. */
   readonly say?: (line: string) => void
 }
@@ -125,12 +127,23 @@ class CrashRun {
         counts = report.counts
         isFine = report.violations.length === 0
         this.#report(report.violations)
+        if (!isFine) this.#keepLogs(round, number)
       }
     } finally {
       this.#counts = sum(this.#counts, counts)
     }
     say?.(`cycle ${this.#cycle}: ${describeCounts(this.#counts)}`)
     await round.retire()
+  }
+
+  #keepLogs({ logText }: Round, number: number): void {
+    const { logs, say } = this.#options
+    if (logs === undefined) return
+    mkdirSync(logs, { recursive: true })
+    const file = join(logs, `round-${number}.jsonl`)
+    const ends = JSON.stringify({ client: 'broker', ends: this.#broker.ends })
+    writeFileSync(file, `${logText}${ends}\n`)
+    say?.(`what the clients saw is in ${file}`)
   }
 
   /** One end and start under load, in some cycles with another end during the start. */

@@ -10,8 +10,8 @@
  *     npm run crash-test -- --broker mosquitto            Debian's Mosquitto, persistence true
  *     npm run crash-test -- --start 'CMD {data} {port}'   any other broker
  *
- * `--url` says where clients connect, `--json FILE` writes the report. Exit code 1: a promise was
- * broken.
+ * `--url` says where clients connect, `--json FILE` writes the report, `--logs FOLDER` what the clients
+ * saw when something is wrong. Exit code 1: a promise was broken.
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -22,12 +22,13 @@ import {
   type Level,
   mosquittoKind,
 } from './broker-process.ts'
-import { type CrashReport, describeCounts, runCrashes } from './crash-run.ts'
+import { type CrashReport, describeCounts, describeViolation, runCrashes } from './crash-run.ts'
+import { runFullDisks } from './full-run.ts'
 import type { Address } from './socket-client.ts'
 
 const { values } = parseArgs({
   options: {
-    cycles: { type: 'string', default: '50' },
+    cycles: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     mode: { type: 'string', default: 'kill' },
     level: { type: 'string', default: 'disk' },
@@ -35,31 +36,54 @@ const { values } = parseArgs({
     start: { type: 'string' },
     url: { type: 'string' },
     json: { type: 'string' },
+    logs: { type: 'string' },
   },
 })
 
 const mode = oneOf('mode', values.mode, ['kill', 'term', 'full'])
 const seed = wholeNumber('seed', values.seed)
-const cycles = wholeNumber('cycles', values.cycles)
+const cycles = values.cycles === undefined ? undefined : wholeNumber('cycles', values.cycles)
+const level = oneOf('level', values.level, ['disk', 'os']) as Level
 const kind = brokerKind()
 
-const report = await runCrashes({
-  ...{ kind, cycles, seed, say: console.log },
-  signal: mode === 'term' ? 'SIGTERM' : 'SIGKILL',
-  ...(values.url === undefined ? {} : { address: addressOf(values.url) }),
-})
-console.log(summary(report))
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
-if (report.violations.length > 0) {
-  console.error(`${report.violations.length} violations. The same again: ${replay()}`)
+const violations = mode === 'full' ? await fillDisks() : await crash()
+if (violations > 0) {
+  console.error(`${violations} violations. The same again: ${replay()}`)
   process.exitCode = 1
+}
+
+async function crash(): Promise<number> {
+  const report = await runCrashes({
+    ...{ kind, cycles: cycles ?? 50, seed, say: console.log },
+    signal: mode === 'term' ? 'SIGTERM' : 'SIGKILL',
+    ...(values.logs === undefined ? {} : { logs: values.logs }),
+    ...(values.url === undefined ? {} : { address: addressOf(values.url) }),
+  })
+  console.log(summary(report))
+  writeReport(report)
+  return report.violations.length
+}
+
+async function fillDisks(): Promise<number> {
+  const isBusbar = values.start === undefined && values.broker === 'busbar'
+  const limitedKind = isBusbar ? busbarKind(level, ['store.maximumBytes=8388608']) : undefined
+  const options = { kind, limitedKind, cycles: cycles ?? 1, seed, say: console.log }
+  const results = await runFullDisks(options)
+  writeReport(results)
+  const found = results.flatMap((result) => result.violations)
+  for (const violation of found) console.log(describeViolation({ ...violation, cycle: 0 }))
+  return found.length
+}
+
+function writeReport(report: unknown): void {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
 }
 
 function brokerKind(): BrokerKind {
   if (values.start !== undefined) return commandKind(values.start)
   const name = oneOf('broker', values.broker, ['busbar', 'mosquitto', 'mosquitto-autosave'])
   if (name !== 'busbar') return mosquittoKind(name === 'mosquitto-autosave')
-  return busbarKind(oneOf('level', values.level, ['disk', 'os']) as Level)
+  return busbarKind(level)
 }
 
 function summary(of: CrashReport): string {

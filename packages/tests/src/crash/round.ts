@@ -1,6 +1,6 @@
 import { pause } from '../deadline.ts'
 import { check, type Report } from '../model/checker.ts'
-import type { ClientLog, LogEvent } from '../model/log.ts'
+import { type ClientLog, type LogEvent, writeLogLine } from '../model/log.ts'
 import type { MessageName } from '../model/payload.ts'
 import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
@@ -60,6 +60,15 @@ export class Round implements Disposable {
     }
     for (const actor of this.#actors) actor.resume()
     return { ...report, violations: [...stuck, ...report.violations] }
+  }
+
+  /** All logs so far, one event a line. */
+  get logText(): string {
+    return [...this.#actors.map(({ log }) => log), ...this.#probes]
+      .flatMap(({ clientIdentifier, events }) =>
+        events.map((event) => writeLogLine(clientIdentifier, event)),
+      )
+      .join('')
   }
 
   /** Ends all Sessions; bounded, as a broker that fails at this has been found out before. */

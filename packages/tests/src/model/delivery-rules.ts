@@ -149,6 +149,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
       const first = deliveries.of(clientIdentifier).get(receipt.message)?.[0]
       if (message === undefined || message.will !== undefined || first?.receipt !== receipt)
         continue
+      // Its publisher sends it again, but to this subscriber it may be lost: order is not to be had.
+      if (receipt.qos === 0 && message.qos > 0) continue
       const { topicName } = message
       if (deliveries.sharedFilters(span, topicName).length > 0) continue
       const key = `${message.publisher} ${message.qos} ${receipt.qos}`

@@ -91,21 +91,6 @@ export class ModelClient {
     return size + this.#inbound.size + this.#due.length + this.#asked.size > 0
   }
 
-  debug() {
-    return {
-      out: [...this.#outbound.unfinished()].map((e) => [
-        e.packetIdentifier,
-        e.qos,
-        e.state,
-        e.message.message,
-      ]),
-      inb: [...this.#inbound.identifiers()],
-      held: [...this.#held],
-      due: this.#due.length,
-      asked: [...this.#asked],
-      state: this.state,
-    }
-  }
   /** Acknowledgements that wait for `acknowledge`. */
   get dueCount(): number {
     return this.#due.length
@@ -233,8 +218,7 @@ export class ModelClient {
     const connection = this.#connection
     if (connection === undefined) return
     try {
-      for (const packet of connection.read(bytes, this.version))
-        this.#inboundPacket(packet, now)
+      for (const packet of connection.read(bytes, this.version)) this.#inboundPacket(packet, now)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       this.#fault(error.message, now)

@@ -110,7 +110,7 @@ class ClientReader {
   #isUncertain = false
   #isConnected = false
   #expirySeconds = 0
-  /** SUBSCRIBEs without SUBACK, by filter; `isVoid`: an UNSUBSCRIBE followed. */
+  /** SUBSCRIBEs without SUBACK, by filter; `isVoid`: it was undone before. */
   readonly #pending = new Map<string, { isVoid: boolean }[]>()
   #leaving: Of<'leaving'> | undefined
   #will: WillFate | undefined
@@ -143,7 +143,6 @@ class ClientReader {
       case 'subscribed':
         return this.#subscribed(event)
       case 'unsubscribing':
-        for (const pending of this.#pending.get(event.filter) ?? []) pending.isVoid = true
         return this.#endSubscriptions(event.filter, event.at)
       case 'sent':
         return this.#sent(event)
@@ -271,14 +270,14 @@ class ClientReader {
 
   #ask({ filter, qos, at }: Of<'subscribing'>): void {
     const parsed = parseSubscriptionFilter(filter)
-    const pending = this.#pending.get(filter)
-    if (pending === undefined) this.#pending.set(filter, [{ isVoid: false }])
-    else pending.push({ isVoid: false })
     const earlier = this.#span?.asked.get(filter)
     if (earlier !== undefined) earlier.qos = Math.min(earlier.qos, qos)
     else this.#span?.asked.set(filter, { filter: parsed, qos })
     // The broker may go over to it at any time from now.
     if (qos === 0) this.#endSubscriptions(filter, at)
+    const pending = this.#pending.get(filter)
+    if (pending === undefined) this.#pending.set(filter, [{ isVoid: false }])
+    else pending.push({ isVoid: false })
   }
 
   #subscribed({ filter, code, at }: Of<'subscribed'>): void {
@@ -290,6 +289,7 @@ class ClientReader {
   }
 
   #endSubscriptions(filter: string, at: number): void {
+    for (const pending of this.#pending.get(filter) ?? []) pending.isVoid = true
     for (const subscription of this.#span?.subscriptions ?? []) {
       if (subscription.filter.text === filter) {
         subscription.until = Math.min(subscription.until, at)

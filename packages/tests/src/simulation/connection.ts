@@ -36,7 +36,7 @@ export class SimulatedConnection implements Transport {
   #hasPending = false
   #isClientGone = false
   #isBrokerGone = false
-  /** What the client sent has made the broker end the connection. */
+  /** The last that the client sent has made the broker end the connection. */
   #isEndedByClient = false
 
   constructor(options: ConnectionOptions) {
@@ -59,22 +59,12 @@ export class SimulatedConnection implements Transport {
     return !this.isOpen || this.#up.bytes + this.#down.bytes === 0
   }
 
-  dbg() {
-    return {
-      cg: this.#isClientGone,
-      bg: this.#isBrokerGone,
-      up: this.#up.bytes,
-      down: this.#down.bytes,
-      st: this.#events && stateOf(this.#events),
-      u: this.#up.dbg(),
-      d: this.#down.dbg(),
-      id: (this.#events as any).clientIdentifier,
-    }
-  }
   // the client's side
 
   send(bytes: Uint8Array): void {
-    if (!this.#isClientGone) this.#up.push(bytes)
+    if (this.#isClientGone) return
+    this.#isEndedByClient = false // the broker has not seen this
+    this.#up.push(bytes)
   }
 
   /** The client closes; what it has sent still arrives. */
@@ -151,8 +141,7 @@ export class SimulatedConnection implements Transport {
   end(): void {
     if (this.#isBrokerGone) return
     this.#isBrokerGone = true
-    const isOrderly = this.#isEndedByClient
-    this.#down.end(() => this.#clientSees(isOrderly))
+    this.#down.end(() => this.#clientSees(this.#isEndedByClient))
     const { scheduler, closeTimeoutMs } = this.#options
     scheduler.after(closeTimeoutMs, () => {
       this.#down.cut()
@@ -189,7 +178,8 @@ export class SimulatedConnection implements Transport {
     view.set(bytes)
     events.receive(view)
     view.fill(scribble)
-    if (wasConnected && stateOf(events) === 'ended') this.#isEndedByClient = true
+    const isEnd = wasConnected && stateOf(events) === 'ended'
+    if (isEnd && this.#up.bytes === 0) this.#isEndedByClient = true
   }
 
   #reachClient(bytes: Uint8Array): void {

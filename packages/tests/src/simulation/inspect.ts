@@ -40,7 +40,7 @@ export async function inspect(inspection: Inspection): Promise<RunEnd> {
   return {
     logs: [...logs, { clientIdentifier: 'reader', events: reader }],
     violations,
-    retained: retainedOf(reader),
+    retained: isAtRest ? retainedOf(reader) : undefined,
   }
 }
 

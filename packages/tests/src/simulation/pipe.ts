@@ -39,9 +39,6 @@ export class Pipe {
     return this.#bytes
   }
 
-  dbg() {
-    return [...this.#blocks, this.#isCut, this.#isScheduled, this.#ended !== undefined]
-  }
   push(bytes: Uint8Array): void {
     if (this.#isCut || this.#ended !== undefined) return
     this.#queue.push(bytes)

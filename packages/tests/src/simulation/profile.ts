@@ -48,7 +48,8 @@ export function makeProfile(random: Random, faults: ReadonlySet<FaultKind>): Pro
         inFlightMaximum: random.pick([1, 3, 20, 1_024]),
         inFlightMaximumMqtt3: random.pick([1, 20, 100]),
         topicAliasMaximum: random.pick([0, 2, 100]),
-        whenQueueFull: random.pick(['ack', 'close']),
+        // A 3.1.1 publisher with more to send again than the queue takes would never come to rest.
+        whenQueueFull: mayOverflow ? 'ack' : 'close',
         ...(serverKeepAliveSeconds === undefined ? {} : { serverKeepAliveSeconds }),
       },
       limits: {

@@ -47,7 +47,8 @@ export async function simulate(options: SimulationOptions): Promise<Run> {
 
 const beginning = 1_000_000
 const drainStepMs = 100
-const longestDrainMs = 300_000
+const mostStuckSteps = 1_200
+const mostSteps = 10_000
 const quietSteps = 15
 const longestWillDelayMs = 5_000
 
@@ -289,11 +290,14 @@ class Simulation implements World {
   async #settle(): Promise<boolean> {
     let quiet = 0
     let before = 0
-    for (let spent = 0; spent < longestDrainMs && quiet < quietSteps; spent += drainStepMs) {
+    let stuckSteps = 0
+    let steps = 0
+    while (quiet < quietSteps && stuckSteps < mostStuckSteps && steps++ < mostSteps) {
       const isDone = await this.#attend(drainStepMs)
       const events = this.#actors.reduce((sum, actor) => sum + actor.events.length, 0)
       const isQuiet = isDone && this.#process.isUp && this.#process.store.isIdle
       quiet = isQuiet && events === before ? quiet + 1 : 0
+      stuckSteps = events === before ? stuckSteps + 1 : 0
       before = events
     }
     this.#process.store.sync()

@@ -1,0 +1,172 @@
+import { isAbsolute } from 'node:path'
+import { ReasonCode } from '@busbar/protocol'
+import { z } from 'zod'
+import { describeIssues } from '../config-error.ts'
+import type { Core } from '../core.ts'
+import { closest } from '../did-you-mean.ts'
+import { type Amount, type ClientLosses, type LossCause, lossCauses } from '../losses.ts'
+import type { Statistics } from '../statistics.ts'
+import { BackupError } from '../store/errors.ts'
+import type { DurabilityLevel } from '../store/store.ts'
+import { version } from '../version.ts'
+
+/** The broker, as far as requests are about it. */
+export interface Administered {
+  readonly core: Core
+  readonly addresses: readonly { readonly kind: string; readonly url: string }[]
+  /** When it was started, on the clock that never jumps. */
+  readonly startedAt: number
+}
+
+/** An ordinary no. The message is one sentence for whoever asked. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+}
+
+/** One kind of request: what has to come with it, and what is answered. */
+interface Handler<Given extends z.ZodType, Answer> {
+  readonly given: Given
+  run(at: Administered, given: z.output<Given>): Answer | Promise<Answer>
+}
+
+function handler<Given extends z.ZodType, Answer>(
+  given: Given,
+  run: (at: Administered, given: z.output<Given>) => Answer | Promise<Answer>,
+): Handler<Given, Answer> {
+  return { given, run }
+}
+
+const nothing = z.strictObject({})
+
+const file = z
+  .string()
+  .refine(isAbsolute)
+  .meta({ description: 'Where the broker is to write.', allowed: 'an absolute path' })
+
+const clientId = z.string().meta({ description: 'A Client Identifier.' })
+
+/** All that can be asked, whoever carries it: the control socket, later HTTP. */
+export const handlers = {
+  status: handler(nothing, status),
+  losses: handler(z.strictObject({ clientId: clientId.optional() }), losses),
+  kick: handler(z.strictObject({ clientId }), kick),
+  backup: handler(z.strictObject({ file, overwrite: z.boolean().default(false) }), backup),
+}
+
+type Handlers = typeof handlers
+export type RequestName = keyof Handlers
+export type Given<Name extends RequestName> = z.input<Handlers[Name]['given']>
+export type Answer<Name extends RequestName> = Awaited<ReturnType<Handlers[Name]['run']>>
+
+/** Carries out one request. Rejects with a RequestError where the answer is no. */
+export async function handle(at: Administered, name: string, given: unknown): Promise<unknown> {
+  if (!Object.hasOwn(handlers, name)) throw unknownRequest(name)
+  const found: Handler<z.ZodType, unknown> = handlers[name as RequestName]
+  const parsed = found.given.safeParse(given)
+  if (!parsed.success) {
+    const problems = describeIssues(found.given, parsed.error.issues, given)
+    throw new RequestError(problems.map(({ path, text }) => `${name}: ${path} ${text}`).join('; '))
+  }
+  try {
+    return await found.run(at, parsed.data)
+  } catch (error) {
+    throw error instanceof BackupError ? new RequestError(error.message, { cause: error }) : error
+  }
+}
+
+function unknownRequest(name: string): RequestError {
+  const names = Object.keys(handlers)
+  const near = closest(name, names)
+  const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`
+  return new RequestError(`There is no request ${JSON.stringify(name.slice(0, 60))}; ${hint}`)
+}
+
+export interface Status {
+  readonly version: string
+  readonly processId: number
+  /** As in `2026-11-22T18:53:10.000Z`. */
+  readonly startedAt: string
+  readonly uptimeSeconds: number
+  readonly addresses: readonly { readonly kind: string; readonly url: string }[]
+  readonly durability: DurabilityLevel
+  readonly statistics: Readonly<Record<string, number>>
+  readonly losses: CauseAmounts
+}
+
+/** Causes of which something was lost. */
+export type CauseAmounts = Readonly<Partial<Record<LossCause, Amount>>>
+
+function status({ core, addresses, startedAt }: Administered): Status {
+  const upMs = core.clock.now() - startedAt
+  return {
+    version,
+    processId: process.pid,
+    startedAt: new Date(core.clock.wallNow() - upMs).toISOString(),
+    uptimeSeconds: Math.floor(upMs / 1_000),
+    addresses: addresses.map(({ kind, url }) => ({ kind, url })),
+    durability: core.level,
+    statistics: numbersOf(core.statistics),
+    losses: total(core),
+  }
+}
+
+function numbersOf(statistics: Statistics): Record<string, number> {
+  const { clientsConnected, clientsMaximum, sessionsDisconnected } = statistics
+  return { ...statistics, clientsConnected, clientsMaximum, sessionsDisconnected }
+}
+
+function total({ losses: ledger }: Core): CauseAmounts {
+  const causes = Object.keys(lossCauses) as LossCause[]
+  const amounts = causes.map((cause) => [cause, ledger.total(cause)] as const)
+  return Object.fromEntries(amounts.filter(([, { messages }]) => messages > 0))
+}
+
+export interface LossesAnswer {
+  readonly total: CauseAmounts
+  readonly clients: readonly {
+    /** Not there for all clients together that the ledger no longer tells apart. */
+    readonly clientId?: string
+    readonly byCause: CauseAmounts
+  }[]
+}
+
+function losses({ core }: Administered, asked: { clientId?: string | undefined }): LossesAnswer {
+  const { clientId: only } = asked
+  const of = only === undefined ? undefined : core.losses.ofClient(only)
+  const found = only === undefined ? [...core.losses.byClient()] : of === undefined ? [] : [of]
+  return { total: total(core), clients: found.map(ofClient) }
+}
+
+function ofClient({ clientIdentifier, byCause }: ClientLosses): LossesAnswer['clients'][number] {
+  const named = clientIdentifier !== undefined && { clientId: clientIdentifier }
+  return { ...named, byCause: Object.fromEntries(byCause) }
+}
+
+/** The Session stays, and its Will is published, as DISCONNECT did not come from the client. */
+function kick({ core }: Administered, { clientId }: { clientId: string }): { address: string } {
+  const connection = core.connectionOf(clientId)
+  if (connection === undefined) throw new RequestError(notConnected(core, clientId))
+  const { address } = connection.transport
+  core.log.info('client kicked', { clientId, address })
+  connection.disconnect(ReasonCode.AdministrativeAction, 'disconnected by the operator') // [MQTT5-4.13.2-1]
+  return { address }
+}
+
+function notConnected({ sessions }: Core, clientId: string): string {
+  const name = JSON.stringify(clientId)
+  return sessions.get(clientId) === undefined
+    ? `No client is connected as ${name}, and there is no session of that name`
+    : `The client ${name} is not connected; its session waits for it`
+}
+
+async function backup(
+  { core }: Administered,
+  { file, overwrite }: { file: string; overwrite: boolean },
+): Promise<{ file: string }> {
+  if (core.store.backup === undefined) {
+    throw new RequestError('This broker keeps everything in memory: there is nothing to back up')
+  }
+  await core.store.backup(file, overwrite)
+  core.log.info('backup written', { file })
+  return { file }
+}

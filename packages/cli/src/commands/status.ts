@@ -1,0 +1,71 @@
+import { askBroker, type CauseAmounts, type Status } from '@busbar/broker'
+import type { Arguments, Command } from '../command.ts'
+import { columns, mebibytes, type Output } from '../output.ts'
+import { dataFlag, dataFolder, readPositionals } from './data-folder.ts'
+
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'Says how the broker fares that runs on a data folder.',
+  usage: ['status [--data DIR] [--json]'],
+  flags: {
+    ...dataFlag,
+    json: { description: 'Print everything there is, as JSON.' },
+  },
+  notes: ['Exit code 1 when no broker runs there.'],
+  run,
+}
+
+async function run(given: Arguments, { say }: Output): Promise<number> {
+  readPositionals('status', given)
+  const status = await askBroker(dataFolder(given), { request: 'status' })
+  say(given.has('json') ? JSON.stringify(status, undefined, 2) : describe(status))
+  return 0
+}
+
+function describe({ version, processId, uptimeSeconds, addresses, ...rest }: Status): string {
+  const { durability, statistics, losses } = rest
+  const number = (name: string) => String(statistics[name] ?? 0)
+  const amount = (messages: string, bytes: string) =>
+    `${number(messages)} (${mebibytes(statistics[bytes] ?? 0)})`
+  const rows: [string, string][] = [
+    ['durability', durability],
+    ['clients', `${number('clientsConnected')} (at most ${number('clientsMaximum')})`],
+    ['sessions', number('sessions')],
+    ['subscriptions', number('subscriptions')],
+    ['retained', amount('retainedMessages', 'retainedBytes')],
+    ['queued', amount('queuedMessages', 'queuedBytes')],
+    ['in flight', number('inFlight')],
+    ['published in', amount('publishReceived', 'publishBytesReceived')],
+    ['published out', amount('publishSent', 'publishBytesSent')],
+    ['lost', lost(losses)],
+  ]
+  return [
+    `busbar ${version}, process ${processId}, up ${duration(uptimeSeconds)}`,
+    ...addresses.map(({ url }) => `  ${url}`),
+    columns(rows),
+  ].join('\n')
+}
+
+/** `3 (2 queue-full, 1 expired)` */
+export function lost(losses: CauseAmounts): string {
+  const causes = Object.entries(losses).map(([cause, { messages }]) => ({ cause, messages }))
+  if (causes.length === 0) return '0'
+  const total = causes.reduce((sum, { messages }) => sum + messages, 0)
+  return `${total} (${causes.map(({ cause, messages }) => `${messages} ${cause}`).join(', ')})`
+}
+
+/** `2 d 3 h`: the two largest units. */
+export function duration(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const
+  const first = parts.findIndex(([count]) => count > 0)
+  if (first < 0) return '0 s'
+  return parts
+    .slice(first, first + 2)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ')
+}

@@ -1,0 +1,110 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
+import { type FullOptions, type FullReport, runDiskFull } from './disk-full.ts'
+
+/** How a disk becomes full, and what makes room. */
+interface Disk extends Disposable {
+  readonly data: string
+  readonly makeRoom: (() => void) | undefined
+}
+
+/** One disk that was filled, with or without a crash while it was full. */
+export interface FullResult extends FullReport {
+  readonly broker: string
+  readonly disk: string
+  readonly isKilled: boolean
+}
+
+export interface FullRunOptions {
+  readonly kind: BrokerKind
+  /** The same with a limit of its own, if it has one. */
+  readonly limitedKind: BrokerKind | undefined
+  readonly cycles: number
+  readonly seed: number
+  readonly say: (line: string) => void
+}
+
+/** Fills disks, each with and without a crash. */
+export async function runFullDisks(options: FullRunOptions): Promise<readonly FullResult[]> {
+  const { kind, limitedKind, cycles, seed, say } = options
+  const results: FullResult[] = []
+  for (let number = 1; number <= cycles; number++) {
+    for (const isKilled of [false, true]) {
+      const scene = { seed, number: results.length + 1, isKilled }
+      if (limitedKind !== undefined) {
+        using disk = folder()
+        results.push(await fill(limitedKind, 'a limited database', disk, scene))
+        say(describeFull(results.at(-1) as FullResult))
+      }
+      const mounted = mountSmall()
+      if (typeof mounted === 'string') {
+        say(mounted)
+        continue
+      }
+      using disk = mounted
+      scene.number = results.length + 1
+      results.push(await fill(kind, 'a small disk', disk, scene))
+      say(describeFull(results.at(-1) as FullResult))
+    }
+  }
+  return results
+}
+
+async function fill(
+  kind: BrokerKind,
+  name: string,
+  { data, makeRoom }: Disk,
+  scene: Pick<FullOptions, 'seed' | 'number' | 'isKilled'>,
+): Promise<FullResult> {
+  const address = { host: '127.0.0.1', port: await freePort() }
+  await using broker = new BrokerProcess(kind, data, address)
+  await broker.start()
+  const report = await runDiskFull({ broker, makeRoom, ...scene })
+  return { ...report, broker: kind.name, disk: name, isKilled: scene.isKilled }
+}
+
+function folder(): Disk {
+  const data = mkdtempSync(join(tmpdir(), 'busbar-full-'))
+  return {
+    data,
+    makeRoom: undefined,
+    [Symbol.dispose]: () => rmSync(data, { recursive: true, force: true }),
+  }
+}
+
+const diskMegabytes = 64
+const ballastMegabytes = 16
+
+/** A small file system in memory with a file that can be deleted; or why there is none. */
+function mountSmall(): Disk | string {
+  const data = mkdtempSync(join(tmpdir(), 'busbar-full-'))
+  const options = ['-t', 'tmpfs', '-o', `size=${diskMegabytes}m`, 'tmpfs', data]
+  const { status, error } = spawnSync('mount', options, { stdio: 'ignore' })
+  if (status !== 0) {
+    rmSync(data, { recursive: true, force: true })
+    return `skipped: a small file system cannot be mounted here (${error?.message ?? 'not permitted'})`
+  }
+  const ballast = join(data, 'ballast')
+  writeFileSync(ballast, Buffer.alloc(ballastMegabytes * 2 ** 20, 1))
+  return {
+    data,
+    makeRoom: () => rmSync(ballast, { force: true }),
+    [Symbol.dispose]: () => {
+      spawnSync('umount', ['-l', data], { stdio: 'ignore' })
+      rmSync(data, { recursive: true, force: true })
+    },
+  }
+}
+
+function describeFull(of: FullResult): string {
+  const { counts, violations } = of
+  return (
+    `${of.disk}${of.isKilled ? ', killed while full' : ''}: acked ${counts.acked}, lost ${counts.lost}, ` +
+    `refused with a Reason Code ${of.refused}, 3.1.1 connections closed ${of.closed}, ` +
+    `QoS 0 while full ${of.passed} of ${of.passedOf}, acknowledged ${of.recoveredMs.toFixed(0)} ms after ` +
+    `there was room, ${violations.length} violations`
+  )
+}
