@@ -116,6 +116,7 @@ function openSession(
   if (resumed !== undefined) {
     core.wills.cancel(resumed) // [MQTT5-3.1.3-9]
     core.deadlines.clear(resumed.ends)
+    resumed.endsAt = Number.POSITIVE_INFINITY
   }
   const session = resumed ?? core.sessions.begin({ clientIdentifier, owner: user })
   session.protocolVersion = connect.protocolVersion

@@ -93,7 +93,10 @@ export class Core implements Context {
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
-    this.wills = new Wills(this, (message) => this.publish(message))
+    this.wills = new Wills(this, {
+      publish: (message) => this.publish(message),
+      save: (session) => this.sessions.save(session),
+    })
     this.sessions = new Sessions(this, this.router, this.wills)
     const { statistics, losses, clock } = this
     const heapBytes = options.heapBytes ?? (() => 0)
@@ -110,7 +113,7 @@ export class Core implements Context {
 
   /** Restores what the store kept. Nothing may be accepted before it has resolved. */
   async start(): Promise<void> {
-    this.#position = restore(this, await this.store.open())
+    restore(this, await this.store.open())
     this.#repeat(this.config.sys.intervalSeconds * 1_000, () => this.#publishSysTopics())
     this.#repeat(sweepMs, (now) => this.retained.sweep(now))
   }
@@ -190,6 +193,11 @@ export class Core implements Context {
     const bytes = this.random.bytes(16)
     const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
     return `auto-${hex}`
+  }
+
+  /** Positions up to this one are in use. */
+  continueBehind(position: number): void {
+    this.#position = position
   }
 
   nextPosition(): number {

@@ -3,14 +3,18 @@ import type { Core } from './core.ts'
 import type { Session } from './session.ts'
 import type { Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
 
-/** Puts everything that the store kept back in its place; returns the last position in use. */
-export function restore(core: Core, recovered: Recovered): number {
+/** Puts everything that the store kept back in its place. */
+export function restore(core: Core, recovered: Recovered): void {
   for (const message of recovered.retained) core.retained.restore(message)
-  for (const session of recovered.sessions) restoreSession(core, session)
-  return recovered.lastPosition
+  const sessions = recovered.sessions.map((each) => restoreSession(core, each))
+  // Only now, because a Will that is due is published to them.
+  core.continueBehind(recovered.lastPosition)
+  for (const [at, each] of recovered.sessions.entries()) {
+    restoreDeadlines(core, sessions[at] as Session, each)
+  }
 }
 
-function restoreSession(core: Core, recovered: RecoveredSession): void {
+function restoreSession(core: Core, recovered: RecoveredSession): Session {
   const { clientIdentifier, owner, protocolVersion, sessionExpiryInterval } = recovered.session
   const session = core.sessions.begin({ clientIdentifier, owner })
   session.protocolVersion = protocolVersion
@@ -31,7 +35,7 @@ function restoreSession(core: Core, recovered: RecoveredSession): void {
   }
   for (const packetIdentifier of recovered.received) session.inbound.restore(packetIdentifier)
   session.queue.restore(recovered.queuedCount, recovered.queuedBytes)
-  restoreDeadlines(core, session, recovered)
+  return session
 }
 
 /** A Session that was connected when the broker died counts as disconnected now (U5-3.1.2-b). */
@@ -43,7 +47,8 @@ function restoreDeadlines(
   const { ends, will } = stored
   const now = core.clock.now()
   const endsInMs = ends ? remainingMs(core, ends) : session.sessionExpiryInterval * 1_000
-  core.deadlines.set(session.ends, now + endsInMs)
+  session.endsAt = now + endsInMs
+  core.deadlines.set(session.ends, session.endsAt)
   if (will === undefined) return
   core.wills.keep(session, will)
   core.wills.connectionEnded(session, will.due && remainingMs(core, will.due))

@@ -163,7 +163,7 @@ export class SessionQueue {
     const bytes = messageBytes(entry.message)
     const isFull = () => this.length >= mostMessages || this.#bytes + bytes > mostBytes
     while (isFull()) {
-      const oldest = policy === 'drop-oldest' ? this.#dropOldest(isStored) : undefined
+      const oldest = policy === 'drop-oldest' ? this.#dropOldest(entry, isStored) : undefined
       if (oldest === undefined) {
         this.#lose(entry)
         return false
@@ -180,10 +180,11 @@ export class SessionQueue {
     return { messages: queue.storedMessages, bytes: queue.storedBytes }
   }
 
-  /** Undefined when there is none, or none in hand. */
-  #dropOldest(isStored: boolean): QueueEntry | undefined {
-    const oldest = this.#qos0.length > 0 ? this.takeQoS0() : this.#taken(this.#inHand.shift())
-    if (oldest !== undefined && isStored && oldest.qos > 0) {
+  /** Undefined when there is none, or none in hand. QoS 0 pushes out nothing that is acknowledged. */
+  #dropOldest(entry: QueueEntry, isStored: boolean): QueueEntry | undefined {
+    if (this.#qos0.length > 0 || entry.qos === 0) return this.takeQoS0()
+    const oldest = this.#taken(this.#inHand.shift())
+    if (oldest !== undefined && isStored) {
       const clientIdentifier = this.#clientIdentifier
       const { position } = oldest
       this.#context.journal.add({ kind: 'done', clientIdentifier, position }, 'memory')

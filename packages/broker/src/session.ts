@@ -46,6 +46,8 @@ export class Session implements Subject {
   readonly #unsettled = new Set<QueueEntry>()
   /** Ends the Session when its interval has passed without a Network Connection. */
   readonly ends: Deadline
+  /** When it does, in milliseconds of `Clock.now`; Infinity while it does not. */
+  endsAt = Number.POSITIVE_INFINITY
   protocolVersion: ProtocolVersion = 5
   /** Seconds; Infinity never expires. */
   sessionExpiryInterval = 0
@@ -142,13 +144,16 @@ export class Session implements Subject {
     }
   }
 
-  /** Sends what the store has already, but not its packet identifier. */
+  /**
+   * Sends what the store has already, but not its packet identifier. Nothing waits for that at QoS 1,
+   * but without it a restart would send this one behind later ones.
+   */
   #sendStored(entry: QueueEntry, connection: SessionConnection): void {
-    if (this.isStored && entry.qos === 2) {
+    if (this.isStored) {
       const { clientIdentifier } = this
       const { position, packetIdentifier } = entry
       const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
-      this.#context.journal.add(change, this.#levelOf(entry))
+      this.#context.journal.add(change, entry.qos === 2 ? this.#levelOf(entry) : 'memory')
     }
     this.#sendFirst(entry, connection, false)
   }

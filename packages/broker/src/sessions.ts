@@ -62,11 +62,12 @@ export class Sessions {
 
   /** Its Network Connection is gone: the Session waits, or ends with it [MQTT5-4.1.0-2]. */
   connectionEnded(session: Session): void {
+    const { clock, deadlines } = this.#context
     session.connection = undefined
+    session.endsAt = clock.now() + session.sessionExpiryInterval * 1_000
     this.#wills.connectionEnded(session)
     if (session.sessionExpiryInterval === 0) return this.end(session)
-    const { clock, deadlines } = this.#context
-    deadlines.set(session.ends, clock.now() + session.sessionExpiryInterval * 1_000)
+    deadlines.set(session.ends, session.endsAt)
     this.save(session)
   }
 
@@ -157,8 +158,8 @@ export class Sessions {
       protocolVersion,
       sessionExpiryInterval,
       ends:
-        isWaiting && sessionExpiryInterval !== Number.POSITIVE_INFINITY
-          ? this.#deadline(sessionExpiryInterval * 1_000)
+        isWaiting && session.endsAt !== Number.POSITIVE_INFINITY
+          ? this.#deadline(session.endsAt - this.#context.clock.now())
           : undefined,
       will: will && {
         ...will.will,

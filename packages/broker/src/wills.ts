@@ -13,14 +13,20 @@ export interface PendingWill {
   dueAt: number
 }
 
+interface WillEffects {
+  publish(message: Message): void
+  /** The Session has changed. */
+  save(session: Session): void
+}
+
 /** Publishes Will Messages when their time has come. */
 export class Wills {
   readonly #context: Context
-  readonly #publish: (message: Message) => void
+  readonly #effects: WillEffects
 
-  constructor(context: Context, publish: (message: Message) => void) {
+  constructor(context: Context, effects: WillEffects) {
     this.#context = context
-    this.#publish = publish
+    this.#effects = effects
   }
 
   /** Ties the Will of an accepted CONNECT to its Session [MQTT5-3.1.2-7]. */
@@ -68,6 +74,8 @@ export class Wills {
     const { willDelayInterval: _, ...publishProperties } = properties
     const publisher = session.clientIdentifier
     const message = { topicName, payload, qos, retain, properties: publishProperties, publisher }
-    this.#publish(createMessage(message, clock.now()))
+    this.#effects.publish(createMessage(message, clock.now()))
+    // In the same batch, so that a crash does not publish it twice.
+    if (!session.hasEnded) this.#effects.save(session)
   }
 }

@@ -122,7 +122,7 @@ export function emptyLog(database: DatabaseSync, mode: 'RESTART' | 'TRUNCATE' = 
 }
 
 function damaged(file: string, why: string): string {
-  return `${file} is damaged (${why}). Either restore a backup, or save what can be read with: sqlite3 ${file} .recover | sqlite3 recovered.db, or move the folder away to start with an empty store`
+  return `${file} is damaged (${why}). Either restore a backup with \`busbar restore FILE\`, or save what can be read as docs/store.md says, or move the folder away to start with an empty store`
 }
 
 /** SQLite's primary result codes. */
