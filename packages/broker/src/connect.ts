@@ -30,7 +30,8 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
     throw new ProtocolError(ReasonCode.ClientIdentifierNotValid, message, 'MQTT5-3.1.3-8')
   }
   if (core.isFull) {
-    return connection.refuse(ReasonCode.ServerBusy, 'as many connections as are allowed')
+    const { ServerBusy } = ReasonCode
+    return connection.refuse(core.elsewhere(connection, ServerBusy), 'too many connections')
   }
   if (connect.will !== undefined) checkWill(connection, connect.will)
   // The password and the Will's payload are views of a buffer that may be gone when this is done.

@@ -192,9 +192,7 @@ export class Connection implements TransportEvents, SessionConnection {
   /** Ends the connection with a DISCONNECT where the version has one [MQTT5-4.13.2-1]. */
   disconnect(reasonCode: number, reasonString: string): void {
     if (this.state === 'connected' && this.version === 5 && !this.core.config.mqtt.silent) {
-      const { serverReference } = this.core.config.mqtt
-      const isMoved = serverReference !== undefined && isRedirect(reasonCode)
-      const properties = { reasonString, ...(isMoved ? { serverReference } : {}) }
+      const properties = { reasonString, ...this.#reference(reasonCode) }
       this.send({ type: 'disconnect', reasonCode, properties })
     }
     this.#close(`${reasonCodeName(reasonCode)}: ${reasonString}`)
@@ -204,7 +202,7 @@ export class Connection implements TransportEvents, SessionConnection {
   refuse(reasonCode: number, reasonString: string): void {
     const returnCode = this.version === 5 ? reasonCode : connectReturnCode(reasonCode)
     if (returnCode !== undefined && !this.core.config.mqtt.silent) {
-      const properties = { reasonString }
+      const properties = { reasonString, ...this.#reference(reasonCode) }
       this.send({ type: 'connack', sessionPresent: false, reasonCode: returnCode, properties })
     }
     this.core.log.info('connection refused', {
@@ -213,6 +211,13 @@ export class Connection implements TransportEvents, SessionConnection {
       reason: reasonString,
     })
     this.#close(undefined)
+  }
+
+  /** Where else to go, with the Reason Code that says so (section 4.11). */
+  #reference(reasonCode: number): { serverReference?: string } {
+    const { serverReference } = this.core.config.mqtt
+    const isMoved = serverReference !== undefined && reasonCode === ReasonCode.UseAnotherServer
+    return isMoved ? { serverReference } : {}
   }
 
   #refuseOrDisconnect(error: ProtocolError): void {
@@ -352,10 +357,6 @@ export class Connection implements TransportEvents, SessionConnection {
 /** A Client's first packet [MQTT5-3.1.0-1]. */
 function isConnect(bytes: Uint8Array): boolean {
   return (bytes[0] as number) >> 4 === 1
-}
-
-function isRedirect(reasonCode: number): boolean {
-  return reasonCode === ReasonCode.UseAnotherServer || reasonCode === ReasonCode.ServerMoved
 }
 
 function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {

@@ -172,3 +172,40 @@ test('what a Shared Subscription gave to an ended Session goes to another member
   assert.deepEqual(texts(second.take('publish')), ['one', 'three'])
   assert.equal(broker.core.losses.total('session-ended').messages, 1)
 })
+
+test('a broker that is full, or stops, points to another one [U5-4.11-a]', async () => {
+  const mqtt = { serverReference: 'other.example:1883' }
+  const broker = await startTestBroker({ mqtt, limits: { connections: 1 } })
+  const first = broker.open().connect({ clientIdentifier: '1' })
+  const [refusal] = broker.open().connect({ clientIdentifier: '2' }).take('connack')
+  assert.equal(refusal?.reasonCode, 0x9c)
+  assert.equal(refusal?.properties.serverReference, 'other.example:1883')
+  const old = broker.open().connect({ clientIdentifier: '3', protocolVersion: 4 })
+  assert.equal(old.take('connack')[0]?.reasonCode, 3)
+  await broker.core.stop()
+  const [farewell] = first.take('disconnect')
+  assert.equal(farewell?.reasonCode, 0x9c)
+  assert.equal(farewell?.properties.serverReference, 'other.example:1883')
+})
+
+test('a Will that was published is not published again after a restart', async () => {
+  const { createMemoryStore } = await import('./store/memory.ts')
+  const store = createMemoryStore()
+  const broker = await startTestBroker({}, { store })
+  const watcher = {
+    clientIdentifier: 'w',
+    cleanStart: false,
+    properties: { sessionExpiryInterval: 99 },
+  }
+  broker.open().connect(watcher).send(subscribe('will')).cut()
+  const payload = new TextEncoder().encode('gone')
+  const properties = { willDelayInterval: 1 }
+  const will = { topicName: 'will', payload, qos: 1 as const, retain: false, properties }
+  const client = { clientIdentifier: 'c', will, properties: { sessionExpiryInterval: 99 } }
+  broker.open().connect(client).cut()
+  broker.pass(2_000)
+  await using restarted = await startTestBroker({}, { store })
+  restarted.pass(2_000)
+  const returned = restarted.open().connect(watcher)
+  assert.deepEqual(texts(returned.take('publish')), ['gone'])
+})

@@ -137,6 +137,12 @@ export class Core implements Context {
     return connections > 0 && this.#connections.size > connections
   }
 
+  /** 0x9C instead of this Reason Code where a 5.0 client can be pointed to another server. */
+  elsewhere(connection: Connection, reasonCode: number): number {
+    const hasOther = this.config.mqtt.serverReference !== undefined && connection.version === 5
+    return hasOther ? ReasonCode.UseAnotherServer : reasonCode
+  }
+
   connectionOf(clientIdentifier: string): Connection | undefined {
     const connection = this.sessions.get(clientIdentifier)?.connection
     return connection instanceof Connection ? connection : undefined
@@ -243,7 +249,8 @@ export class Core implements Context {
   /** Says goodbye to every client, and resolves when all of it is stored. */
   async stop(): Promise<void> {
     for (const connection of [...this.#connections]) {
-      connection.disconnect(ReasonCode.ServerShuttingDown, 'the broker is stopping')
+      const reasonCode = this.elsewhere(connection, ReasonCode.ServerShuttingDown)
+      connection.disconnect(reasonCode, 'the broker is stopping')
     }
     this.endTurn()
     await new Promise<void>((resolve) => {
