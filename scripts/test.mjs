@@ -12,7 +12,7 @@ const steps = [
   ['dead exports', 'npx', ['knip']],
   ['packages', 'node', ['scripts/check-packages.mjs']],
   ['unit', 'npm', ['run', '--silent', 'test:unit']],
-  ['disk', 'node', [...source, '--test', 'packages/*/src/**/*.disk-test.ts']],
+  ['slow', 'node', [...source, '--test', 'packages/*/src/**/*.slow-test.ts']],
   ['configuration page', 'node', [...source, 'scripts/docs.mjs', '--check']],
   ['fuzz', 'node', [...source, 'packages/protocol/fuzz/fuzz.ts', '--inputs', '1000000']],
   [

@@ -17,6 +17,8 @@ export class Actor {
   /** Filters that the broker has answered for in this Session. */
   readonly #subscribed = new Set<string>()
   readonly #asked = new Set<string>()
+  /** Sent and not acknowledged in this Session. */
+  readonly #unanswered = new Set<string>()
   #phase: 'acting' | 'draining' | 'retiring' = 'acting'
   #comesAt = 0
   #goesAt = 0
@@ -121,7 +123,10 @@ export class Actor {
   #watch(event: LogEvent): void {
     switch (event.event) {
       case 'connected':
-        if (!event.sessionPresent) this.#subscribed.clear()
+        if (!event.sessionPresent) {
+          this.#subscribed.clear()
+          this.#unanswered.clear()
+        }
         this.#asked.clear()
         this.#client.model.isLate = false
         this.#goesAt = event.at + this.#randomStay()
@@ -129,6 +134,12 @@ export class Actor {
         break
       case 'subscribed':
         this.#subscribed.add(event.filter)
+        break
+      case 'sent':
+        if (event.qos > 0) this.#unanswered.add(event.message)
+        break
+      case 'acked':
+        this.#unanswered.delete(event.message)
         break
       case 'unsubscribed':
         this.#subscribed.delete(event.filter)
@@ -173,9 +184,9 @@ export class Actor {
 
   #publish(publishing: Publishing, elapsedMs: number): void {
     const { model } = this.#client
-    const { topics, qos: qualities, perSecond, isOneByOne, paddingLimit } = publishing
+    const { topics, qos: qualities, perSecond, window, paddingLimit } = publishing
     this.#credit = Math.min(50, this.#credit + (perSecond * elapsedMs) / 1_000)
-    while (this.#credit >= 1 && !(isOneByOne && model.isUnfinished)) {
+    while (this.#credit >= 1 && this.#unanswered.size < window) {
       this.#credit--
       const random = this.#random
       const retain = random.chance(publishing.retained)

@@ -7,8 +7,8 @@ export interface Publishing {
   readonly topics: readonly string[]
   readonly qos: readonly QoS[]
   readonly perSecond: number
-  /** Waits for the end of each exchange. */
-  readonly isOneByOne: boolean
+  /** So many may be unanswered. */
+  readonly window: number
   readonly retained: number
   /** Of the retained messages: deletes. */
   readonly deletes: number
@@ -88,7 +88,7 @@ function publishing(random: Random, part: Partial<Publishing>): Publishing {
     topics: [],
     qos: [1],
     perSecond: random.between(60, 300),
-    isOneByOne: false,
+    window: random.pick([20, 100, 1_000]),
     retained: 0,
     deletes: 0,
     expiring: 0,
@@ -107,8 +107,8 @@ function publishers(random: Random, lines: readonly string[]): readonly Named[] 
     ['exact-5', { version: 5, publishing: draw({ qos: [2] }) }],
     ['exact-4', { version: 4, publishing: draw({ qos: [2] }) }],
     ['mixed', { publishing: draw({ qos: [0, 1, 2] }), visits }],
-    ['step-1', { publishing: draw({ qos: [1], isOneByOne: true, perSecond: 2_000 }) }],
-    ['step-2', { publishing: draw({ qos: [2], isOneByOne: true, perSecond: 2_000 }) }],
+    ['step-1', { publishing: draw({ qos: [1], window: 1, perSecond: 2_000 }) }],
+    ['step-2', { publishing: draw({ qos: [2], window: 1, perSecond: 2_000 }) }],
     ['expiring', { version: 5, publishing: draw({ qos: [1, 2], expiring: 0.5 }), visits }],
     ['fresh', { sessionExpirySeconds: 0, publishing: draw({ qos: [1, 2], perSecond: 60 }) }],
   ]

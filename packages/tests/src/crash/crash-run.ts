@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pause } from '../deadline.ts'
@@ -6,6 +6,7 @@ import type { Counts } from '../model/checker.ts'
 import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
 import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
+import { keepLogs } from './kept-logs.ts'
 import { Round } from './round.ts'
 import { type Address, now } from './socket-client.ts'
 
@@ -136,13 +137,10 @@ class CrashRun {
     await round.retire()
   }
 
-  #keepLogs({ logText }: Round, number: number): void {
-    const { logs, say } = this.#options
-    if (logs === undefined) return
-    mkdirSync(logs, { recursive: true })
-    const file = join(logs, `round-${number}.jsonl`)
-    const ends = JSON.stringify({ client: 'broker', ends: this.#broker.ends })
-    writeFileSync(file, `${logText}${ends}\n`)
+  #keepLogs({ logs }: Round, number: number): void {
+    const { logs: folder, say } = this.#options
+    if (folder === undefined) return
+    const file = keepLogs(folder, `round-${number}`, { logs, ends: this.#broker.ends })
     say?.(`what the clients saw is in ${file}`)
   }
 

@@ -67,7 +67,14 @@ async function crash(): Promise<number> {
 async function fillDisks(): Promise<number> {
   const isBusbar = values.start === undefined && values.broker === 'busbar'
   const limitedKind = isBusbar ? busbarKind(level, ['store.maximumBytes=8388608']) : undefined
-  const options = { kind, limitedKind, cycles: cycles ?? 1, seed, say: console.log }
+  const options = {
+    kind,
+    limitedKind,
+    cycles: cycles ?? 1,
+    seed,
+    logs: values.logs,
+    say: console.log,
+  }
   const results = await runFullDisks(options)
   writeReport(results)
   const found = results.flatMap((result) => result.violations)

@@ -24,16 +24,18 @@ export interface FullRunOptions {
   readonly limitedKind: BrokerKind | undefined
   readonly cycles: number
   readonly seed: number
+  /** Where the logs of clients are written when something is wrong. */
+  readonly logs: string | undefined
   readonly say: (line: string) => void
 }
 
 /** Fills disks, each with and without a crash. */
 export async function runFullDisks(options: FullRunOptions): Promise<readonly FullResult[]> {
-  const { kind, limitedKind, cycles, seed, say } = options
+  const { kind, limitedKind, cycles, seed, logs, say } = options
   const results: FullResult[] = []
   for (let number = 1; number <= cycles; number++) {
     for (const isKilled of [false, true]) {
-      const scene = { seed, number: results.length + 1, isKilled }
+      const scene = { seed, number: results.length + 1, isKilled, logs }
       if (limitedKind !== undefined) {
         using disk = folder()
         results.push(await fill(limitedKind, 'a limited database', disk, scene))
@@ -57,7 +59,7 @@ async function fill(
   kind: BrokerKind,
   name: string,
   { data, makeRoom }: Disk,
-  scene: Pick<FullOptions, 'seed' | 'number' | 'isKilled'>,
+  scene: Pick<FullOptions, 'seed' | 'number' | 'isKilled' | 'logs'>,
 ): Promise<FullResult> {
   const address = { host: '127.0.0.1', port: await freePort() }
   await using broker = new BrokerProcess(kind, data, address)
@@ -75,8 +77,8 @@ function folder(): Disk {
   }
 }
 
-const diskMegabytes = 64
-const ballastMegabytes = 16
+const diskMegabytes = 96
+const ballastMegabytes = 40
 
 /** A small file system in memory with a file that can be deleted; or why there is none. */
 function mountSmall(): Disk | string {

@@ -1,6 +1,6 @@
 import { pause } from '../deadline.ts'
 import { check, type Report } from '../model/checker.ts'
-import { type ClientLog, type LogEvent, writeLogLine } from '../model/log.ts'
+import type { ClientLog, LogEvent } from '../model/log.ts'
 import type { MessageName } from '../model/payload.ts'
 import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
@@ -62,13 +62,8 @@ export class Round implements Disposable {
     return { ...report, violations: [...stuck, ...report.violations] }
   }
 
-  /** All logs so far, one event a line. */
-  get logText(): string {
+  get logs(): readonly ClientLog[] {
     return [...this.#actors.map(({ log }) => log), ...this.#probes]
-      .flatMap(({ clientIdentifier, events }) =>
-        events.map((event) => writeLogLine(clientIdentifier, event)),
-      )
-      .join('')
   }
 
   /** Ends all Sessions; bounded, as a broker that fails at this has been found out before. */
@@ -85,9 +80,8 @@ export class Round implements Disposable {
   }
 
   #check(retained: ReadonlyMap<string, MessageName>): Report {
-    const logs = [...this.#actors.map(({ log }) => log), ...this.#probes]
     const crashes = this.#broker.ends.filter((at) => at >= this.#since)
-    return check(logs, { crashes, retained })
+    return check(this.logs, { crashes, retained })
   }
 
   /** Resolves when nothing is on its way any more; returns who does not come to rest. */

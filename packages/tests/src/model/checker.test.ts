@@ -263,6 +263,23 @@ const rows: readonly [name: string, rule: Rule | undefined, scene: Scene, facts?
     },
   ],
   [
+    'out of order, as only the resend met a subscription',
+    undefined,
+    {
+      s: [
+        ...subscriber('+'),
+        ...at(1, ...subscribe('t/1')),
+        ...at(11, { event: 'unsubscribing', filter: 't/1' }),
+        ...at(13, ...subscribe('t/1'), received('p:2'), received('p:1', 't/1', { dup: true })),
+      ],
+      p: [
+        ...publisher,
+        ...at(10, sent('p:1', 't/1')),
+        ...at(12, sent('p:2'), sent('p:1', 't/1', { dup: true })),
+      ],
+    },
+  ],
+  [
     'out of order at another QoS',
     undefined,
     {
@@ -417,6 +434,30 @@ const rows: readonly [name: string, rule: Rule | undefined, scene: Scene, facts?
           sent('p:2', 't', { retain: true, isEmpty: true }),
           acked('p:2'),
         ),
+      ],
+    },
+    { retained: new Map([['t', 'p:1']]) },
+  ],
+  [
+    'an old one that had found no room is sent again and retained',
+    undefined,
+    {
+      p: [
+        ...publisher,
+        ...at(10, sent('p:1', 't', { retain: true }), sent('p:2', 't', { retain: true })),
+        ...at(11, acked('p:1'), acked('p:2')),
+      ],
+    },
+    { retained: new Map([['t', 'p:1']]), hadNoRoom: true },
+  ],
+  [
+    'an old one is sent again and retained',
+    'I5',
+    {
+      p: [
+        ...publisher,
+        ...at(10, sent('p:1', 't', { retain: true }), sent('p:2', 't', { retain: true })),
+        ...at(11, acked('p:1'), acked('p:2')),
       ],
     },
     { retained: new Map([['t', 'p:1']]) },
@@ -616,6 +657,16 @@ test('counts what happened', () => {
   const { counts } = check(logsOf(scene))
   const expected = { sent: 4, acked: 2, received: 3, lost: 1, duplicated: 1, disordered: 1 }
   assert.deepEqual(counts, expected)
+})
+
+test('what a lost Session was promised is lost with it', () => {
+  const scene = {
+    s: [...subscriber(), ...at(100, lost(90), connect(), connected(false), ...subscribe('t'))],
+    p: [...publisher, ...at(95, sent('p:1'), acked('p:1')), ...at(200, sent('p:2'), acked('p:2'))],
+  }
+  const { violations, counts } = check(logsOf(scene))
+  assert.deepEqual(violations.map(({ rule }) => rule).toSorted(), ['I1', 'I1', 'I6'])
+  assert.equal(counts.lost, 2)
 })
 
 test('logs survive a file, and a line that is cut off', () => {

@@ -142,7 +142,7 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
   for (const span of spans) {
     const { clientIdentifier } = span
     // What was dropped because a queue was full may be sent again by its publisher.
-    if ((facts.ledger?.get(clientIdentifier) ?? 0) > 0) continue
+    if (facts.hadNoRoom === true || (facts.ledger?.get(clientIdentifier) ?? 0) > 0) continue
     const latest = new Map<string, SentMessage>()
     for (const receipt of span.received) {
       const message = messages.get(receipt.message)
@@ -159,8 +159,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
         latest.set(key, message)
         continue
       }
-      // Else the first transmission may have met no subscription, or have expired, and a resend not.
-      if (message.expires || !deliveries.covers(span, message, message.sentAt)) continue
+      // Else a transmission may have met no subscription, or have expired, and a resend not.
+      if (message.expires || !deliveries.covers(span, message, receipt.at)) continue
       const text = `${message.name} came after ${before.name} (QoS ${receipt.qos})`
       const names = [message.name, before.name]
       violations.push({ rule: 'I3', text, clients: [clientIdentifier], messages: names })

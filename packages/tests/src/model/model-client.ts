@@ -2,11 +2,8 @@ import {
   type Connack,
   encodePacket,
   firstFailure,
-  Inbound,
-  Outbound,
   type OutboundEntry,
   type Packet,
-  PacketIdentifiers,
   ProtocolError,
   type Publish,
   type QoS,
@@ -15,6 +12,7 @@ import {
 } from '@busbar/protocol'
 import type { LogEvent } from './log.ts'
 import { ModelConnection, type ModelConnectOptions } from './model-connection.ts'
+import { ModelSession, type Unfinished } from './model-session.ts'
 import { type MessageName, readPayload, writePayload } from './payload.ts'
 
 export interface ModelClientOptions {
@@ -35,13 +33,6 @@ export interface ModelPublishOptions {
   readonly expirySeconds?: number
 }
 
-/** A message between PUBLISH and its last acknowledgement. */
-interface Unfinished {
-  readonly message: MessageName
-  readonly publish: Publish
-  sentAt: number
-}
-
 type Log<E = LogEvent> = E extends LogEvent ? Omit<E, 'at'> : never
 
 /**
@@ -57,11 +48,7 @@ export class ModelClient {
   readonly #log: (event: LogEvent) => void
   #sequence = 0
   // for the Session
-  #identifiers = new PacketIdentifiers()
-  #outbound = new Outbound<Unfinished>(this.#identifiers)
-  #inbound = new Inbound()
-  /** What QoS 2 identifiers between PUBLISH and PUBREL stand for. */
-  readonly #held = new Map<number, MessageName>()
+  #session = new ModelSession()
   /** The client has ended its Session and does not know whether the broker has. */
   #mustStartClean = false
   // for the Network Connection
@@ -82,13 +69,12 @@ export class ModelClient {
 
   /** Whether a message of QoS 1 or 2 may be published now. */
   get hasRoom(): boolean {
-    return this.state === 'connected' && this.#outbound.hasRoom
+    return this.state === 'connected' && this.#session.outbound.hasRoom
   }
 
   /** Whether anything waits for the broker, or an acknowledgement for `acknowledge`. */
   get isUnfinished(): boolean {
-    const { size } = this.#outbound
-    return size + this.#inbound.size + this.#due.length + this.#asked.size > 0
+    return this.#session.size + this.#due.length + this.#asked.size > 0
   }
 
   /** Acknowledgements that wait for `acknowledge`. */
@@ -147,7 +133,8 @@ export class ModelClient {
     if (connection === undefined) return
     this.#connection = undefined
     this.#due.length = 0
-    for (const packetIdentifier of this.#asked.keys()) this.#identifiers.release(packetIdentifier)
+    for (const packetIdentifier of this.#asked.keys())
+      this.#session.identifiers.release(packetIdentifier)
     this.#asked.clear()
     const { aliveAt, reasonCode: code } = connection
     if (connection.expirySeconds === 0 && connection.state !== 'connecting')
@@ -159,7 +146,7 @@ export class ModelClient {
   /** The name of the message that was sent; undefined while that is not possible. */
   publish(options: ModelPublishOptions, now: number): MessageName | undefined {
     const { topicName, qos, retain = false, padding, isEmpty, expirySeconds } = options
-    if (this.state !== 'connected' || (qos > 0 && !this.#outbound.hasRoom)) return undefined
+    if (this.state !== 'connected' || (qos > 0 && !this.#session.outbound.hasRoom)) return undefined
     const message = this.#nextMessage()
     const properties =
       expirySeconds === undefined || this.version < 5
@@ -172,7 +159,10 @@ export class ModelClient {
     }
     const unfinished = { message, publish, sentAt: now }
     if (qos > 0) {
-      publish.packetIdentifier = this.#outbound.publish(unfinished, qos as 1 | 2).packetIdentifier
+      publish.packetIdentifier = this.#session.outbound.publish(
+        unfinished,
+        qos as 1 | 2,
+      ).packetIdentifier
     }
     this.#transmit(unfinished, false, now)
     return message
@@ -180,8 +170,8 @@ export class ModelClient {
 
   /** False while that is not possible. */
   subscribe(filter: string, qos: QoS, now: number): boolean {
-    if (this.state !== 'connected' || this.#identifiers.isFull) return false
-    const packetIdentifier = this.#identifiers.take()
+    if (this.state !== 'connected' || this.#session.identifiers.isFull) return false
+    const packetIdentifier = this.#session.identifiers.take()
     this.#asked.set(packetIdentifier, [filter])
     this.#record({ event: 'subscribing', filter, qos }, now)
     const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
@@ -192,8 +182,8 @@ export class ModelClient {
 
   /** False while that is not possible. */
   unsubscribe(filter: string, now: number): boolean {
-    if (this.state !== 'connected' || this.#identifiers.isFull) return false
-    const packetIdentifier = this.#identifiers.take()
+    if (this.state !== 'connected' || this.#session.identifiers.isFull) return false
+    const packetIdentifier = this.#session.identifiers.take()
     this.#asked.set(packetIdentifier, [filter])
     this.#record({ event: 'unsubscribing', filter }, now)
     this.#send(
@@ -235,7 +225,7 @@ export class ModelClient {
       case 'publish':
         return this.#inboundPublish(packet, now)
       case 'puback': {
-        const finished = this.#outbound.puback(packet.packetIdentifier)
+        const finished = this.#session.outbound.puback(packet.packetIdentifier)
         if (finished === undefined) return this.#fault('PUBACK for nothing', now)
         return this.#acked(finished, packet.reasonCode, now)
       }
@@ -244,7 +234,7 @@ export class ModelClient {
       case 'pubrel':
         return this.#inboundPubrel(packet.packetIdentifier, now)
       case 'pubcomp':
-        if (this.#outbound.pubcomp(packet.packetIdentifier) !== undefined) return
+        if (this.#session.outbound.pubcomp(packet.packetIdentifier) !== undefined) return
         return this.#fault('PUBCOMP for nothing', now)
       case 'suback':
       case 'unsuback':
@@ -259,26 +249,19 @@ export class ModelClient {
     if (connection.state !== 'connecting') return this.#fault('CONNACK came twice', now)
     if (reasonCode !== 0) return this.#record({ event: 'refused', code: reasonCode }, now)
     if (sessionPresent && connection.cleanStart) this.#fault('a clean Session is present', now)
-    if (!sessionPresent) this.#forget()
+    // The broker has no Session: neither has the client [MQTT5-3.2.2-5].
+    if (!sessionPresent) this.#session = new ModelSession()
     this.#mustStartClean = false
-    this.#outbound.connected(connection.accepted(connack))
-    this.#inbound.connected(connection.receiveMaximum)
+    this.#session.outbound.connected(connection.accepted(connack))
+    this.#session.inbound.connected(connection.receiveMaximum)
     const { expirySeconds } = connection
     this.#record({ event: 'connected', sessionPresent, expirySeconds }, now)
     this.#resend(now)
   }
 
-  /** The broker has no Session: neither has the client [MQTT5-3.2.2-5]. */
-  #forget(): void {
-    this.#identifiers = new PacketIdentifiers()
-    this.#outbound = new Outbound(this.#identifiers)
-    this.#inbound = new Inbound()
-    this.#held.clear()
-  }
-
   #resend(now: number): void {
     for (;;) {
-      const entry = this.#outbound.nextResend()
+      const entry = this.#session.outbound.nextResend()
       if (entry === undefined) return
       if (entry.state === 'published') this.#transmit(entry.message, true, now)
       else this.#answer(pubrel(entry.packetIdentifier), now)
@@ -321,8 +304,8 @@ export class ModelClient {
   }
 
   #inboundPubrec(packetIdentifier: number, reasonCode: number, now: number): void {
-    const wasPublished = isPublished(this.#outbound, packetIdentifier)
-    const { outcome, entry } = this.#outbound.pubrec(packetIdentifier, reasonCode)
+    const wasPublished = this.#session.isPublished(packetIdentifier)
+    const { outcome, entry } = this.#session.outbound.pubrec(packetIdentifier, reasonCode)
     if (entry === undefined) {
       this.#fault('PUBREC for nothing', now)
       if (reasonCode < firstFailure) this.#answer(pubrel(packetIdentifier, 0x92, this.version), now)
@@ -336,13 +319,13 @@ export class ModelClient {
     const { qos, retain, dup, packetIdentifier, payload, properties } = packet
     const connection = this.#connection as ModelConnection
     const topicName = connection.inboundAliases.resolve(packet.topicName, properties.topicAlias)
-    const arrival = qos === 0 ? 'new' : this.#inbound.publish(packetIdentifier, qos)
+    const arrival = qos === 0 ? 'new' : this.#session.inbound.publish(packetIdentifier, qos)
     const numbered = payload.length === 0 ? undefined : readPayload(payload)
     const message = numbered?.message ?? ''
     if (payload.length > 0 && (numbered?.run !== this.#run || !numbered.isIntact)) {
       this.#fault(`payload of ${message || 'a message'} on ${topicName} is damaged`, now)
     }
-    const held = this.#held.get(packetIdentifier)
+    const held = this.#session.held.get(packetIdentifier)
     if (arrival === 'in-use') {
       return this.#fault(`identifier ${packetIdentifier} of ${message} is that of ${held}`, now)
     }
@@ -352,7 +335,7 @@ export class ModelClient {
       }
       if (!dup) this.#fault(`${message} is sent again without DUP [MQTT5-3.3.1-1]`, now)
     } else {
-      if (qos === 2) this.#held.set(packetIdentifier, message)
+      if (qos === 2) this.#session.held.set(packetIdentifier, message)
       const event = { event: 'received', message, topicName, qos, retain } as const
       // What an empty payload was is not known.
       if (message !== '') this.#record({ ...event, dup, packetIdentifier }, now)
@@ -363,8 +346,8 @@ export class ModelClient {
   }
 
   #inboundPubrel(packetIdentifier: number, now: number): void {
-    const isKnown = this.#inbound.pubrel(packetIdentifier)
-    this.#held.delete(packetIdentifier)
+    const isKnown = this.#session.inbound.pubrel(packetIdentifier)
+    this.#session.held.delete(packetIdentifier)
     const reasonCode = isKnown || this.version < 5 ? 0 : 0x92
     this.#answer({ type: 'pubcomp', packetIdentifier, reasonCode, properties: {} }, now)
   }
@@ -374,7 +357,7 @@ export class ModelClient {
     const filters = this.#asked.get(packetIdentifier)
     if (filters === undefined) return this.#fault(`${type} for nothing`, now)
     this.#asked.delete(packetIdentifier)
-    this.#identifiers.release(packetIdentifier)
+    this.#session.identifiers.release(packetIdentifier)
     const event = type === 'suback' ? 'subscribed' : 'unsubscribed'
     for (const [at, filter] of filters.entries()) {
       this.#record({ event, filter, code: packet.reasonCodes[at] ?? 0 }, now)
@@ -388,7 +371,7 @@ export class ModelClient {
   }
 
   #send(packet: Packet, now: number): void {
-    if (packet.type === 'puback') this.#inbound.acknowledged(packet.packetIdentifier)
+    if (packet.type === 'puback') this.#session.inbound.acknowledged(packet.packetIdentifier)
     this.#connection?.send(encodePacket(packet, this.version), now)
   }
 
@@ -416,12 +399,4 @@ function pubrel(packetIdentifier: number, reasonCode = 0, version = 5): Packet {
     reasonCode: version === 5 ? reasonCode : 0,
     properties: {},
   }
-}
-
-/** Whether its PUBREC is still due. */
-function isPublished(outbound: Outbound<Unfinished>, packetIdentifier: number): boolean {
-  for (const entry of outbound.unfinished()) {
-    if (entry.packetIdentifier === packetIdentifier) return entry.state === 'published'
-  }
-  return false
 }

@@ -6,7 +6,10 @@ import type { Facts, SentMessage } from './timeline.ts'
 import type { Violation } from './violation.ts'
 
 /** I5: retained is the last acknowledged message of a topic, or a later one without its answer. */
-export function findWrongRetained({ timeline }: Deliveries, { retained }: Facts): Violation[] {
+export function findWrongRetained({ timeline }: Deliveries, facts: Facts): Violation[] {
+  const { retained, ledger = new Map<string, number>() } = facts
+  // What found no room and was sent again may come behind what was sent later.
+  const isOrdered = facts.hadNoRoom !== true && [...ledger.values()].every((lost) => lost === 0)
   if (retained === undefined) return []
   const byTopic = new Map<string, SentMessage[]>()
   for (const message of timeline.messages.values()) {
@@ -18,7 +21,7 @@ export function findWrongRetained({ timeline }: Deliveries, { retained }: Facts)
   const violations: Violation[] = []
   for (const [topicName, writes] of byTopic) {
     const found = retained.get(topicName)
-    const culprit = found === undefined ? missing(writes) : replaced(writes, found)
+    const culprit = found === undefined ? missing(writes) : replaced(writes, found, isOrdered)
     if (culprit === undefined) continue
     const text = `${topicName} retains ${found ?? 'nothing'} although ${culprit.name} was acknowledged`
     const messages = found === undefined ? [culprit.name] : [culprit.name, found]
@@ -32,10 +35,11 @@ function isAcked({ acked }: SentMessage): boolean {
 }
 
 /** Whether `later` took effect after `earlier` in any case. */
-function isAfter(later: SentMessage, earlier: SentMessage): boolean {
+function isAfter(later: SentMessage, earlier: SentMessage, isOrdered = true): boolean {
   if (later === earlier) return false
   // Sent again, QoS 1 takes effect again, and QoS 2 does not.
   const isNext =
+    isOrdered &&
     later.publisher === earlier.publisher &&
     later.sequence > earlier.sequence &&
     (earlier.qos !== 1 || later.qos === 1)
@@ -45,10 +49,14 @@ function isAfter(later: SentMessage, earlier: SentMessage): boolean {
 }
 
 /** A write that must have replaced what was found. */
-function replaced(writes: readonly SentMessage[], name: MessageName): SentMessage | undefined {
+function replaced(
+  writes: readonly SentMessage[],
+  name: MessageName,
+  isOrdered: boolean,
+): SentMessage | undefined {
   const found = writes.find((write) => write.name === name)
   if (found === undefined) return undefined // not sent: I4 has it
-  return writes.find((write) => isAcked(write) && isAfter(write, found))
+  return writes.find((write) => isAcked(write) && isAfter(write, found, isOrdered))
 }
 
 /** A write that must be there, because nothing may have removed it. */

@@ -12,6 +12,11 @@ export interface Facts {
   readonly wallJumps?: readonly { readonly at: number; readonly ms: number }[]
   /** How many messages of QoS 1 and 2 the broker says it has dropped, by client. */
   readonly ledger?: ReadonlyMap<string, number>
+  /**
+   * The broker could not store some messages for lack of room. A publisher that has not heard of
+   * that sends them again, behind later ones that found room.
+   */
+  readonly hadNoRoom?: boolean
   /** What was retained at the end, by topic; not known when left out. */
   readonly retained?: ReadonlyMap<string, MessageName>
 }
@@ -174,6 +179,8 @@ class ClientReader {
       this.#goneFrom = Number.POSITIVE_INFINITY
     }
     if (expirySeconds === 0) this.#end(at)
+    // Where the Session had ended, this one has begun another.
+    if (at >= this.#keptUntil) this.#end(this.#keptUntil)
     if (expirySeconds >= this.#expirySeconds) return
     this.#keptUntil = Math.min(this.#keptUntil, at + expirySeconds * 1_000)
   }

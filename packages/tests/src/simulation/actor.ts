@@ -40,6 +40,8 @@ export class Actor {
   #nextConnectAt = 0
   /** No CONNACK has come since the last CONNECT. */
   #isUnanswered = false
+  /** The last DISCONNECT has asked for a shorter Session. */
+  #isShortened = false
   /** Nothing new: the client only finishes what is under way. */
   #isDraining = false
 
@@ -50,7 +52,7 @@ export class Actor {
     const { clientIdentifier, version } = traits
     const log = (event: LogEvent) => {
       this.events.push(event)
-      if (event.event === 'connected') this.#isUnanswered = false
+      if (event.event === 'connected') this.#isUnanswered = this.#isShortened = false
     }
     this.client = new ModelClient({ clientIdentifier, version, run: 'r', log })
   }
@@ -141,7 +143,7 @@ export class Actor {
       this.traits
     const isLasting = expirySeconds > 0
     // Nobody can know whether an unanswered CONNECT has found a short Session, or begun a new one.
-    const isDoubtful = this.#isUnanswered && expirySeconds < longSeconds
+    const isDoubtful = this.#isUnanswered && (this.#isShortened || expirySeconds < longSeconds)
     this.#isUnanswered = true
     const cleanStart = isDoubtful || (!isPlain && random.chance(isLasting ? 0.06 : 0.5))
     const will = isPlain || random.chance(0.6) ? {} : { will: this.#will() }
@@ -225,6 +227,7 @@ export class Actor {
     const reasonCode = isVersion5 && random.chance(0.25) ? 4 : 0
     const mayChange = isVersion5 && this.traits.expirySeconds > 0 && random.chance(0.2)
     const expiry = mayChange ? random.pick([0, 3, 7_200]) : undefined
+    this.#isShortened = expiry !== undefined
     this.client.disconnect(this.#now, reasonCode, expiry)
     this.#since = this.#now
     if (random.chance(0.3)) this.#drop()

@@ -15,6 +15,8 @@ export class Disk {
   readonly kept: Store = createMemoryStore()
   /** While true, most groups of batches find no room. */
   isFull = false
+  /** Some group has found no room. */
+  hadNoRoom = false
   /** Of one sync, on average. */
   syncMs: number
   readonly scheduler: Scheduler
@@ -121,6 +123,7 @@ export class DiskStore implements Store {
     const group = this.#group
     const error =
       isFull && random.chance(0.8) ? new StoreFullError('no room on the disk') : undefined
+    if (error !== undefined) this.#disk.hadNoRoom = true
     const isSynced = group.some((step) => step.kind === 'read' || step.level !== 'memory')
     if (isSynced) for (const changes of this.#unsynced.splice(0)) this.#disk.apply(changes)
     const reports = group.map((step) => this.#apply(step, isSynced, error))

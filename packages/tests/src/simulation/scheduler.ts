@@ -4,9 +4,12 @@ interface Due {
   readonly work: () => void
 }
 
+/** When every run begins, in milliseconds. */
+export const beginning = 1_000_000
+
 /** Everything that is to happen, by virtual time; what is due at the same time keeps its order. */
 export class Scheduler {
-  now = 1_000_000
+  now = beginning
   /** Of the wall clock against `now`. */
   wallOffset = 1_700_000_000_000
   readonly #heap: Due[] = []

@@ -9,7 +9,7 @@ import { inspect, type RunEnd } from './inspect.ts'
 import { BrokerProcess, configOf, type Mutation } from './process.ts'
 import { type FaultKind, faultKinds, makeProfile, makeTraits, type Profile } from './profile.ts'
 import { Random } from './random.ts'
-import { Scheduler } from './scheduler.ts'
+import { beginning, Scheduler } from './scheduler.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -45,7 +45,6 @@ export async function simulate(options: SimulationOptions): Promise<Run> {
   return simulation.run()
 }
 
-const beginning = 1_000_000
 const drainStepMs = 100
 const mostStuckSteps = 1_200
 const mostSteps = 10_000
@@ -105,6 +104,7 @@ class Simulation implements World {
       crashes: this.#crashes,
       wallJumps: this.#wallJumps,
       ledger: this.#ledger,
+      hadNoRoom: this.#disk.hadNoRoom,
       ...(end.retained === undefined ? {} : { retained: end.retained }),
     })
     this.#countPackets()

@@ -1,5 +1,6 @@
 import type { LogEvent } from '../model/log.ts'
 import type { Violation } from '../model/violation.ts'
+import { beginning } from './scheduler.ts'
 import type { Run } from './simulation.ts'
 
 const longestTrace = 60
@@ -39,7 +40,7 @@ export function traceOf(run: Run, violation: Violation): string {
     .map((line) =>
       line === undefined
         ? `  … ${skipped} lines …`
-        : `  ${(line.at - 1_000_000).toFixed(2).padStart(11)} ms  ${line.text}`,
+        : `  ${(line.at - beginning).toFixed(2).padStart(11)} ms  ${line.text}`,
     )
     .join('\n')
 }
