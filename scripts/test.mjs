@@ -18,15 +18,7 @@ const steps = [
   [
     'simulation',
     'node',
-    // Outcomes with a full disk are still being worked on.
-    [
-      ...source,
-      'packages/tests/src/simulation/simulate.ts',
-      '--seeds',
-      '300',
-      '--without',
-      'disk-full',
-    ],
+    [...source, 'packages/tests/src/simulation/simulate.ts', '--seeds', '300'],
   ],
   [
     'end to end',

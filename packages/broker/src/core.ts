@@ -190,7 +190,9 @@ export class Core implements Context {
     connection.waitingAcknowledgements++
     this.journal.whenCommitted((error) => {
       connection.waitingAcknowledgements--
+      // A failure is undone in the Session also when there is nobody left to be told.
       if (connection.state === 'connected') connection.guard(() => answer(error))
+      else if (error !== undefined) answer(error)
     })
   }
 

@@ -24,7 +24,7 @@ export function inboundPublish(connection: Connection, session: Session, publish
     publish.qos === 0 ? 'new' : session.inbound.publish(publish.packetIdentifier, publish.qos)
   count(connection, publish)
   const { mark } = core.journal
-  const answer = { connection, session, publish, mark }
+  const answer = { connection, session, publish, mark, isNew: arrival === 'new' }
   if (arrival === 'repeated') return acknowledge(answer, ReasonCode.Success)
   if (arrival === 'in-use') return refuseInUse(connection, publish)
   // 3. Authorise.
@@ -40,6 +40,8 @@ interface Answer {
   readonly session: Session
   readonly publish: Publish
   readonly mark: number
+  /** Not a QoS 2 message that has come before. */
+  readonly isNew: boolean
 }
 
 /** What CONNACK said is not available (U5-3.2.2-a), (U5-3.2.2-b). */
@@ -110,7 +112,7 @@ function refuseInUse(connection: Connection, publish: Publish): void {
  * same batch as the message: either both survive a crash or none.
  */
 function acknowledge(answer: Answer, reasonCode: number): void {
-  const { connection, session, publish, mark } = answer
+  const { connection, session, publish, mark, isNew } = answer
   const { core, version } = connection
   const { packetIdentifier } = publish
   const isFailure = reasonCode >= firstFailure
@@ -122,6 +124,10 @@ function acknowledge(answer: Answer, reasonCode: number): void {
     core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
+    // What came before is stored already, and stays so.
+    if (error !== undefined && !isNew) {
+      return connection.disconnect(failureCode(error), 'store failed')
+    }
     if (error !== undefined && version !== 5) {
       // 3.x cannot be told: closed without an acknowledgement, the client sends it again.
       session.inbound.refused(packetIdentifier)

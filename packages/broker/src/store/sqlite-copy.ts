@@ -64,7 +64,14 @@ async function writeCopy(
     if (isStopped()) throw new BackupError('The backup was given up, because the broker stops')
     syncing.wrote(STEP_PAGES)
   }
-  await backup(database, part, { rate: STEP_PAGES, progress })
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await backup(database, part, { rate: STEP_PAGES, progress })
+      break
+    } catch (error) {
+      if (attempt === mostAttempts || !isSpurious(error)) throw error
+    }
+  }
   await syncing.settled()
   {
     // Else whoever opens the copy needs the right to write a log beside it.
@@ -72,6 +79,16 @@ async function writeCopy(
     copy.exec('PRAGMA journal_mode = DELETE')
   }
   await handle.sync()
+}
+
+const mostAttempts = 5
+
+/**
+ * Under a load of commits a backup now and then ends with SQLite's text for success, on Node 26.10: it
+ * is begun again, over what it wrote.
+ */
+function isSpurious(error: unknown): boolean {
+  return error instanceof Error && error.message === 'not an error'
 }
 
 /** Syncs a file while it is written, on another thread. */
