@@ -124,7 +124,9 @@ function acknowledge(answer: Answer, reasonCode: number): void {
     core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
   core.acknowledge(connection, mark, (error) => {
-    // What came before is stored already, and stays so.
+    // What came before is stored already, and stays so; or it could not be, and is sent once more.
+    const isForgotten = publish.qos === 2 && !isNew && !session.inbound.has(packetIdentifier)
+    if (isForgotten) return connection.disconnect(ReasonCode.QuotaExceeded, 'store failed')
     if (error !== undefined && !isNew) {
       return connection.disconnect(failureCode(error), 'store failed')
     }

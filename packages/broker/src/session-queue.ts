@@ -17,6 +17,8 @@ export class SessionQueue {
   readonly #qos0 = new Fifo<QueueEntry>()
   /** The next ones, in order. */
   readonly #inHand = new Fifo<QueueEntry>()
+  /** Of those in hand at QoS 2: their batch is not committed yet, so they may not leave. */
+  readonly #undecided = new Set<QueueEntry>()
   /** Of those in hand: not to be delivered. */
   readonly #abandoned = new Set<QueueEntry>()
   /** How many more are in the store only, behind those in hand. */
@@ -70,6 +72,7 @@ export class SessionQueue {
     this.#count(entry, 1)
     if (!isStored || (this.#inStore === 0 && this.#inHand.length < pageLength)) {
       this.#hold(entry)
+      if (entry.qos === 2) this.#undecided.add(entry)
       return 'in hand'
     }
     this.#inStore++
@@ -83,6 +86,9 @@ export class SessionQueue {
   /** The next entry; `arrived` is called when one had to be read first and has come later. */
   take(arrived: () => void): QueueEntry | undefined {
     if (this.#inHand.length < pageLength / 2 && this.#inStore > 0) this.#read(arrived)
+    // Nobody overtakes it [MQTT5-4.6.0-5]: the batch is decided soon.
+    if (this.#inHand.first !== undefined && this.#undecided.has(this.#inHand.first))
+      return undefined
     const entry = this.#taken(this.#inHand.shift())
     return entry !== undefined && this.#abandoned.delete(entry) ? this.take(arrived) : entry
   }
@@ -106,11 +112,17 @@ export class SessionQueue {
     isLater = true
   }
 
-  /** The store could not take an entry: it is dropped, as its publisher is told. */
-  abandon(entry: QueueEntry, isInStore: boolean): void {
+  /**
+   * The batch of an entry is committed, or has failed: then the entry is dropped, since its publisher
+   * is told so and may send it again.
+   */
+  decide(entry: QueueEntry, place: 'in hand' | 'in store', error: Error | undefined): void {
+    // In hand and no longer undecided: it was dropped to make room.
+    const isGone = place === 'in hand' && !this.#undecided.delete(entry)
+    if (error === undefined || isGone) return
     const { losses } = this.#context
     losses.record(this.#clientIdentifier, 'store-failed', entry.message.payload.length)
-    if (!isInStore) this.#abandoned.add(entry)
+    if (place === 'in hand') this.#abandoned.add(entry)
     else if (this.#inStore > 0) {
       this.#inStore--
       this.#count(entry, -1)
@@ -130,9 +142,11 @@ export class SessionQueue {
     const { statistics } = this.#context
     statistics.queuedMessages -= this.length
     statistics.queuedBytes -= this.#bytes
-    const entries = [...this.#qos0, ...this.#inHand]
+    const inHand = [...this.#inHand].filter((entry) => !this.#abandoned.has(entry))
+    const entries = [...this.#qos0, ...inHand]
     this.#qos0.clear()
     this.#inHand.clear()
+    this.#undecided.clear()
     this.#abandoned.clear()
     this.#inStore = 0
     this.#bytes = 0
@@ -184,6 +198,7 @@ export class SessionQueue {
   #dropOldest(entry: QueueEntry, isStored: boolean): QueueEntry | undefined {
     if (this.#qos0.length > 0 || entry.qos === 0) return this.takeQoS0()
     const oldest = this.#taken(this.#inHand.shift())
+    if (oldest !== undefined) this.#undecided.delete(oldest)
     if (oldest !== undefined && isStored) {
       const clientIdentifier = this.#clientIdentifier
       const { position } = oldest

@@ -112,11 +112,10 @@ export class Session implements Subject {
       journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
     if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection, true)
-    else if (place === 'in store' || entry.qos === 2) {
+    else if (place !== 'out' && (place === 'in store' || entry.qos === 2)) {
       journal.whenCommitted((error) => {
-        // Its publisher is told so, and may send it again: this copy must not be a second one.
-        if (error !== undefined) queue.abandon(entry, place === 'in store')
-        else if (place === 'in store') this.pump() // only now can it be read back
+        queue.decide(entry, place, error)
+        this.pump() // only now can it be read back, and may it leave
       })
     }
     return true

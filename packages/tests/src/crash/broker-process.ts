@@ -83,10 +83,13 @@ export class BrokerProcess {
   isServing = false
   #program: Program | undefined
 
+  readonly #kill = () => this.#program?.kill('SIGKILL')
+
   constructor(kind: BrokerKind, data: string, address: Address) {
     this.kind = kind
     this.data = data
     this.address = address
+    process.once('exit', this.#kill)
   }
 
   get pid(): number | undefined {
@@ -149,7 +152,8 @@ export class BrokerProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.isServing = false
-    if (this.#program?.hasExited === false) this.#program.kill('SIGKILL')
+    process.off('exit', this.#kill)
+    this.#kill()
     await this.#program?.exited.catch(() => {})
   }
 

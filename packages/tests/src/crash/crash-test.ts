@@ -1,18 +1,3 @@
-/**
- * Ends a broker under load again and again, and checks that nothing it has acknowledged is lost, that
- * nothing of QoS 2 comes twice, and the other promises of docs/operations.md.
- *
- *     npm run crash-test                                  50 cycles of kill -9, level disk
- *     npm run crash-test -- --cycles 1000 --seed 7        the same clients and moments for a seed
- *     npm run crash-test -- --mode term                   SIGTERM instead
- *     npm run crash-test -- --mode full                   a full disk instead
- *     npm run crash-test -- --level os                    acknowledged when written, not synced
- *     npm run crash-test -- --broker mosquitto            Debian's Mosquitto, persistence true
- *     npm run crash-test -- --start 'CMD {data} {port}'   any other broker
- *
- * `--url` says where clients connect, `--json FILE` writes the report, `--logs FOLDER` what the clients
- * saw when something is wrong. Exit code 1: a promise was broken.
- */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import {
@@ -26,19 +11,53 @@ import { type CrashReport, describeCounts, describeViolation, runCrashes } from 
 import { runFullDisks } from './full-run.ts'
 import type { Address } from './socket-client.ts'
 
-const { values } = parseArgs({
-  options: {
-    cycles: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    mode: { type: 'string', default: 'kill' },
-    level: { type: 'string', default: 'disk' },
-    broker: { type: 'string', default: 'busbar' },
-    start: { type: 'string' },
-    url: { type: 'string' },
-    json: { type: 'string' },
-    logs: { type: 'string' },
-  },
-})
+const usage = `Usage: npm run crash-test -- [--cycles N] [--seed S] [--mode kill|term|full] ...
+
+Ends a broker under load again and again, and checks that nothing it has acknowledged is lost, that
+nothing of QoS 2 comes twice, and what else the checker in src/model knows.
+
+  --cycles N       how often it is ended (50), or disks are filled (1)
+  --seed S         decides who does what and when; the timing of processes it cannot
+  --mode MODE      kill: kill -9 (default); term: SIGTERM; full: a full disk
+  --level LEVEL    disk: synced before the acknowledgement (default); os: only written
+  --broker NAME    busbar (default); mosquitto: Debian's, persistence true; mosquitto-autosave: the
+                   same, saving after each change
+  --start 'CMD {data} {port}'   any other broker
+  --url URL        where its clients connect
+  --json FILE      writes the report
+  --logs FOLDER    writes what the clients saw when something is wrong
+
+Exit code 1: a promise was broken.`
+
+const flags = {
+  cycles: { type: 'string' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  mode: { type: 'string', default: 'kill' },
+  level: { type: 'string', default: 'disk' },
+  broker: { type: 'string', default: 'busbar' },
+  start: { type: 'string' },
+  url: { type: 'string' },
+  json: { type: 'string' },
+  logs: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const
+
+const { values } = readFlags()
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
+
+function readFlags() {
+  try {
+    return parseArgs({ options: flags })
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${usage}`)
+  }
+}
+
+// The broker goes with this process, however that is ended.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const mode = oneOf('mode', values.mode, ['kill', 'term', 'full'])
 const seed = wholeNumber('seed', values.seed)
@@ -97,14 +116,29 @@ function summary(of: CrashReport): string {
   const { broker, counts, starts, ends, endsDuringStart } = of
   const early = endsDuringStart > 0 ? ` (${endsDuringStart} while it started)` : ''
   return [
+    ...rulesBroken(of),
     `${broker}, seed ${of.seed}: ${describeCounts(counts)}`,
     `${of.cycles} cycles, ended ${ends} times${early}, ${of.checks} checks, ${of.seconds.toFixed(0)} s; ` +
       `a start took ${starts.meanMs.toFixed(0)} ms, at most ${starts.longestMs.toFixed(0)} ms`,
   ].join('\n')
 }
 
+/** How often each rule was broken. */
+function rulesBroken({ violations }: CrashReport): readonly string[] {
+  const counts = new Map<string, { times: number; messages: number }>()
+  for (const { rule, messages } of violations) {
+    const { times, messages: sum } = counts.get(rule) ?? { times: 0, messages: 0 }
+    counts.set(rule, { times: times + 1, messages: sum + messages.length })
+  }
+  if (counts.size === 0) return []
+  const texts = [...counts].map(([rule, { times, messages }]) =>
+    messages > 0 ? `${rule} ${times} times (${messages} messages)` : `${rule} ${times} times`,
+  )
+  return [`broken: ${texts.join(', ')}`]
+}
+
 function replay(): string {
-  const given = { ...values, seed: String(seed) }
+  const { help: _, ...given } = { ...values, seed: String(seed) }
   const args = Object.entries(given).map(([name, value]) => `--${name} ${quoted(String(value))}`)
   return `npm run crash-test -- ${args.join(' ')}`
 }

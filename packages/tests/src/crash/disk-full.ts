@@ -1,3 +1,4 @@
+import { firstFailure } from '@busbar/protocol'
 import { pause } from '../deadline.ts'
 import { type Counts, check, type Report } from '../model/checker.ts'
 import type { LogEvent } from '../model/log.ts'
@@ -94,7 +95,7 @@ class Scene {
     const { broker, isKilled, makeRoom } = this.#options
     await this.#subscribe()
     for (const feeder of this.#feeders) feeder.resume()
-    await this.#until('the disk to be full', () => this.#refused > 0 && this.#closed > 0)
+    await this.#until('the disk to be full', () => this.#feeders.every(wasRefused))
     const fullFrom = now()
     await pause(2_000)
     const fullTo = now()
@@ -199,7 +200,7 @@ class Scene {
   }
 
   get #refused(): number {
-    return count(this.#feeders[0], (event) => event.event === 'acked' && event.code >= 0x80)
+    return count(this.#feeders[0], (event) => event.event === 'acked' && event.code >= firstFailure)
   }
 
   get #closed(): number {
@@ -246,9 +247,15 @@ function feeding(base: string, qos: Publishing['qos']): Publishing {
   }
 }
 
+function wasRefused(feeder: Actor): boolean {
+  const isRefusal = (event: LogEvent) =>
+    event.event === 'disconnected' || (event.event === 'acked' && event.code >= firstFailure)
+  return count(feeder, isRefusal) > 0
+}
+
 function firstAck({ log }: Actor, since: number): number {
   const first = log.events.find(
-    (event) => event.event === 'acked' && event.code < 0x80 && event.at > since,
+    (event) => event.event === 'acked' && event.code < firstFailure && event.at > since,
   )
   return first?.at ?? Number.POSITIVE_INFINITY
 }

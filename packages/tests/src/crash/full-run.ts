@@ -37,8 +37,7 @@ export async function runFullDisks(options: FullRunOptions): Promise<readonly Fu
     for (const isKilled of [false, true]) {
       const scene = { seed, number: results.length + 1, isKilled, logs }
       if (limitedKind !== undefined) {
-        using disk = folder()
-        results.push(await fill(limitedKind, 'a limited database', disk, scene))
+        results.push(await fillLimited(limitedKind, scene))
         say(describeFull(results.at(-1) as FullResult))
       }
       const mounted = mountSmall()
@@ -55,11 +54,19 @@ export async function runFullDisks(options: FullRunOptions): Promise<readonly Fu
   return results
 }
 
+type SceneOptions = Pick<FullOptions, 'seed' | 'number' | 'isKilled' | 'logs'>
+
+/** Fills the database of a broker that has a limit of its own. */
+export async function fillLimited(kind: BrokerKind, scene: SceneOptions): Promise<FullResult> {
+  using disk = folder()
+  return await fill(kind, 'a limited database', disk, scene)
+}
+
 async function fill(
   kind: BrokerKind,
   name: string,
   { data, makeRoom }: Disk,
-  scene: Pick<FullOptions, 'seed' | 'number' | 'isKilled' | 'logs'>,
+  scene: SceneOptions,
 ): Promise<FullResult> {
   const address = { host: '127.0.0.1', port: await freePort() }
   await using broker = new BrokerProcess(kind, data, address)

@@ -33,7 +33,7 @@ const silenceMs = 10_000
 export class SocketClient {
   readonly model: ModelClient
   readonly log: ClientLog
-  /** When something last came. */
+  /** When something last happened that is worth logging; answers to PINGREQ are not. */
   heardAt = 0
   readonly #around: Surroundings
   #socket: Socket | undefined
@@ -45,6 +45,7 @@ export class SocketClient {
     this.log = { clientIdentifier, events }
     const log = (event: LogEvent) => {
       events.push(event)
+      this.heardAt = event.at
       watch?.(event)
     }
     this.model = new ModelClient({ clientIdentifier, version, run: around.run, log })
@@ -70,8 +71,7 @@ export class SocketClient {
       this.model.connect({ ...options, send: (bytes) => write(socket, bytes) }, now())
     })
     socket.on('data', (bytes: Buffer) => {
-      this.heardAt = now()
-      this.model.receive(bytes, this.heardAt)
+      this.model.receive(bytes, now())
     })
     socket.on('end', () => {
       // What dies closes its sockets, too.

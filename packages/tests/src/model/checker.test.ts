@@ -524,6 +524,46 @@ const rows: readonly [name: string, rule: Rule | undefined, scene: Scene, facts?
     { s: at(0, connect(), lost(0), connect(), connected(true)) },
   ],
   [
+    'a message of a subscription that was given up',
+    'I6',
+    {
+      s: [
+        ...subscriber(),
+        ...at(10, { event: 'unsubscribing', filter: 't' }),
+        ...at(11, { event: 'unsubscribed', filter: 't', code: 0 }),
+        ...at(13, received('p:1')),
+      ],
+      p: [...publisher, ...at(12, sent('p:1'))],
+    },
+  ],
+  [
+    'a message of a subscription that was given up twice, and is back',
+    undefined,
+    {
+      s: [
+        ...subscriber(),
+        ...at(10, { event: 'unsubscribing', filter: 't' }),
+        ...at(11, { event: 'unsubscribed', filter: 't', code: 0 }),
+        ...at(11.1, { event: 'unsubscribing', filter: 't' }),
+        ...at(11.2, { event: 'unsubscribed', filter: 't', code: 0x11 }),
+        ...at(12, { event: 'subscribing', filter: 't', qos: 2 }, received('p:1')),
+      ],
+      p: [...publisher, ...at(11.5, sent('p:1'))],
+    },
+  ],
+  [
+    'a message from before the subscription was given up',
+    undefined,
+    {
+      s: [
+        ...subscriber(),
+        ...at(10, { event: 'unsubscribing', filter: 't' }),
+        ...at(11, { event: 'unsubscribed', filter: 't', code: 0 }, received('p:1')),
+      ],
+      p: [...publisher, ...at(10.5, sent('p:1'))],
+    },
+  ],
+  [
     'a message of a subscription that another Session had',
     'I6',
     {

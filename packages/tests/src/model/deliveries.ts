@@ -1,6 +1,6 @@
 import { topicMatches } from '@busbar/protocol'
 import type { LogEvent } from './log.ts'
-import type { SentMessage, Span, Subscription, Timeline } from './timeline.ts'
+import type { AskedFilter, SentMessage, Span, Subscription, Timeline } from './timeline.ts'
 
 export type Receipt = Extract<LogEvent, { event: 'received' }>
 
@@ -57,6 +57,14 @@ export class Deliveries {
       if (asked.filter.shareName === undefined && this.matches(asked, topicName)) return true
     }
     return false
+  }
+
+  /** Every filter by which it could have come was given up before it was sent, and answered for. */
+  isGivenUp(span: Span, { sentAt, topicName }: SentMessage, receivedAt: number): boolean {
+    const asked = [...span.asked.values()].filter((each) => this.matches(each, topicName))
+    const isAbsent = ({ absences }: AskedFilter) =>
+      absences.some(({ from, until }) => from < sentAt && receivedAt < until)
+    return asked.length > 0 && asked.every(isAbsent)
   }
 
   /** An ordinary subscription that holds from before the message was sent until it was acked. */

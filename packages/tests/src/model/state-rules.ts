@@ -1,5 +1,5 @@
 import { firstFailure, ReasonCode } from '@busbar/protocol'
-import type { Deliveries } from './deliveries.ts'
+import type { Deliveries, Receipt } from './deliveries.ts'
 import type { ClientLog } from './log.ts'
 import type { MessageName } from './payload.ts'
 import type { Facts, SentMessage } from './timeline.ts'
@@ -91,10 +91,17 @@ function findStray(deliveries: Deliveries): Violation[] {
         !deliveries.mayGetOrdinary(span, topicName) &&
         deliveries.sharedFilters(span, topicName).length === 0,
     )
-    if (stray === undefined) continue
     const { clientIdentifier } = span
-    const text = `received from ${stray.topicName}, which this Session has not subscribed to`
-    violations.push({ rule: 'I6', text, clients: [clientIdentifier], messages: [stray.message] })
+    const report = ({ topicName, message }: Receipt, what: string) => {
+      const text = `received from ${topicName}, which this Session has ${what}`
+      violations.push({ rule: 'I6', text, clients: [clientIdentifier], messages: [message] })
+    }
+    if (stray !== undefined) report(stray, 'not subscribed to')
+    const late = span.received.find(({ message: name, at }) => {
+      const message = deliveries.timeline.messages.get(name)
+      return message !== undefined && deliveries.isGivenUp(span, message, at)
+    })
+    if (late !== undefined) report(late, 'unsubscribed from before')
   }
   return violations
 }

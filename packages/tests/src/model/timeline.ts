@@ -1,4 +1,9 @@
-import { parseSubscriptionFilter, type QoS, type SubscriptionFilter } from '@busbar/protocol'
+import {
+  firstFailure,
+  parseSubscriptionFilter,
+  type QoS,
+  type SubscriptionFilter,
+} from '@busbar/protocol'
 import type { ClientLog, LogEvent, LoggedWill } from './log.ts'
 import { type MessageName, publisherOf, sequenceOf } from './payload.ts'
 
@@ -51,6 +56,14 @@ export interface Subscription {
   until: number
 }
 
+/** A filter of a Session, with the lowest QoS that was asked for. */
+export interface AskedFilter {
+  readonly filter: SubscriptionFilter
+  qos: number
+  /** Between UNSUBACK and the next SUBSCRIBE. */
+  readonly absences: { readonly from: number; until: number }[]
+}
+
 /** One Session of one client, as far as the client can know. */
 export interface Span {
   readonly clientIdentifier: string
@@ -61,8 +74,8 @@ export interface Span {
   /** It outlives its connection. */
   isPersistent: boolean
   readonly subscriptions: Subscription[]
-  /** Every filter that was asked for in it, with the lowest QoS. */
-  readonly asked: Map<string, { readonly filter: SubscriptionFilter; qos: number }>
+  /** Every filter that was asked for in it. */
+  readonly asked: Map<string, AskedFilter>
   readonly received: Of<'received'>[]
 }
 
@@ -149,6 +162,8 @@ class ClientReader {
         return this.#subscribed(event)
       case 'unsubscribing':
         return this.#endSubscriptions(event.filter, event.at)
+      case 'unsubscribed':
+        return this.#unsubscribed(event)
       case 'sent':
         return this.#sent(event)
       case 'acked': {
@@ -278,8 +293,12 @@ class ClientReader {
   #ask({ filter, qos, at }: Of<'subscribing'>): void {
     const parsed = parseSubscriptionFilter(filter)
     const earlier = this.#span?.asked.get(filter)
-    if (earlier !== undefined) earlier.qos = Math.min(earlier.qos, qos)
-    else this.#span?.asked.set(filter, { filter: parsed, qos })
+    if (earlier === undefined) this.#span?.asked.set(filter, { filter: parsed, qos, absences: [] })
+    else {
+      earlier.qos = Math.min(earlier.qos, qos)
+      const absence = earlier.absences.at(-1)
+      if (absence !== undefined) absence.until = Math.min(absence.until, at)
+    }
     // The broker may go over to it at any time from now.
     if (qos === 0) this.#endSubscriptions(filter, at)
     const pending = this.#pending.get(filter)
@@ -293,6 +312,15 @@ class ClientReader {
     const until = Number.POSITIVE_INFINITY
     const subscription = { filter: parseSubscriptionFilter(filter), qos: code, from: at, until }
     this.#span?.subscriptions.push(subscription)
+  }
+
+  #unsubscribed({ filter, code, at }: Of<'unsubscribed'>): void {
+    // A SUBSCRIBE that was sent after the UNSUBSCRIBE counts, also when another UNSUBSCRIBE follows.
+    const mayBeBack = (this.#pending.get(filter)?.length ?? 0) > 0
+    if (code >= firstFailure || mayBeBack) return
+    const absences = this.#span?.asked.get(filter)?.absences
+    if (absences?.at(-1)?.until === Number.POSITIVE_INFINITY) return // given up twice
+    absences?.push({ from: at, until: Number.POSITIVE_INFINITY })
   }
 
   #endSubscriptions(filter: string, at: number): void {

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { busbarKind } from '../src/crash/broker-process.ts'
+import { describeViolation, runCrashes } from '../src/crash/crash-run.ts'
+import { fillLimited } from '../src/crash/full-run.ts'
+import { run } from '../src/program.ts'
+
+const script = fileURLToPath(new URL('../src/crash/crash-test.ts', import.meta.url))
+const runScript = (...args: readonly string[]) =>
+  run(process.execPath, ['-C', '@busbar/source', script, ...args])
+
+// The long form is `npm run crash-test`.
+const rows = [
+  ['kill -9, level disk', 'SIGKILL', 'disk', 5],
+  ['kill -9, level os', 'SIGKILL', 'os', 2],
+  ['SIGTERM, level disk', 'SIGTERM', 'disk', 2],
+] as const
+
+for (const [name, signal, level, cycles] of rows) {
+  test(`${name}: nothing that was acknowledged is lost, and QoS 2 comes once`, async () => {
+    const report = await runCrashes({ kind: busbarKind(level), signal, cycles, seed: 1 })
+    assert.deepEqual(report.violations.map(describeViolation), [])
+    assert.ok(report.counts.acked > 100 && report.counts.received > report.counts.acked)
+  })
+}
+
+test('a full database: refused and not lost, QoS 0 goes on, and with room all is well', async () => {
+  const kind = busbarKind('disk', ['store.maximumBytes=8388608'])
+  const scene = { seed: 1, number: 1, isKilled: true, logs: undefined }
+  const { violations, refused, closed, passed } = await fillLimited(kind, scene)
+  assert.deepEqual(
+    violations.map(({ rule, text }) => `${rule}: ${text}`),
+    [],
+  )
+  assert.ok(refused + closed > 0 && passed > 0)
+})
+
+test('a broker that keeps nothing is found out', async () => {
+  const kind = busbarKind('disk', ['store.engine=memory'])
+  const { violations, counts } = await runCrashes({ kind, signal: 'SIGKILL', cycles: 1, seed: 1 })
+  assert.ok(counts.lost > 0)
+  const rules = new Set(violations.map(({ rule }) => rule))
+  for (const rule of ['I1', 'I5', 'I6'] as const)
+    assert.ok(rules.has(rule), `no violation of ${rule}`)
+})
+
+test('the script says what is wrong with its arguments', async () => {
+  assert.deepEqual(await runScript('--mode', 'flood'), {
+    code: 2,
+    stdout: '',
+    stderr: '--mode is flood; allowed is kill, term, full\n',
+  })
+  const { code, stderr } = await runScript('--cycles', 'many')
+  assert.deepEqual([code, stderr], [2, '--cycles is many; allowed is a number\n'])
+})
