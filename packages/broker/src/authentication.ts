@@ -1,19 +1,33 @@
 import { type Auth, type Connect, ProtocolError, protocolError, ReasonCode } from '@busbar/protocol'
 import type {
-  Authentication as Answer,
+  Accepted,
+  Authentication as AnyAnswer,
+  Attempt,
   Credentials,
   Exchange,
   ExchangeStep,
+  Identity,
+  Refused,
 } from './access/authenticator.ts'
 import type { Connection } from './connection.ts'
+import { Deadline } from './deadlines.ts'
+
+type Answer = Accepted | Refused
 
 /** Called once with what came of it; `data` goes into CONNACK. */
 type Answered = (answer: Answer, data: Uint8Array | undefined) => void
 
-const failed: Answer = {
+const failed: Refused = {
   outcome: 'refused',
   reasonCode: ReasonCode.ServerUnavailable,
   reason: 'authentication is not possible now',
+}
+
+/** Nobody has decided, which lets nobody in. */
+const undecided: Refused = {
+  outcome: 'refused',
+  reasonCode: ReasonCode.NotAuthorized,
+  reason: 'not authorized',
 }
 
 /** Who the client of one Network Connection is: by user name and password, or section 4.12. */
@@ -21,7 +35,9 @@ export class Authentication {
   readonly #connection: Connection
   #method: string | undefined
   #credentials: Credentials | undefined
-  #user: string | undefined
+  #identity: Identity | undefined
+  /** Closes the connection when the identity ends. */
+  readonly #expiry = new Deadline(() => this.#expired())
   #exchange: Exchange | undefined
   #answered: Answered | undefined
   /** The method is thinking: no AUTH may come now. */
@@ -35,18 +51,23 @@ export class Authentication {
   begin(connect: Connect, answered: Answered): void {
     const { core, transport } = this.#connection
     const { clientIdentifier, username, password, protocolVersion } = connect
-    const { address } = transport
-    const credentials = { clientIdentifier, username, password, protocolVersion, address }
+    const { address, certificate } = transport
+    const connected = { protocolVersion, address, certificate }
+    const credentials = { clientIdentifier, username, password, ...connected }
     const { authenticationMethod, authenticationData } = connect.properties
     this.#credentials = credentials
     this.#answered = (answer, data) => {
       this.#exchange = undefined
-      if (answer.outcome === 'accepted') this.#user = answer.user
+      if (answer.outcome === 'accepted') this.#keep(answer)
       answered(answer, data)
     }
     if (authenticationMethod === undefined) {
-      const done = (answer: Answer) => this.#answered?.(answer, undefined)
-      return this.#settle(() => core.authenticator.authenticate(credentials), done, failed)
+      return this.#settle<AnyAnswer>(
+        () => core.authenticator.authenticate(credentials, this.#attempt),
+        (answer) =>
+          this.#answered?.(answer.outcome === 'passed-on' ? undecided : answer, undefined),
+        failed,
+      )
     }
     const method = core.methods.find(({ name }) => name === authenticationMethod)
     if (method === undefined) {
@@ -89,7 +110,9 @@ export class Authentication {
     this.#exchange = method.start(this.#credentials)
     this.#answered = (answer, data) => {
       this.#exchange = undefined
-      if (answer.outcome === 'accepted' && answer.user === this.#user) {
+      if (answer.outcome === 'accepted' && answer.user === this.#identity?.user) {
+        this.#keep(answer)
+        this.#takeEffect(answer)
         this.#sendAuth(ReasonCode.Success, data)
       } else if (answer.outcome === 'accepted') {
         this.#connection.disconnect(ReasonCode.NotAuthorized, 're-authenticated as another user')
@@ -107,7 +130,6 @@ export class Authentication {
   }
 
   #step(data: Uint8Array | undefined): void {
-    const { reasonCode, reason } = failed as Extract<Answer, { outcome: 'refused' }>
     this.#settle<ExchangeStep>(
       () => (this.#exchange as Exchange).next(data),
       (step) => {
@@ -116,8 +138,46 @@ export class Authentication {
         this.#sendAuth(ReasonCode.ContinueAuthentication, step.data) // [MQTT5-4.12.0-2]
         this.#connection.release()
       },
-      { outcome: 'refused', reasonCode, reason },
+      failed,
     )
+  }
+
+  get #attempt(): Attempt {
+    const connection = this.#connection
+    return {
+      get isOver() {
+        return connection.state === 'ended'
+      },
+    }
+  }
+
+  #keep(identity: Identity): void {
+    const earlier = this.#identity
+    this.#identity = identity
+    earlier?.ended?.()
+    const { clock, deadlines } = this.#connection.core
+    const { expiresAt = Number.POSITIVE_INFINITY } = identity
+    deadlines.set(this.#expiry, clock.now() + (expiresAt - clock.wallNow()))
+  }
+
+  /** Rights may have changed with the new authentication. */
+  #takeEffect({ groups = [], variables = new Map() }: Identity): void {
+    const { session } = this.#connection
+    if (session === undefined) return
+    session.groups = groups
+    session.variables = variables
+  }
+
+  #expired(): void {
+    const { MaximumConnectTime } = ReasonCode
+    this.#connection.disconnect(MaximumConnectTime, 'the identity of the client has expired')
+  }
+
+  /** The Network Connection has ended. */
+  ended(): void {
+    this.#connection.core.deadlines.clear(this.#expiry)
+    this.#identity?.ended?.()
+    this.#identity = undefined
   }
 
   #sendAuth(reasonCode: number, authenticationData: Uint8Array | undefined): void {
@@ -129,10 +189,15 @@ export class Authentication {
   }
 
   /** Goes on with the answer, at once or later; whatever fails, fails closed. */
-  #settle<T>(ask: () => T | Promise<T>, done: (answer: T) => void, fallback: T): void {
+  #settle<T extends AnyAnswer | ExchangeStep>(
+    ask: () => T | Promise<T>,
+    done: (answer: T) => void,
+    fallback: T,
+  ): void {
     const finish = (answer: T) => {
       this.#isBusy = false
       if (this.#connection.state !== 'ended') this.#connection.guard(() => done(answer))
+      else if (answer.outcome === 'accepted') answer.ended?.()
     }
     const broken = (error: unknown) => {
       this.#connection.core.log.error('authentication failed', { error })

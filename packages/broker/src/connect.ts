@@ -10,6 +10,7 @@ import {
   ReasonCode,
   type Will,
 } from '@busbar/protocol'
+import type { Identity } from './access/authenticator.ts'
 import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
 import { limitExpiry } from './sessions.ts'
@@ -39,7 +40,7 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
   connection.hold()
   connection.authentication.begin(kept, (result, data) => {
     if (result.outcome === 'refused') connection.refuse(result.reasonCode, result.reason)
-    else accept(connection, kept, result.user, data)
+    else accept(connection, kept, result, data)
   })
 }
 
@@ -66,13 +67,14 @@ function ownCopy(connect: Connect): Connect {
 function accept(
   connection: Connection,
   connect: Connect,
-  user: string | undefined,
+  identity: Identity,
   authenticationData: Uint8Array | undefined,
 ): void {
   const { core } = connection
+  const { user, groups = [], variables = new Map() } = identity
   const clientIdentifier = connect.clientIdentifier || core.newClientIdentifier()
   connection.clientIdentifier = clientIdentifier
-  const subject = { clientIdentifier, user }
+  const subject = { clientIdentifier, user, groups, variables }
   if (connect.will !== undefined && !core.access.mayPublish(subject, connect.will.topicName)) {
     return connection.refuse(ReasonCode.NotAuthorized, 'not allowed to publish the Will')
   }
@@ -82,6 +84,8 @@ function accept(
     return connection.refuse(ReasonCode.NotAuthorized, 'the Session belongs to another user')
   }
   const { session, isPresent } = openSession(connection, connect, user)
+  session.groups = groups
+  session.variables = variables
   attach(connection, session, connect)
   core.journal.whenCommitted((error) => {
     if (connection.state !== 'connecting') return

@@ -274,6 +274,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.state = 'ended'
     const { core, session } = this
     core.deadlines.clear(this.#deadline)
+    this.authentication.ended()
     core.forget(this)
     this.#output.length = 0
     if (session === undefined) return

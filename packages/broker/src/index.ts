@@ -1,11 +1,17 @@
 export type { Access, Subject } from './access/access.ts'
 export type {
+  Accepted,
+  Attempt,
   Authentication,
   AuthenticationMethod,
   Authenticator,
   Credentials,
   Exchange,
   ExchangeStep,
+  Identity,
+  PassedOn,
+  PeerCertificate,
+  Refused,
 } from './access/authenticator.ts'
 export { askBroker, ControlError, type Question } from './admin/control-client.ts'
 export type {

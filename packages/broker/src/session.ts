@@ -38,6 +38,9 @@ export interface SessionIdentity {
 export class Session implements Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
+  // as the last authentication gave them
+  groups: readonly string[] = []
+  variables: ReadonlyMap<string, string> = new Map()
   readonly subscriptions = new Map<string, Subscription>()
   readonly outbound = new Outbound<QueueEntry>()
   readonly inbound = new Inbound()

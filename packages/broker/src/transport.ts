@@ -1,7 +1,11 @@
+import type { PeerCertificate } from './access/authenticator.ts'
+
 /** A stream of bytes to and from one client, as the core sees it. Implemented by each listener. */
 export interface Transport {
   /** The peer for logs and limits, such as `127.0.0.1:51234`; never used as a key. */
   readonly address: string
+  /** What the peer has proven to be; left out without TLS, or without a certificate. */
+  readonly certificate?: PeerCertificate | undefined
   /** Bytes handed to `write` that the system has not taken yet. */
   readonly pendingBytes: number
   /** Sends bytes after all earlier ones. They must not be changed afterwards. */

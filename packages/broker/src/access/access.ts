@@ -4,6 +4,9 @@ import type { SubscriptionFilter } from '@busbar/protocol'
 export interface Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
+  readonly groups: readonly string[]
+  /** Values for `%{name}`, as the authenticator gave them. */
+  readonly variables: ReadonlyMap<string, string>
 }
 
 /** Says who may do what, at once: every message asks. */
