@@ -1,0 +1,72 @@
+import { z } from 'zod'
+
+const queueMessages = z.int().min(1).max(1_000_000_000)
+const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
+
+const queue = z.strictObject({
+  messages: queueMessages
+    .default(1_000)
+    .meta({ description: 'Messages that wait in memory for one session.' }),
+  bytes: queueBytes
+    .default(67_108_864)
+    .meta({ description: 'Bytes that wait in memory for one session.' }),
+  storedMessages: queueMessages
+    .default(1_000_000)
+    .meta({ description: 'The same for a session whose queue is in the store.' }),
+  storedBytes: queueBytes
+    .default(1_073_741_824)
+    .meta({ description: 'The same for a session whose queue is in the store.' }),
+  policy: z
+    .enum(['drop-newest', 'drop-oldest'])
+    .default('drop-newest')
+    .meta({ description: 'Which message is dropped, and counted as lost, when a queue is full.' }),
+})
+
+const output = z
+  .strictObject({
+    pauseBytes: z.int().min(1_024).max(1_073_741_824).default(262_144).meta({
+      description: 'Unsent bytes of one client from which on its deliveries wait in its queue.',
+    }),
+    stopReadingBytes: z.int().min(1_024).max(1_073_741_824).default(1_048_576).meta({
+      description:
+        'Unsent bytes of one client from which on nothing is read from it; at least `pauseBytes`.',
+    }),
+  })
+  .check(({ value, issues }) => {
+    if (value.stopReadingBytes < value.pauseBytes)
+      issues.push({
+        code: 'custom',
+        input: value.stopReadingBytes,
+        path: ['stopReadingBytes'],
+        params: {
+          text: `is ${value.stopReadingBytes}; allowed is pauseBytes (${value.pauseBytes}) or more`,
+        },
+      })
+  })
+
+/** The section `limits`. */
+export const limits = z.strictObject({
+  connections: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(100_000)
+    .meta({ description: 'Connections open at the same time; 0 sets no limit.' }),
+  connectTimeoutSeconds: z.int().min(1).max(3_600).default(10).meta({
+    description: 'From opening a connection to the end of its CONNECT, in total.',
+  }),
+  connectBytes: z.int().min(256).max(268_435_460).default(65_536).meta({
+    description: 'Bytes taken from a connection before its CONNECT is accepted.',
+  }),
+  clientIdentifierBytes: z.int().min(23).max(65_535).default(65_535).meta({
+    description: 'Longest Client Identifier in bytes; 23 have to be allowed [MQTT5-3.1.3-5].',
+  }),
+  topicLevels: z.int().min(1).max(65_536).default(128).meta({
+    description: 'Levels of a Topic Name or Topic Filter.',
+  }),
+  queue: queue.prefault({}).meta({ description: 'What may wait for one session.' }),
+  output: output.prefault({}).meta({ description: 'A client that reads slowly.' }),
+  closeTimeoutSeconds: z.int().min(1).max(600).default(5).meta({
+    description: 'How long an ending connection may take to send what is left.',
+  }),
+})

@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** A UTF-8 Encoded String of section 1.5.4 that is not empty. */
+export const mqttText = z
+  .string()
+  .min(1)
+  .check(({ value, issues }) => {
+    if (Buffer.byteLength(value) > 65_535 || value.includes('\0') || !value.isWellFormed())
+      issues.push({ code: 'custom', input: value })
+  })
+  .meta({ allowed: 'text of 1 to 65535 bytes without U+0000' })
+
+/** A durability level. */
+export const level = z.enum(['memory', 'os', 'disk'])
