@@ -1,0 +1,147 @@
+import type { ConnectProperties, QoS, UserProperty, WillProperties } from '@busbar/protocol'
+import type { Clock } from './clock.ts'
+import type { SessionStore } from './store/session-store.ts'
+import type { OpenTransport, TlsOptions } from './transport/transport.ts'
+
+/** Text is sent as UTF-8. Bytes must not be changed until the message is settled. */
+export type Payload = string | Uint8Array
+
+/** How a client connects, and stays connected. */
+export interface ClientOptions {
+  /** Left out, the server assigns one in 5.0; in 3.1.1 a random one is made up. */
+  readonly clientId?: string
+  /** Default `auto`: 5.0, and 3.1.1 where the server knows no 5.0. */
+  readonly version?: 'auto' | 5 | 4
+  readonly session?: SessionOptions
+  /** What to log in with, asked anew for every attempt. */
+  readonly credentials?: Credentials | ((attempt: CredentialsAttempt) => Promise<Credentials>)
+  /** Enhanced authentication (5.0), such as `scramSha256()`. */
+  readonly authentication?: Authentication
+  readonly will?: WillOptions
+  /** In seconds, 0 for none; default 60. The server may set another (5.0). */
+  readonly keepAlive?: number
+  readonly reconnect?: ReconnectOptions | false
+  readonly outbox?: OutboxOptions
+  /** QoS 1 and 2 messages that the server may send without acknowledgement; default 64. */
+  readonly receiveMaximum?: number
+  /** Largest packet we take, in bytes; default 1 MiB. Larger ones end the connection. */
+  readonly maximumPacketSize?: number
+  /** How many Topic Aliases to use at most, each way; default 32, 0 for none. */
+  readonly topicAliasMaximum?: number
+  readonly userProperties?: readonly UserProperty[]
+  /** How long one attempt may take until CONNACK; default 30,000. */
+  readonly connectTimeoutMs?: number
+  /** How long `connect()` tries before it rejects; default: as long as its signal lets it. */
+  readonly deadlineMs?: number
+  /** What to do with a redirect (0x9C, 0x9D); default: stop. Returns the URL to go to. */
+  readonly onRedirect?: (redirect: Redirect) => string | undefined
+  /** Ends the client when it is aborted. */
+  readonly signal?: AbortSignal
+  readonly tls?: TlsOptions
+  /** Instead of the platform's transports. */
+  readonly transport?: OpenTransport
+  readonly clock?: Clock
+  /** From 0 up to 1, as `Math.random`. */
+  readonly random?: () => number
+}
+
+export interface SessionOptions {
+  /**
+   * How long the server keeps the Session after the connection is lost; default 300. With 0 there is
+   * none to resume (Clean Session in 3.1.1).
+   */
+  readonly expirySeconds?: number
+  /** Starts with a new Session, whatever the server has kept. */
+  readonly cleanStart?: boolean
+  /** Where unfinished messages are kept; left out, they live as long as the client. */
+  readonly store?: SessionStore
+  /** When the server has lost the Session, sends what was unacknowledged anew; default true. */
+  readonly requeueWhenLost?: boolean
+}
+
+export interface Credentials {
+  readonly username?: string
+  readonly password?: Payload
+}
+
+export interface CredentialsAttempt {
+  /** From 1, and again from 1 after a success. */
+  readonly attempt: number
+  readonly signal: AbortSignal
+}
+
+/** An Authentication Method of enhanced authentication, seen from the client. */
+export interface Authentication {
+  readonly method: string
+  /** Begins an exchange: for CONNECT, or to authenticate again. */
+  start(): AuthenticationExchange
+}
+
+export interface AuthenticationExchange {
+  /** What goes with CONNECT, or with the AUTH that begins it again; undefined for nothing. */
+  first(): Promise<Uint8Array | undefined>
+  /** The answer to an AUTH with Continue authentication. */
+  next(data: Uint8Array | undefined): Promise<Uint8Array | undefined>
+  /** Throws when what came with success does not prove that the server knows us. */
+  finish(data: Uint8Array | undefined): Promise<void>
+}
+
+export interface WillOptions {
+  readonly topic: string
+  readonly payload: Payload
+  readonly qos?: QoS
+  readonly retain?: boolean
+  readonly properties?: WillProperties
+}
+
+export interface ReconnectOptions {
+  /** The longest first delay; default 250. */
+  readonly minMs?: number
+  /** The longest delay; default 30,000. */
+  readonly maxMs?: number
+  /** full: anything from 0 to the delay, so that a crowd spreads. Default full. */
+  readonly jitter?: 'full' | 'none'
+  /** How long a connection must last for the delays to begin anew; default 10,000. */
+  readonly resetAfterMs?: number
+  /** How long to go without a connection before the client stops; default Infinity. */
+  readonly giveUpAfterMs?: number
+  /** Whether to go on after a Reason Code that stops the client otherwise. */
+  readonly retryOn?: (reasonCode: number) => boolean
+}
+
+export interface OutboxOptions {
+  /** Messages that wait or are unacknowledged; default 10,000. */
+  readonly maxMessages?: number
+  /** Their topics and payloads; default 64,000,000. */
+  readonly maxBytes?: number
+  /** Default wait. */
+  readonly whenFull?: 'wait' | 'reject' | 'drop-oldest'
+  /** Default reject. */
+  readonly qos0WhileOffline?: 'reject' | 'keep' | 'drop'
+}
+
+/** Where the server wants us to go instead. */
+export interface Redirect {
+  readonly reasonCode: number
+  readonly serverReference: string | undefined
+}
+
+/** The limits that hold on this Network Connection, after both ends have spoken. */
+export interface Negotiated {
+  readonly version: 5 | 4
+  readonly clientId: string
+  readonly sessionPresent: boolean
+  readonly sessionExpirySeconds: number
+  readonly keepAlive: number
+  /** The server's: how many QoS 1 and 2 messages may be unacknowledged. */
+  readonly receiveMaximum: number
+  readonly maximumPacketSize: number
+  readonly maximumQoS: QoS
+  readonly retainAvailable: boolean
+  readonly topicAliasMaximum: number
+  readonly wildcardSubscriptions: boolean
+  readonly subscriptionIdentifiers: boolean
+  readonly sharedSubscriptions: boolean
+  readonly responseInformation: string | undefined
+  readonly userProperties: NonNullable<ConnectProperties['userProperties']>
+}
