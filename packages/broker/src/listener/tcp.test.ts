@@ -3,15 +3,23 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { createLog, silentLog } from '../log.ts'
-import { ListenError } from './listener.ts'
+import { type Accept, ListenError } from './listener.ts'
 import { startTcpListener } from './tcp.ts'
-import { type ConnectPeer, eventually, type Peer, transportContract } from './transport.contract.ts'
+import {
+  eventually,
+  type Peer,
+  type TransportHarness,
+  transportContract,
+} from './transport.contract.ts'
 
 const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
 const deaf = { receive() {}, drained() {}, closed() {} }
 
-const connectPeer: ConnectPeer = async (accept) => {
-  const listener = await startTcpListener(options, accept, silentLog)
+const connectPeer = async (
+  accept: Accept,
+  reads: 'shared' | 'plain' = 'shared',
+): Promise<TransportHarness> => {
+  const listener = await startTcpListener({ ...options, reads }, accept, silentLog)
   const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
   const peer = socketPeer(socket)
   await once(socket, 'connect')
@@ -39,7 +47,8 @@ function socketPeer(socket: Socket): Peer {
   }
 }
 
-transportContract('tcp', connectPeer)
+transportContract('tcp', (accept) => connectPeer(accept))
+transportContract('tcp, plain reads', (accept) => connectPeer(accept, 'plain'))
 
 test('a small write that has to wait is followed by drained() as well', async () => {
   let drained = 0

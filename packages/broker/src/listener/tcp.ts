@@ -12,14 +12,21 @@ import {
   listenError,
   type PortOptions,
 } from './listener.ts'
+import { OpenTransports } from './open-transports.ts'
+import { SharedReadSocket, shareReads } from './shared-read.ts'
+
+export interface TcpOptions extends PortOptions {
+  /** `plain`: as where `net` cannot be given the buffer of all sockets. */
+  readonly reads?: 'shared' | 'plain'
+}
 
 /** Waits for MQTT clients on a TCP port. Throws `ListenError` when it cannot be opened. */
 export async function startTcpListener(
-  options: PortOptions,
+  options: TcpOptions,
   accept: Accept,
   log: Log,
 ): Promise<Listener> {
-  const open = new Set<TcpTransport>()
+  const open = new OpenTransports<TcpTransport>()
   const server = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
     const transport = new TcpTransport(socket, options.closeTimeoutMs)
     open.add(transport)
@@ -32,13 +39,14 @@ export async function startTcpListener(
     }
   })
   const port = await listen(server, options, '--port', log)
+  if (options.reads !== 'plain') shareReads(server)
   return {
     kind: 'tcp',
     url: `mqtt://${hostAndPort(options.host, port)}`,
     stopAccepting: () => void server.close(),
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const transport of open) transport.abandon()
+      await open.close()
       await closed
     },
   }
@@ -103,9 +111,13 @@ class TcpTransport implements Transport {
     })
     // For what was written while the core made up its mind.
     this.#drain.watch()
-    socket.on('data', (bytes: Uint8Array) => {
+    const receive = (bytes: Uint8Array) => {
       if (!this.#isEnding) events.receive(bytes)
-    })
+    }
+    if (socket instanceof SharedReadSocket) {
+      socket.receive = receive
+      socket.resume() // else its end would not be told
+    } else socket.on('data', receive)
     // The other side has ended; what is left to be sent may take no longer than ours would.
     socket.once('end', () => this.#closeWithin(this.#closeTimeoutMs))
     socket.once('close', () => {
