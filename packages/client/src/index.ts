@@ -30,6 +30,28 @@ export type {
   StoredMessage,
   StoredSession,
 } from './store/session-store.ts'
+export { bytes, type Codec, json, text } from './topics/codec.ts'
+export { defineTopics, type Topics } from './topics/define-topics.ts'
+export type { InvalidMessagePolicy } from './topics/inbound.ts'
+export { TopicError } from './topics/pattern.ts'
+export type { CheckedPattern, Filter, Params, ParamValue } from './topics/pattern-types.ts'
+export { PayloadError } from './topics/payload-error.ts'
+export type {
+  SchemaInput,
+  SchemaOutput,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from './topics/standard-schema.ts'
+export {
+  type EncodedPayload,
+  type InputOf,
+  type OutputOf,
+  type Topic,
+  type TopicOptions,
+  type TopicPattern,
+  topic,
+} from './topics/topic.ts'
 export { openLink } from './transport/link.ts'
 export type {
   OpenTransport,
