@@ -1,0 +1,84 @@
+/**
+ * Measures the broker beside others, each run on a broker that was just started:
+ *
+ *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --write]
+ *
+ * Prints medians and ratios; --write puts them into docs/performance.md. Linux only: it needs a C
+ * compiler, taskset and two cores. Aedes is looked for in node_modules, or in the folder AEDES.
+ */
+import { execFileSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { root } from '../src/busbar.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
+import { type Cell, cells } from './cells.ts'
+import { syncLatency } from './disk.ts'
+import { tables } from './page.ts'
+import { busbar, findPeers, type Peer } from './peers.ts'
+import { type CellResults, median, summarize } from './results.ts'
+import { type Run, runCell, type Setting } from './run-cell.ts'
+import { buildTools } from './tools.ts'
+import { write } from './written.ts'
+
+const { values } = parseArgs({
+  options: {
+    cells: { type: 'string' },
+    peers: { type: 'string', default: 'mosquitto,aedes,relay' },
+    runs: { type: 'string', default: '3' },
+    cores: { type: 'string', default: '1,0' },
+    write: { type: 'boolean', default: false },
+  },
+})
+
+const chosen = values.cells === undefined ? cells : values.cells.split(',').map(cellNamed)
+const [brokerCore = 1, loadCore = 0] = values.cores.split(',').map(Number)
+const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
+
+await using folder = await temporaryFolder()
+const tools = buildTools(folder.path)
+const names = values.peers.split(',').filter((name) => name !== '')
+const peers = [busbar, ...findPeers(names, tools)]
+const commit =
+  git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
+
+for (const cell of chosen) {
+  const measured = await measure(cell)
+  console.log(`\n${tables([measured])}`)
+  if (values.write) write([measured])
+}
+
+/** All brokers in turn, so that each meets the machine as the others do. */
+async function measure(cell: Cell): Promise<CellResults> {
+  const taking = peers.filter(({ family }) => !cell.without?.includes(family))
+  const runs = new Map<Peer, Run[]>(taking.map((peer) => [peer, []]))
+  const syncs: number[] = []
+  for (let i = 0; i < Number(values.runs); i++) {
+    if (cell.isDurable) syncs.push(await syncLatency())
+    for (const peer of taking) {
+      const run = await runCell(cell, peer, tools.load, setting)
+      runs.get(peer)?.push(run)
+      const [first] = cell.figures
+      console.log(`${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}`)
+    }
+  }
+  const others = [...runs.values()].flat().map((run) => run.othersCpuPercent ?? 0)
+  return {
+    cell: cell.name,
+    commit,
+    date: new Date().toISOString().slice(0, 10),
+    othersPercent: median(others),
+    ...(cell.isDurable && { syncUs: median(syncs) }),
+    results: [...runs].map(([peer, each]) => summarize(peer, each)),
+  }
+}
+
+function cellNamed(name: string): Cell {
+  const cell = cells.find((each) => each.name === name)
+  if (cell !== undefined) return cell
+  throw new Error(
+    `There is no cell ${name}; there are ${cells.map((each) => each.name).join(', ')}`,
+  )
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+}

@@ -1,0 +1,108 @@
+import { cpus, release } from 'node:os'
+import type { Figure } from './cells.ts'
+import { better, type CellResults, cellOf, type Result } from './results.ts'
+
+/** Brokers in the order of their columns. */
+const families = ['busbar', 'mosquitto', 'aedes', 'relay']
+
+/** Above this share of a core for others, a figure is no better than its ratio. */
+const busyPercent = 10
+
+/** The tables of docs/performance.md. */
+export function tables(all: readonly CellResults[]): string {
+  const growth = all.filter(({ cell }) => cell.startsWith('growth-'))
+  const rows = all.filter((results) => !growth.includes(results))
+  return [main(rows), tails(rows), grown(growth)].filter((part) => part !== '').join('\n\n')
+}
+
+export function machine(): string {
+  const [first] = cpus()
+  return `${cpus().length} × ${first?.model.trim()}, Linux ${release()}, Node ${process.version}`
+}
+
+function main(rows: readonly CellResults[]): string {
+  const lines = rows.flatMap((results) =>
+    cellOf(results)
+      .figures.filter(({ title }) => !title.startsWith('p'))
+      .map((figure, index) => row(results, figure, index === 0)),
+  )
+  const head = ['cell', 'figure', 'target', ...families, '× mosquitto', '× aedes', '× relay', 'run']
+  return table(head, lines)
+}
+
+function row(results: CellResults, figure: Figure, isFirst: boolean): string[] {
+  const { title, name } = cellOf(results)
+  const found = families.map((family) => better(results, family))
+  const values = found.map((result) => result?.figures[figure.key])
+  const [ours, ...theirs] = values
+  return [
+    isFirst ? `**${name}**: ${title}` : '',
+    figure.title,
+    figure.target === undefined ? '' : String(figure.target),
+    ...values.map((value, i) => shown(value) + remark(found[i], isFirst)),
+    ...theirs.map((value) => ratio(figure, ours, value)),
+    isFirst ? origin(results) : '',
+  ]
+}
+
+/** More than 1: ours is ahead. */
+function ratio({ isRate }: Figure, ours: number | undefined, theirs: number | undefined): string {
+  if (!ours || !theirs) return ''
+  return (isRate ? ours / theirs : theirs / ours).toFixed(2)
+}
+
+function remark(result: Result | undefined, isFirst: boolean): string {
+  if (result === undefined || !isFirst) return ''
+  const { missing = 0, faults = 0, brokerCpuPercent } = result.figures
+  const lost = missing > 0 ? `, ${missing} missing` : ''
+  const failed = faults > 0 ? `, ${faults} faults` : ''
+  const idle =
+    brokerCpuPercent !== undefined ? ` (${Math.round(brokerCpuPercent)} %${lost}${failed})` : ''
+  return idle
+}
+
+function origin({ commit, othersPercent, syncUs, results }: CellResults): string {
+  const busy = othersPercent > busyPercent ? `, busy (${Math.round(othersPercent)} %)` : ''
+  const sync = syncUs === undefined ? '' : `, sync ${Math.round(syncUs)} µs`
+  return `${commit}, ${results[0]?.runs} runs${busy}${sync}`
+}
+
+function tails(rows: readonly CellResults[]): string {
+  const lines = rows
+    .filter((results) => cellOf(results).figures.some(({ key }) => key === 'p99Us'))
+    .map((results) => {
+      const cell = cellOf(results)
+      return [
+        cell.name,
+        ...families.map((family) => {
+          const result = better(results, family)
+          const parts = ['p50Us', 'p99Us', 'p999Us'].map((key) => shown(result?.figures[key]))
+          return result === undefined ? '' : parts.join(' / ')
+        }),
+      ]
+    })
+  if (lines.length === 0) return ''
+  return `p50 / p99 / p99.9 in µs. Only \`many\` is below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families], lines)}`
+}
+
+function grown(rows: readonly CellResults[]): string {
+  if (rows.length === 0) return ''
+  const lines = rows.map((results) => {
+    const values = families
+      .slice(0, 3)
+      .map((family) => better(results, family)?.figures.usPerMessage)
+    return [cellOf(results).title, ...values.map(shown), origin(results)]
+  })
+  const head = ['µs of a message, one in flight for each client', ...families.slice(0, 3), 'run']
+  return table(head, lines)
+}
+
+function shown(value: number | undefined): string {
+  if (value === undefined) return ''
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3)
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const all = [head, head.map(() => '---'), ...lines]
+  return all.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}

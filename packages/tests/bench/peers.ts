@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire, findPackageJSON } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { root } from '../src/busbar.ts'
+import type { BrokerKind } from '../src/crash/broker-process.ts'
+import type { Cell } from './cells.ts'
+import type { Tools } from './tools.ts'
+
+/** A broker that is measured. */
+export interface Peer {
+  readonly name: string
+  readonly version: string
+  /** Several with one family are settings of one broker; the better one counts. */
+  readonly family: string
+  kind(cell: Cell): BrokerKind
+}
+
+const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
+
+/** As `busbar broker` runs, without the small process that the command starts first. */
+export const busbar: Peer = {
+  name: 'busbar',
+  family: 'busbar',
+  version: 'this commit',
+  kind: (cell) => ({
+    name: 'busbar',
+    command: (data, port) => {
+      const storage = cell.isDurable ? ['--data', data] : ['--memory']
+      const settings = [
+        'limits.queue.messages=1000000',
+        ...(cell.isDurable ? ['durability.default=disk'] : []),
+      ]
+      return [
+        process.execPath,
+        [
+          ...['-C', '@busbar/source', main, 'broker', '--log-level', 'warn', ...storage],
+          ...['--port', String(port), '--ws-port', '0'],
+          ...settings.flatMap((setting) => ['--set', setting]),
+        ],
+      ]
+    },
+  }),
+}
+
+/** The peers of these names; those that are not installed are said, and left out. */
+export function findPeers(names: readonly string[], tools: Tools): Peer[] {
+  return names.flatMap((name) => {
+    const find = { mosquitto: findMosquitto, aedes: findAedes, relay: () => [relay(tools)] }[name]
+    if (find === undefined) throw new Error(`There is no peer ${name}`)
+    const found = find()
+    if (found.length === 0) console.log(`skipped: ${name} absent`)
+    return found
+  })
+}
+
+function relay(tools: Tools): Peer {
+  const kind: BrokerKind = {
+    name: 'relay',
+    command: (_, port) => [tools.relay, [String(port)]],
+  }
+  return { name: 'relay', family: 'relay', version: 'epoll, C', kind: () => kind }
+}
+
+function findMosquitto(): Peer[] {
+  const { stdout, error } = spawnSync('mosquitto', ['-h'], { encoding: 'utf8' })
+  if (error !== undefined) return []
+  const version = /version (\S+)/.exec(stdout)?.[1] ?? 'unknown'
+  return [true, false].map((noDelay) => {
+    const name = noDelay ? 'mosquitto-nodelay' : 'mosquitto-default'
+    return { name, family: 'mosquitto', version, kind: () => mosquitto(name, noDelay) }
+  })
+}
+
+/** Without logging, like ours, and without limits that would let it drop messages. */
+function mosquitto(name: string, noDelay: boolean): BrokerKind {
+  return {
+    name,
+    command: (data, port) => {
+      mkdirSync(data, { recursive: true })
+      const file = join(data, 'mosquitto.conf')
+      const lines = [
+        `listener ${port} 127.0.0.1`,
+        'allow_anonymous true',
+        `set_tcp_nodelay ${noDelay}`,
+        'max_queued_messages 0',
+        'max_inflight_messages 1000',
+        'log_type none',
+      ]
+      writeFileSync(file, `${lines.join('\n')}\n`)
+      return ['mosquitto', ['-c', file]]
+    },
+  }
+}
+
+/** From the folder in AEDES, or from ours. */
+function findAedes(): Peer[] {
+  const from = createRequire(join(process.env.AEDES ?? root, 'package.json'))
+  let entry: string
+  try {
+    entry = from.resolve('aedes')
+  } catch {
+    return []
+  }
+  const description = findPackageJSON(pathToFileURL(entry)) ?? ''
+  const { version } = JSON.parse(readFileSync(description, 'utf8')) as { version: string }
+  const script = join(import.meta.dirname, 'aedes.mjs')
+  const kind: BrokerKind = {
+    name: 'aedes',
+    command: (_, port) => [process.execPath, [script, entry, String(port)]],
+  }
+  return [{ name: 'aedes', family: 'aedes', version, kind: () => kind }]
+}

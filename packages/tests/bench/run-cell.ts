@@ -1,0 +1,57 @@
+import { join } from 'node:path'
+import { BrokerProcess, freePort } from '../src/crash/broker-process.ts'
+import { pause } from '../src/deadline.ts'
+import { Program } from '../src/program.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
+import type { Cell } from './cells.ts'
+import type { Peer } from './peers.ts'
+
+export interface Setting {
+  /** Where broker and load generator run: on a core each. */
+  readonly brokerCore: number
+  readonly loadCore: number
+  /** Workers and compilers of the broker come to rest first. */
+  readonly settleMs: number
+}
+
+/** What one run gave, by the names of the load generator. */
+export type Run = Readonly<Record<string, number>>
+
+/** A run that takes longer is given up. */
+const longestMs = 300_000
+
+/** One run of a cell against a broker that has just been started, and ends with it. */
+export async function runCell(
+  cell: Cell,
+  peer: Peer,
+  load: string,
+  setting: Setting,
+): Promise<Run> {
+  await using folder = await temporaryFolder()
+  const kind = onCore(peer.kind(cell), setting.brokerCore)
+  const address = { host: '127.0.0.1', port: await freePort() }
+  await using broker = new BrokerProcess(kind, join(folder.path, 'data'), address)
+  await broker.start()
+  await pause(setting.settleMs)
+  const where = ['--port', String(address.port), '--pid', String(broker.pid)]
+  const command = ['-c', String(setting.loadCore), load, ...cell.load, ...where]
+  await using program = new Program('taskset', command)
+  const limit = setTimeout(() => program.kill('SIGKILL'), longestMs)
+  const code = await program.exited
+  clearTimeout(limit)
+  if (code !== 0)
+    throw new Error(`${cell.name}, ${peer.name}: the load ended with ${code}: ${program.stderr}`)
+  await broker.expectAlive()
+  return JSON.parse(program.stdout) as Run
+}
+
+/** taskset becomes the command that it starts, so its process identifier is the broker's. */
+function onCore(kind: ReturnType<Peer['kind']>, core: number): ReturnType<Peer['kind']> {
+  return {
+    name: kind.name,
+    command(data, port) {
+      const [command, args] = kind.command(data, port)
+      return ['taskset', ['-c', String(core), command, ...args]]
+    },
+  }
+}
