@@ -83,6 +83,14 @@ function accept(
     // Before takeover and before Clean Start, so that the owner notices nothing.
     return connection.refuse(ReasonCode.NotAuthorized, 'the Session belongs to another user')
   }
+  endOthers(connection, connect)
+  if (core.sessions.isLeaving(clientIdentifier)) {
+    // From the beginning, as others may have come meanwhile.
+    return core.sessions.whenGone(clientIdentifier, () => {
+      if (connection.state !== 'connecting') return
+      connection.guard(() => accept(connection, connect, user, authenticationData))
+    })
+  }
   const { session, isPresent } = openSession(connection, connect, user)
   session.groups = groups
   session.variables = variables
@@ -90,6 +98,7 @@ function accept(
   core.journal.whenCommitted((error) => {
     if (connection.state !== 'connecting') return
     if (error !== undefined) {
+      core.wills.cancel(session) // that of a CONNECT that was not accepted
       connection.refuse(ReasonCode.ServerUnavailable, 'store failed')
       // The store does not know it, so nothing that is promised to it would be kept.
       if (!isPresent) core.sessions.end(session)
@@ -103,21 +112,29 @@ function accept(
   })
 }
 
-/** Takes over, resumes or begins the Session of a Client Identifier (section 3.1.4). */
-function openSession(
-  connection: Connection,
-  connect: Connect,
-  user: string | undefined,
-): { session: Session; isPresent: boolean } {
-  const { core, clientIdentifier } = connection
+/** Who had the Client Identifier before: the connection ends, and with Clean Start the Session. */
+function endOthers({ core, clientIdentifier }: Connection, { cleanStart }: Connect): void {
   core.connectionOf(clientIdentifier)?.disconnect(
     ReasonCode.SessionTakenOver, // [MQTT5-3.1.4-3]
     'another connection uses this Client Identifier',
   )
   // Asked for again: the Session may have ended with its connection.
   const existing = core.sessions.get(clientIdentifier)
-  if (existing !== undefined && connect.cleanStart) core.sessions.end(existing) // [MQTT5-3.1.2-4]
-  const resumed = connect.cleanStart ? undefined : existing
+  if (existing === undefined) return
+  // Its time may be over before anybody has looked.
+  if (existing.connection === undefined && existing.endsAt <= core.clock.now()) {
+    core.sessions.expire(existing)
+  } else if (cleanStart) core.sessions.end(existing) // [MQTT5-3.1.2-4]
+}
+
+/** Resumes or begins the Session of a Client Identifier (section 3.1.4). */
+function openSession(
+  connection: Connection,
+  connect: Connect,
+  user: string | undefined,
+): { session: Session; isPresent: boolean } {
+  const { core, clientIdentifier } = connection
+  const resumed = core.sessions.get(clientIdentifier)
   if (resumed !== undefined) {
     core.wills.cancel(resumed) // [MQTT5-3.1.3-9]
     core.deadlines.clear(resumed.ends)
@@ -127,7 +144,11 @@ function openSession(
   session.protocolVersion = connect.protocolVersion
   session.sessionExpiryInterval = grantedExpiry(connection, connect)
   session.isStored ||= session.sessionExpiryInterval > 0
-  if (resumed === undefined && core.hasStoreFailed) core.sessions.forgetStored(session)
+  // Its predecessor may still be in the store, if its end found no room there.
+  const before = { kind: 'session-end', clientIdentifier } as const
+  if (resumed === undefined && (session.isStored || core.arrears.owes(before))) {
+    core.journal.add(before, connection.level)
+  }
   return { session, isPresent: resumed !== undefined }
 }
 

@@ -154,8 +154,9 @@ export class Connection implements TransportEvents, SessionConnection {
     if (sessionExpiryInterval !== undefined) {
       this.core.sessions.changeExpiry(session, sessionExpiryInterval)
     }
-    if (reasonCode === ReasonCode.NormalDisconnection) this.core.wills.cancel(session)
-    this.#close('client disconnected')
+    const dropsWill = reasonCode === ReasonCode.NormalDisconnection && session.will !== undefined
+    if (dropsWill) this.core.wills.cancel(session)
+    this.#close('client disconnected', dropsWill)
   }
 
   /** CONNECT was accepted: limits and timers are now those of a known client. */
@@ -243,15 +244,25 @@ export class Connection implements TransportEvents, SessionConnection {
     this.transport.destroy()
   }
 
-  #close(reason: string | undefined): void {
+  #close(reason: string | undefined, dropsWill = false): void {
     if (this.state === 'ended') return
     if (reason !== undefined) this.#logEnd('connection closed', reason)
     const isStored = this.session?.isStored === true
     this.flush()
     this.#detach()
-    // A Will that was dropped stays dropped: that is stored before the client can see the end.
-    if (isStored) this.core.journal.whenCommitted(() => this.transport.end())
+    if (isStored) this.#endWhenStored(dropsWill)
     else this.transport.end()
+  }
+
+  /** A Will that was dropped stays dropped: that is stored before the client can see the end. */
+  #endWhenStored(dropsWill: boolean): void {
+    const { core, clientIdentifier } = this
+    core.journal.whenCommitted(() => {
+      if (!dropsWill) return this.transport.end()
+      core.arrears.whenSettled({ kind: 'session-end', clientIdentifier }, () =>
+        this.transport.end(),
+      )
+    })
   }
 
   closed(): void {

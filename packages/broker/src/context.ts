@@ -1,4 +1,5 @@
 import type { Access } from './access/access.ts'
+import type { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -23,6 +24,7 @@ export interface Context {
   readonly access: Access
   readonly deadlines: Deadlines
   readonly journal: Journal
+  readonly arrears: Arrears
   readonly store: Store
   readonly durability: Durability
   readonly losses: Losses

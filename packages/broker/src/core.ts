@@ -1,6 +1,7 @@
 import { ReasonCode } from '@busbar/protocol'
 import { type Access, openAccess } from './access/access.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
+import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Connection } from './connection.ts'
@@ -8,7 +9,7 @@ import type { Context, Random } from './context.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
 import { Frames } from './frames.ts'
-import { Journal, weaker } from './journal.ts'
+import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
@@ -18,7 +19,7 @@ import { Router } from './router.ts'
 import { Sessions } from './sessions.ts'
 import { Statistics } from './statistics.ts'
 import { StoreFailedError } from './store/errors.ts'
-import type { DurabilityLevel, Store } from './store/store.ts'
+import type { Change, DurabilityLevel, Store } from './store/store.ts'
 import { SysTopics } from './sys-topics.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { version } from './version.ts'
@@ -57,6 +58,7 @@ export class Core implements Context {
   readonly deadlines: Deadlines
   readonly durability: Durability
   readonly journal: Journal
+  readonly arrears: Arrears
   readonly losses = new Losses()
   readonly statistics = new Statistics()
   readonly router = new Router()
@@ -68,8 +70,6 @@ export class Core implements Context {
   readonly #schedule: (endOfTurn: () => void) => void
   readonly #storeFailed: (error: Error) => void
   #storeError: Error | undefined
-  /** The store has refused a batch: it may still have what was to be deleted. */
-  hasStoreFailed = false
   readonly #connections = new Set<Connection>()
   #withOutput: Connection[] = []
   #isScheduled = false
@@ -89,12 +89,13 @@ export class Core implements Context {
     this.#storeFailed = options.storeFailed ?? (() => {})
     this.durability = new Durability(this.config)
     this.deadlines = new Deadlines(this.clock.now())
-    const outcome = (error?: Error) => this.#committed(error)
+    this.arrears = new Arrears(this, (change) => this.#restate(change))
+    const outcome: Outcome = (changes, error) => this.#committed(changes, error)
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {
-      publish: (message) => this.publish(message),
+      publish: (message, mustWait) => this.publish(message, mustWait),
       save: (session) => this.sessions.save(session),
     })
     this.sessions = new Sessions(this, this.router, this.wills)
@@ -159,14 +160,15 @@ export class Core implements Context {
 
   /**
    * Retains and routes a message. Returns the Reason Code for its publisher: 0x10 when nobody has
-   * subscribed, 0x97 when everybody's queue is full.
+   * subscribed, 0x97 when everybody's queue is full. `mustWait`: it may not leave before this turn's
+   * batch is committed.
    */
-  publish(message: Message): number {
+  publish(message: Message, mustWait = false): number {
     if (message.retain) this.retained.store(message)
-    return this.#route(message)
+    return this.#route(message, mustWait)
   }
 
-  #route(message: Message): number {
+  #route(message: Message, mustWait = false): number {
     const deliveries = this.router.match(message)
     let delivered = 0
     let lost = 0
@@ -174,7 +176,7 @@ export class Core implements Context {
       const { session } = delivery
       if (!this.access.mayReceive(session, message.topicName)) {
         this.losses.record(session.clientIdentifier, 'not-authorized', message.payload.length)
-      } else if (session.deliver(delivery)) delivered++
+      } else if (session.deliver(delivery, mustWait)) delivered++
       else lost++
     }
     if (delivered > 0) return ReasonCode.Success
@@ -234,14 +236,21 @@ export class Core implements Context {
     for (const connection of connections) connection.flush()
   }
 
+  #restate(change: Change): boolean {
+    if (change.kind === 'retained') this.retained.restate(change.message.topicName)
+    else if (change.kind === 'retained-end') this.retained.restate(change.topicName)
+    else return this.sessions.restate(change)
+    return true
+  }
+
   /** Says once when storing begins to fail, and once when it is possible again. */
-  #committed(error: Error | undefined): void {
+  #committed(changes: readonly Change[], error: Error | undefined): void {
+    this.arrears.decided(changes, error)
     if (error === undefined) {
       if (this.#storeError !== undefined) this.log.info('the store has room again')
       this.#storeError = undefined
       return
     }
-    this.hasStoreFailed = true
     if (this.#storeError !== undefined) return
     this.#storeError = error
     this.log.error('the store takes nothing, so nothing that lasts is acknowledged', { error })

@@ -12,13 +12,16 @@ export function weaker(one: DurabilityLevel, other: DurabilityLevel): Durability
   return stricter(one, other) === one ? other : one
 }
 
+/** Told of each batch that had changes, in order. */
+export type Outcome = (changes: readonly Change[], error: Error | undefined) => void
+
 /**
  * The changes of this turn of the event loop, which become durable as one batch, and everything that
  * waits for them: acknowledgements leave from here, never before their batch is committed.
  */
 export class Journal {
   readonly #store: Store
-  readonly #outcome: (error?: Error) => void
+  readonly #outcome: Outcome
   readonly #schedule: () => void
   #changes: Change[] = []
   #waiting: ((error?: Error) => void)[] = []
@@ -27,7 +30,7 @@ export class Journal {
   #level: DurabilityLevel = 'memory'
 
   /** `outcome` is told of each batch; `schedule` asks for a `commit` at the end of this turn. */
-  constructor(store: Store, outcome: (error?: Error) => void, schedule: () => void) {
+  constructor(store: Store, outcome: Outcome, schedule: () => void) {
     this.#store = store
     this.#outcome = outcome
     this.#schedule = schedule
@@ -70,7 +73,7 @@ export class Journal {
     this.#changes = []
     this.#level = 'memory'
     this.#store.commit(changes, level, (error) => {
-      if (changes.length > 0) this.#outcome(error)
+      if (changes.length > 0) this.#outcome(changes, error)
       if (error instanceof StoreFullError) this.#keep(changes)
       for (const done of waiting) done(error)
     })

@@ -13,16 +13,25 @@ export class Retained {
 
   /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */
   store(message: Message): void {
-    const { journal, durability } = this.#context
+    const { journal, durability, arrears } = this.#context
     const level = durability.ofMessage(message.topicName)
     if (message.payload.length === 0) {
-      if (this.#forget(message.topicName)) {
-        journal.add({ kind: 'retained-end', topicName: message.topicName }, level)
-      }
+      const change = { kind: 'retained-end', topicName: message.topicName } as const
+      // Where an earlier deletion found no room, this one is not done before it has.
+      if (this.#forget(message.topicName) || arrears.owes(change)) journal.add(change, level)
       return
     }
     this.restore(message)
     journal.add({ kind: 'retained', message }, level)
+  }
+
+  /** Says once more what the store could not be told of a topic. */
+  restate(topicName: string): void {
+    const { journal, durability } = this.#context
+    const message = this.#messages.get(topicName as TopicName)
+    const level = durability.ofMessage(topicName)
+    if (message === undefined) journal.add({ kind: 'retained-end', topicName }, level)
+    else journal.add({ kind: 'retained', message }, level)
   }
 
   /** A message that the store has already. */

@@ -17,8 +17,10 @@ export class SessionQueue {
   readonly #qos0 = new Fifo<QueueEntry>()
   /** The next ones, in order. */
   readonly #inHand = new Fifo<QueueEntry>()
-  /** Of those in hand at QoS 2: their batch is not committed yet, so they may not leave. */
+  /** Of those in hand that have to wait for the store: their batch is not committed yet. */
   readonly #undecided = new Set<QueueEntry>()
+  /** The same of those in the store only: the last of them. */
+  readonly #undecidedInStore = new Set<QueueEntry>()
   /** Of those in hand: not to be delivered. */
   readonly #abandoned = new Set<QueueEntry>()
   /** How many more are in the store only, behind those in hand. */
@@ -49,9 +51,9 @@ export class SessionQueue {
     return this.#bytes
   }
 
-  /** How many entries are in the store only, behind the one at `lastInHand`. */
+  /** How many entries are in the store only for certain, behind the one at `lastInHand`. */
   get inStore(): number {
-    return this.#inStore
+    return this.#inStore - this.#undecidedInStore.size
   }
 
   get lastInHand(): number {
@@ -67,15 +69,16 @@ export class SessionQueue {
   }
 
   /** False when it is full and the entry was dropped; `isStored`: the store has it, too. */
-  append(entry: QueueEntry, isStored: boolean): false | 'in hand' | 'in store' {
+  append(entry: QueueEntry, isStored: boolean, mustWait: boolean): false | 'in hand' | 'in store' {
     if (!this.#makeRoom(entry, isStored)) return false
     this.#count(entry, 1)
     if (!isStored || (this.#inStore === 0 && this.#inHand.length < pageLength)) {
       this.#hold(entry)
-      if (entry.qos === 2) this.#undecided.add(entry)
+      if (mustWait) this.#undecided.add(entry)
       return 'in hand'
     }
     this.#inStore++
+    this.#undecidedInStore.add(entry)
     return 'in store'
   }
 
@@ -118,7 +121,7 @@ export class SessionQueue {
    */
   decide(entry: QueueEntry, place: 'in hand' | 'in store', error: Error | undefined): void {
     // In hand and no longer undecided: it was dropped to make room.
-    const isGone = place === 'in hand' && !this.#undecided.delete(entry)
+    const isGone = !this.forgetUndecided(entry) && place === 'in hand'
     if (error === undefined || isGone) return
     const { losses } = this.#context
     losses.record(this.#clientIdentifier, 'store-failed', entry.message.payload.length)
@@ -137,20 +140,25 @@ export class SessionQueue {
     this.#context.statistics.queuedBytes += bytes
   }
 
-  /** Empties it and returns what was in hand, because the Session ends. */
-  clear(): readonly QueueEntry[] {
+  /** False when nothing was to be decided about it any more. */
+  forgetUndecided(entry: QueueEntry): boolean {
+    return this.#undecided.delete(entry) || this.#undecidedInStore.delete(entry)
+  }
+
+  /** Empties it and returns what was in hand, because the Session ends; not what is undecided. */
+  clear(): { readonly entries: readonly QueueEntry[]; readonly undecided: number } {
     const { statistics } = this.#context
     statistics.queuedMessages -= this.length
     statistics.queuedBytes -= this.#bytes
-    const inHand = [...this.#inHand].filter((entry) => !this.#abandoned.has(entry))
-    const entries = [...this.#qos0, ...inHand]
+    const isDecided = (entry: QueueEntry) =>
+      !this.#abandoned.has(entry) && !this.#undecided.has(entry)
+    const entries = [...this.#qos0, ...[...this.#inHand].filter(isDecided)]
     this.#qos0.clear()
     this.#inHand.clear()
-    this.#undecided.clear()
     this.#abandoned.clear()
     this.#inStore = 0
     this.#bytes = 0
-    return entries
+    return { entries, undecided: this.#undecided.size + this.#undecidedInStore.size }
   }
 
   #hold(entry: QueueEntry): void {

@@ -28,6 +28,15 @@ export interface SessionConnection {
   disconnect(reasonCode: number, reasonString: string): void
 }
 
+/** What a Session that ends has not delivered. */
+interface GivenUp {
+  /** What the client has not seen, or may see again. */
+  readonly waiting: readonly QueueEntry[]
+  /** At QoS 2, and with its client already. */
+  readonly begun: readonly QueueEntry[]
+  readonly undecided: number
+}
+
 export interface SessionIdentity {
   readonly clientIdentifier: string
   /** The authenticated user that it belongs to; only that user may take it up again. */
@@ -45,8 +54,13 @@ export class Session implements Subject {
   readonly outbound = new Outbound<QueueEntry>()
   readonly inbound = new Inbound()
   readonly queue: SessionQueue
-  /** QoS 2 entries in `outbound` whose packet identifier is not stored yet: not sent either. */
-  readonly #unsettled = new Set<QueueEntry>()
+  /**
+   * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
+   * true where the entry itself is in the same batch.
+   */
+  readonly #unsettled = new Map<QueueEntry, boolean>()
+  /** Told of the entries that were undecided when the Session ended. */
+  #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
   /** Ends the Session when its interval has passed without a Network Connection. */
   readonly ends: Deadline
   /** When it does, in milliseconds of `Clock.now`; Infinity while it does not. */
@@ -83,9 +97,20 @@ export class Session implements Subject {
     return this.connection?.isCongested === false && this.outbound.hasRoom
   }
 
-  /** Sends or queues a message; false when it was lost, which is then in the ledger. */
-  deliver(delivery: Delivery): boolean {
-    return delivery.qos === 0 ? this.#deliverOnce(delivery) : this.#deliverAcknowledged(delivery)
+  /**
+   * Sends or queues a message; false when it was lost, which is then in the ledger. `mustWait`: it
+   * may not leave before this turn's batch is committed, and not at all if that fails.
+   */
+  deliver(delivery: Delivery, mustWait = false): boolean {
+    const { message, qos, sharedFilter } = delivery
+    // Another member may get it at QoS 2 when this Session ends.
+    const isExact = qos === 2 || (message.qos === 2 && sharedFilter !== undefined)
+    if (qos > 0) return this.#deliverAcknowledged(delivery, mustWait || isExact)
+    if (!mustWait) return this.#deliverOnce(delivery)
+    this.#context.journal.whenCommitted((error) => {
+      if (error === undefined) this.#deliverOnce(delivery)
+    })
+    return true
   }
 
   #deliverOnce(delivery: Delivery): boolean {
@@ -102,26 +127,32 @@ export class Session implements Subject {
     )
   }
 
-  #deliverAcknowledged(delivery: Delivery): boolean {
+  #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
     const { queue, connection } = this
     const { journal } = this.#context
     const entry = this.#entry(delivery)
     const leavesNow = queue.isEmpty && this.isReady
-    const place = leavesNow ? 'out' : queue.append(entry, this.isStored)
+    const place = leavesNow ? 'out' : queue.append(entry, this.isStored, mustWait)
     if (place === false) return false
     if (leavesNow) this.#takeIdentifier(entry)
     if (this.isStored) {
       const { clientIdentifier } = this
       journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
-    if (leavesNow && connection !== undefined) this.#sendFirst(entry, connection, true)
-    else if (place !== 'out' && (place === 'in store' || entry.qos === 2)) {
-      journal.whenCommitted((error) => {
-        queue.decide(entry, place, error)
-        this.pump() // only now can it be read back, and may it leave
-      })
+    if (leavesNow && connection !== undefined) {
+      if (mustWait) this.#sendWhenStored(entry, connection, true)
+      else this.#transmit(entry, connection, false)
+    } else if (place !== 'out' && (place === 'in store' || mustWait)) {
+      journal.whenCommitted((error) => this.#decide(entry, place, error))
     }
     return true
+  }
+
+  #decide(entry: QueueEntry, place: 'in hand' | 'in store', error: Error | undefined): void {
+    if (!this.hasEnded) {
+      this.queue.decide(entry, place, error)
+      this.pump() // only now can it be read back, and may it leave
+    } else if (this.queue.forgetUndecided(entry)) this.#decided?.(entry, error)
   }
 
   /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
@@ -157,7 +188,8 @@ export class Session implements Subject {
       const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
       this.#context.journal.add(change, entry.qos === 2 ? this.#levelOf(entry) : 'memory')
     }
-    this.#sendFirst(entry, connection, false)
+    if (entry.qos === 2) this.#sendWhenStored(entry, connection, false)
+    else this.#transmit(entry, connection, false)
   }
 
   #pumpQoS0(connection: SessionConnection): void {
@@ -187,16 +219,16 @@ export class Session implements Subject {
   }
 
   /**
-   * QoS 2 waits for the store: if it left before, a crash, or a store without room, and the
-   * publisher's resend would deliver it twice. `isNew`: the entry is in the same batch.
+   * Sends when this turn's batch is committed. QoS 2 that left before would come twice after a crash,
+   * or a store without room, and the publisher's resend. `isNew`: the entry is in that batch.
    */
-  #sendFirst(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
-    if (entry.qos === 1) {
-      this.#transmit(entry, connection, false)
-      return
-    }
-    this.#unsettled.add(entry)
+  #sendWhenStored(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
+    this.#unsettled.set(entry, isNew)
     this.#context.journal.whenCommitted((error) => {
+      if (this.hasEnded) {
+        if (this.#unsettled.delete(entry)) this.#decided?.(entry, error)
+        return
+      }
       if (error !== undefined) {
         if (isNew) this.#abandon(entry)
         // What is stored is kept: the Session goes on from here when the client is back.
@@ -212,7 +244,6 @@ export class Session implements Subject {
   /** It could not be stored, so its publisher was not told that it was kept. */
   #abandon(entry: QueueEntry): void {
     this.#unsettled.delete(entry)
-    if (this.hasEnded) return
     this.#lose(entry.message, 'store-failed')
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
@@ -227,6 +258,26 @@ export class Session implements Subject {
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
     return false
+  }
+
+  /**
+   * At its end: gives everything that is not delivered away. Whether an entry is stored may not be
+   * known yet: `undecided` of them are handed to `decided` later, one by one.
+   */
+  giveUp(decided: (entry: QueueEntry, error: Error | undefined) => void): GivenUp {
+    this.#decided = decided
+    const waiting: QueueEntry[] = []
+    const begun: QueueEntry[] = []
+    for (const { message: entry } of this.outbound.unfinished()) {
+      const isNew = this.#unsettled.get(entry)
+      if (isNew === true) continue
+      this.#unsettled.delete(entry)
+      if (entry.qos === 2 && isNew === undefined) begun.push(entry)
+      else waiting.push(entry)
+    }
+    const { entries, undecided } = this.queue.clear()
+    waiting.push(...entries)
+    return { waiting, begun, undecided: undecided + this.#unsettled.size }
   }
 
   puback(packetIdentifier: number, reasonCode: number): void {

@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { gather, type Router } from './router.ts'
 import { Session, type SessionIdentity } from './session.ts'
-import type { QueueEntry, StoredDeadline, StoredSession } from './store/store.ts'
+import type { Change, QueueEntry, StoredDeadline, StoredSession } from './store/store.ts'
 import type { Subscription } from './subscription.ts'
 import type { Wills } from './wills.ts'
 
@@ -17,12 +17,20 @@ export function limitExpiry(config: Config, seconds: number): number {
   return limit === 'never' ? asked : Math.min(asked, limit)
 }
 
+/** So many stored entries of a Session that ends are passed on at once. */
+const pageLength = 256
+
 /** All Sessions by Client Identifier: how they begin, wait and end. */
 export class Sessions {
   readonly #context: Context
   readonly #router: Router
   readonly #wills: Wills
   readonly #byIdentifier = new Map<string, Session>()
+  /** They have ended, and what they had for others is still being passed on. */
+  readonly #leaving = new Map<
+    string,
+    { readonly session: Session; readonly gone: (() => void)[] }
+  >()
 
   constructor(context: Context, router: Router, wills: Wills) {
     this.#context = context
@@ -38,25 +46,63 @@ export class Sessions {
     return this.#byIdentifier.values()
   }
 
-  /** A new Session; its predecessor must have ended. */
+  /** A Session with this Client Identifier has ended, and is still in the way of another. */
+  isLeaving(clientIdentifier: string): boolean {
+    return this.#leaving.has(clientIdentifier)
+  }
+
+  /** Calls back when it is no longer. */
+  whenGone(clientIdentifier: string, gone: () => void): void {
+    this.#leaving.get(clientIdentifier)?.gone.push(gone)
+  }
+
+  /** A new Session; its predecessor must have ended, and be gone. */
   begin(identity: SessionIdentity): Session {
-    const session = new Session(this.#context, identity, (expired) => {
-      this.#context.statistics.sessionsExpired++
-      this.end(expired)
-    })
+    const session = new Session(this.#context, identity, (expired) => this.expire(expired))
     this.#byIdentifier.set(identity.clientIdentifier, session)
     this.#context.statistics.sessions++
     return session
   }
 
-  /** Deletes what the store may have kept of an earlier Session that it could not delete. */
-  forgetStored({ clientIdentifier, level }: Session): void {
-    this.#context.journal.add({ kind: 'session-end', clientIdentifier }, level)
+  /** Says once more what the store could not be told; false when that is out of date. */
+  restate(change: Change): boolean {
+    if (change.kind === 'session' || change.kind === 'session-end') {
+      const { clientIdentifier } = change.kind === 'session' ? change.session : change
+      const session = this.#byIdentifier.get(clientIdentifier)
+      if (session?.isStored) this.save(session)
+      // Else its end is still to come.
+      else if (!this.#leaving.has(clientIdentifier)) {
+        const { journal, durability } = this.#context
+        journal.add({ kind: 'session-end', clientIdentifier }, durability.default)
+      }
+      return true
+    }
+    if (change.kind !== 'subscription' && change.kind !== 'subscription-end') return false
+    const session = this.#byIdentifier.get(change.clientIdentifier)
+    if (!session?.isStored) return false
+    const text = change.kind === 'subscription' ? change.subscription.text : change.text
+    const subscription = session.subscriptions.get(text)
+    if (subscription === undefined) this.forgetFilter(session, text)
+    else this.saveSubscription(subscription)
+    return true
+  }
+
+  saveSubscription({ session, filter, options, subscriptionIdentifier }: Subscription): void {
+    if (!session.isStored) return
+    const { clientIdentifier, level } = session
+    const subscription = { text: filter.text, options, subscriptionIdentifier }
+    this.#context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
+  }
+
+  forgetFilter({ isStored, clientIdentifier, level }: Session, text: string): void {
+    if (!isStored) return
+    this.#context.journal.add({ kind: 'subscription-end', clientIdentifier, text }, level)
   }
 
   /** The Session's lasting properties have changed. */
   save(session: Session): void {
-    if (!session.isStored) return
+    const { clientIdentifier, isStored, hasEnded } = session
+    if (!isStored || (hasEnded && this.#leaving.get(clientIdentifier)?.session !== session)) return
     this.#context.journal.add({ kind: 'session', session: this.#stored(session) }, session.level)
   }
 
@@ -71,6 +117,12 @@ export class Sessions {
     this.save(session)
   }
 
+  /** Its Session Expiry Interval has passed. */
+  expire(session: Session): void {
+    this.#context.statistics.sessionsExpired++
+    this.end(session)
+  }
+
   /** Throws the Session's state away; its Will is published if that is still due. */
   end(session: Session): void {
     if (session.hasEnded) return
@@ -80,10 +132,15 @@ export class Sessions {
     this.#byIdentifier.delete(clientIdentifier)
     statistics.sessions--
     deadlines.clear(session.ends)
+    this.#leaving.set(clientIdentifier, { session, gone: [] })
     this.#wills.publish(session)
     for (const subscription of session.subscriptions.values()) this.forget(subscription)
-    this.#passOn(session)
-    if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier }, session.level)
+    this.#passOn(session, () => {
+      const { gone } = this.#leaving.get(clientIdentifier) ?? { gone: [] }
+      this.#leaving.delete(clientIdentifier)
+      if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier }, session.level)
+      for (const goOn of gone) goOn()
+    })
   }
 
   /** DISCONNECT gives another Session Expiry Interval (U5-3.14.2-b). */
@@ -120,28 +177,66 @@ export class Sessions {
   /**
    * What a Shared Subscription gave to a Session that ends goes to another member (U5-4.8.2-c), but a
    * QoS 2 delivery that has begun does not [MQTT5-4.8.2-5]. Everything else is lost, and counted.
+   * Each entry leaves this queue and joins the other in one batch, and the Session's end is stored
+   * behind them all: wherever a crash falls, each is in one place.
    */
-  #passOn(session: Session): void {
-    const { statistics, store, losses } = this.#context
-    const { clientIdentifier, queue } = session
-    const unfinished = [...session.outbound.unfinished()].map((entry) => entry.message)
-    statistics.inFlight -= unfinished.length
+  #passOn(session: Session, finished: () => void): void {
+    const { statistics, losses } = this.#context
+    const { clientIdentifier, queue, hasShared, outbound } = session
     const { inStore, lastInHand } = queue
-    const inHand = queue.clear()
-    for (const entry of [...unfinished, ...inHand]) this.#passOnEntry(session, entry)
-    if (inStore === 0) return
-    if (!session.hasShared) return losses.record(clientIdentifier, 'session-ended', 0, inStore)
-    // Asked for before this turn's batch, which deletes them, is handed over.
-    store.readQueue(clientIdentifier, lastInHand, inStore, (entries) => {
+    statistics.inFlight -= outbound.size
+    let open = 1
+    const close = () => {
+      if (--open === 0) finished()
+    }
+    const { waiting, begun, undecided } = session.giveUp((entry, error) => {
+      const bytes = entry.message.payload.length
+      // A message that could not be stored was not acknowledged: its publisher sends it again.
+      if (error !== undefined) losses.record(clientIdentifier, 'store-failed', bytes)
+      else this.#passOnEntry(session, entry)
+      close()
+    })
+    open += undecided
+    for (const { message } of begun) {
+      losses.record(clientIdentifier, 'session-ended', message.payload.length)
+    }
+    for (const entry of waiting) this.#passOnEntry(session, entry)
+    if (inStore > 0 && hasShared) {
+      open++
+      this.#passOnStored(session, lastInHand, inStore, close)
+    } else if (inStore > 0) losses.record(clientIdentifier, 'session-ended', 0, inStore)
+    close()
+  }
+
+  /** The same, page by page, for what is in the store only. */
+  #passOnStored(session: Session, behind: number, count: number, done: () => void): void {
+    const { store, losses, log } = this.#context
+    const { clientIdentifier } = session
+    const limit = Math.min(count, pageLength)
+    store.readQueue(clientIdentifier, behind, limit, (entries, error) => {
       for (const entry of entries) this.#passOnEntry(session, entry)
+      const last = entries.at(-1)
+      const left = count - entries.length
+      if (last !== undefined && left > 0) {
+        return this.#passOnStored(session, last.position, left, done)
+      }
+      if (error !== undefined)
+        log.error('queue cannot be read', { clientId: clientIdentifier, error })
+      if (left > 0) losses.record(clientIdentifier, 'session-ended', 0, left)
+      done()
     })
   }
 
   #passOnEntry(session: Session, entry: QueueEntry): void {
-    const { losses } = this.#context
-    const heir = entry.qos === 2 && entry.state !== 'queued' ? undefined : this.#heir(entry)
-    if (heir !== undefined) heir.session.deliver(gather(heir, entry.message))
-    else losses.record(session.clientIdentifier, 'session-ended', entry.message.payload.length)
+    const { losses, journal } = this.#context
+    const { clientIdentifier, isStored } = session
+    const { position, qos, message } = entry
+    const heir = this.#heir(entry)
+    if (heir === undefined) {
+      return losses.record(clientIdentifier, 'session-ended', message.payload.length)
+    }
+    if (isStored && qos > 0) journal.add({ kind: 'done', clientIdentifier, position }, 'memory')
+    heir.session.deliver(gather(heir, message))
   }
 
   #heir(entry: QueueEntry): Subscription | undefined {

@@ -97,18 +97,10 @@ function grantedOptions(connection: Connection, request: SubscriptionRequest) {
 /** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
 function add(connection: Connection, subscription: Subscription): boolean {
   const { core } = connection
-  const { session, filter, options, subscriptionIdentifier } = subscription
+  const { session, filter } = subscription
   const isNew = !session.subscriptions.has(filter.text)
   core.sessions.subscribe(subscription)
-  if (session.isStored) {
-    const { clientIdentifier } = session
-    const { text } = filter
-    const stored = { text, options, subscriptionIdentifier }
-    core.journal.add(
-      { kind: 'subscription', clientIdentifier, subscription: stored },
-      session.level,
-    )
-  }
+  core.sessions.saveSubscription(subscription)
   return isNew
 }
 
@@ -138,13 +130,16 @@ export function inboundUnsubscribe(
     const subscription = session.subscriptions.get(text)
     if (subscription !== undefined) {
       core.sessions.forget(subscription)
-      if (session.isStored) {
-        const { clientIdentifier } = session
-        core.journal.add({ kind: 'subscription-end', clientIdentifier, text }, session.level)
-      }
+      core.sessions.forgetFilter(session, text)
       return ReasonCode.Success
     }
-    return checkUnknown(connection, text)
+    const reasonCode = checkUnknown(connection, text)
+    // Where it was removed before and that found no room, it is not gone before it has.
+    const { clientIdentifier } = session
+    if (core.arrears.owes({ kind: 'subscription-end', clientIdentifier, text })) {
+      core.sessions.forgetFilter(session, text)
+    }
+    return reasonCode
   })
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')

@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 import { Deadline } from './deadlines.ts'
 import { createMessage, type Message } from './message.ts'
 import type { Session } from './session.ts'
+import { StoreFullError } from './store/errors.ts'
 
 /** A Will Message on its Session, from CONNECT until it is published or dropped. */
 export interface PendingWill {
@@ -13,8 +14,12 @@ export interface PendingWill {
   dueAt: number
 }
 
+/** How long a Will waits for room in the store before it is published again. */
+const retryMs = 1_000
+
 interface WillEffects {
-  publish(message: Message): void
+  /** `mustWait`: the message may not leave before this turn's batch is committed. */
+  publish(message: Message, mustWait: boolean): void
   /** The Session has changed. */
   save(session: Session): void
 }
@@ -64,8 +69,12 @@ export class Wills {
     const pending = session.will
     if (pending === undefined) return
     this.cancel(session)
+    this.#send(session, pending.will)
+  }
+
+  #send(session: Session, will: Will): void {
     const { access, clock, losses } = this.#context
-    const { topicName, payload, qos, retain, properties } = pending.will
+    const { topicName, payload, qos, retain, properties } = will
     // Asked again when it fires: the right to it may be gone since CONNECT.
     if (!access.mayPublish(session, topicName)) {
       losses.record(session.clientIdentifier, 'not-authorized', payload.length)
@@ -74,8 +83,18 @@ export class Wills {
     const { willDelayInterval: _, ...publishProperties } = properties
     const publisher = session.clientIdentifier
     const message = { topicName, payload, qos, retain, properties: publishProperties, publisher }
-    this.#effects.publish(createMessage(message, clock.now()))
-    // In the same batch, so that a crash does not publish it twice.
-    if (!session.hasEnded) this.#effects.save(session)
+    this.#effects.publish(createMessage(message, clock.now()), session.isStored)
+    if (!session.isStored) return
+    // In the same batch, which it does not leave before: so a crash does not publish it twice.
+    this.#effects.save(session)
+    this.#context.journal.whenCommitted((error) => {
+      if (error instanceof StoreFullError) this.#sendLater(session, will)
+    })
+  }
+
+  /** Nobody has had it, and the Session in the store still has it: it goes when there is room. */
+  #sendLater(session: Session, will: Will): void {
+    const { clock, deadlines } = this.#context
+    deadlines.set(new Deadline(() => this.#send(session, will)), clock.now() + retryMs)
   }
 }
