@@ -88,7 +88,7 @@ function accept(
     // From the beginning, as others may have come meanwhile.
     return core.sessions.whenGone(clientIdentifier, () => {
       if (connection.state !== 'connecting') return
-      connection.guard(() => accept(connection, connect, user, authenticationData))
+      connection.guard(() => accept(connection, connect, identity, authenticationData))
     })
   }
   const { session, isPresent } = openSession(connection, connect, user)
