@@ -18,8 +18,8 @@ import { Retained } from './retained.ts'
 import { Router } from './router.ts'
 import { Sessions } from './sessions.ts'
 import { Statistics } from './statistics.ts'
-import { StoreFailedError } from './store/errors.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
+import { StoreHealth } from './store-health.ts'
 import { SysTopics } from './sys-topics.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { version } from './version.ts'
@@ -68,8 +68,6 @@ export class Core implements Context {
   readonly frames: Frames
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
-  readonly #storeFailed: (error: Error) => void
-  #storeError: Error | undefined
   readonly #connections = new Set<Connection>()
   #withOutput: Connection[] = []
   #isScheduled = false
@@ -86,11 +84,14 @@ export class Core implements Context {
     this.methods = options.methods ?? []
     this.access = options.access ?? openAccess
     this.#schedule = options.schedule
-    this.#storeFailed = options.storeFailed ?? (() => {})
     this.durability = new Durability(this.config)
     this.deadlines = new Deadlines(this.clock.now())
     this.arrears = new Arrears(this, (change) => this.#restate(change))
-    const outcome: Outcome = (changes, error) => this.#committed(changes, error)
+    const health = new StoreHealth(this.log, options.storeFailed ?? (() => {}))
+    const outcome: Outcome = (changes, error) => {
+      this.arrears.decided(changes, error)
+      health.decided(changes, error, this.clock.now())
+    }
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
@@ -241,20 +242,6 @@ export class Core implements Context {
     else if (change.kind === 'retained-end') this.retained.restate(change.topicName)
     else return this.sessions.restate(change)
     return true
-  }
-
-  /** Says once when storing begins to fail, and once when it is possible again. */
-  #committed(changes: readonly Change[], error: Error | undefined): void {
-    this.arrears.decided(changes, error)
-    if (error === undefined) {
-      if (this.#storeError !== undefined) this.log.info('the store has room again')
-      this.#storeError = undefined
-      return
-    }
-    if (this.#storeError !== undefined) return
-    this.#storeError = error
-    this.log.error('the store takes nothing, so nothing that lasts is acknowledged', { error })
-    if (error instanceof StoreFailedError) this.#storeFailed(error)
   }
 
   /** Says goodbye to every client, and resolves when all of it is stored. */

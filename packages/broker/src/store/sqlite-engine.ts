@@ -6,6 +6,7 @@ import { type EntryRow, type MessageRow, type Packed, packEntries, packMessages 
 import { Reserve } from './reserve.ts'
 import { type CopyOptions, copyDatabase } from './sqlite-copy.ts'
 import {
+  CHECKPOINT_PAGES,
   closeDatabase,
   emptyLog,
   type FileOptions,
@@ -70,6 +71,8 @@ export class SqliteEngine {
   /** Sessions that the transaction in progress has ended. */
   readonly #ended: number[] = []
   readonly #reserve: Reserve
+  readonly #checkpointPages: number
+  #logPages = 0
   #sync: Sync = 'synced'
   #isUnsynced = false
 
@@ -77,8 +80,11 @@ export class SqliteEngine {
     this.#folder = options.folder
     this.#database = openDatabase(options)
     this.#statements = prepare(this.#database)
-    const { folder, reserveBytes = RESERVE_BYTES } = options
-    this.#reserve = new Reserve(reserveFile(folder), reserveBytes, performance.now())
+    const { folder, checkpointPages = CHECKPOINT_PAGES, reserveBytes = RESERVE_BYTES } = options
+    this.#checkpointPages = checkpointPages
+    const reserve = { file: reserveFile(folder), bytes: reserveBytes }
+    this.#reserve = new Reserve(reserve, performance.now())
+    this.#limitLog()
   }
 
   /** True when there is something for `collect`. */
@@ -138,7 +144,7 @@ export class SqliteEngine {
 
   /** One transaction. When it throws, nothing of the group has been applied. */
   apply(group: Group, sync: Sync): void {
-    if (!this.#reserve.isHeld && grows(group) && !this.#hasRoom(group)) throw fullError()
+    if (!this.#reserve.isWhole && grows(group) && !this.#hasRoom(group)) throw fullError()
     this.#setSync(sync)
     this.#ended.length = 0
     this.#transaction(() => this.#run(group))
@@ -148,8 +154,10 @@ export class SqliteEngine {
 
   /** After an error for want of room: with it the log can be copied, and then used again. */
   makeRoom(): void {
-    this.#reserve.release()
+    this.#reserve.release(performance.now())
     emptyLog(this.#database, 'RESTART')
+    this.#reserve.measure()
+    this.#limitLog()
   }
 
   /** Syncs what was only written. */
@@ -387,11 +395,24 @@ export class SqliteEngine {
     return row
   }
 
-  /** Without a reserve only what is free within the file may be filled. */
+  /** Without a whole reserve: what is free within the file, or in the part that is there, is enough. */
   #hasRoom({ bytes }: Group): boolean {
-    if (this.#reserve.tryHold(performance.now())) return true
+    const reserve = this.#reserve
+    reserve.hold(performance.now())
+    this.#limitLog()
+    if (reserve.isWhole) return true
     const [pages] = this.#statements.freePages.get() as unknown as [number]
-    return pages * PAGE > 2 * bytes.length + FREE_AT_LEAST
+    return Math.max(pages * PAGE, reserve.held) > 2 * bytes.length + FREE_AT_LEAST
+  }
+
+  /** What is in the log may have to go into the database with no more room than the reserve. */
+  #limitLog(): void {
+    const { held, isWhole } = this.#reserve
+    const part = Math.max(LOG_PAGES_AT_LEAST, Math.floor(held / PAGE / 4))
+    const pages = isWhole ? this.#checkpointPages : Math.min(part, this.#checkpointPages)
+    if (pages === this.#logPages) return
+    this.#logPages = pages
+    this.#database.exec(`PRAGMA wal_autocheckpoint = ${pages}`)
   }
 
   #transaction(run: () => void): void {
@@ -418,6 +439,7 @@ const synchronous = { none: 'NORMAL', written: 'NORMAL', synced: 'FULL' } as con
 
 const PAGE = 4096
 const FREE_AT_LEAST = 1024 * 1024
+const LOG_PAGES_AT_LEAST = 64
 
 /** Steps and ends are always stored, since they lead to more room. */
 function grows({ numbers }: Group): boolean {

@@ -26,7 +26,7 @@ export interface FileOptions {
 }
 
 /** 8 MiB of log: enough that busy pages are copied once, little enough for a slow card. */
-const CHECKPOINT_PAGES = 2048
+export const CHECKPOINT_PAGES = 2048
 
 /** By so much the database may grow when the log is copied into it; a group may exceed the log. */
 export const RESERVE_BYTES = 16 * 1024 * 1024
@@ -40,7 +40,7 @@ const lockFile = (folder: string) => join(folder, 'busbar.lock')
  * SQLite's own, which ends with the process however that ends; the lock file says who has it.
  */
 export function openDatabase(options: FileOptions): DatabaseSync {
-  const { folder, checkpointPages = CHECKPOINT_PAGES, maxPages } = options
+  const { folder, maxPages } = options
   const file = storeFile(folder)
   prepareFolder(folder)
   const database = new DatabaseSync(file)
@@ -51,8 +51,7 @@ export function openDatabase(options: FileOptions): DatabaseSync {
     nameHolder(folder)
     database.exec(`
       PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-      PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+      PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY`)
     if (maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${maxPages}`)
     migrate(database, file, options.migrations)
     return database

@@ -84,8 +84,8 @@ function folder(): Disk {
   }
 }
 
-const diskMegabytes = 96
-const ballastMegabytes = 40
+const diskMegabytes = 64
+const ballastMegabytes = 10
 
 /** A small file system in memory with a file that can be deleted; or why there is none. */
 function mountSmall(): Disk | string {
