@@ -1,5 +1,16 @@
+export {
+  Client,
+  type ClientStatistics,
+  type CloseOptions,
+  type OutgoingItem,
+  type PublishOptions,
+  type SubscriptionOf,
+  type ValueFor,
+} from './client.ts'
 export type { Clock } from './clock.ts'
 export { systemClock } from './clock.ts'
+export { connect, lazyConnect } from './connect.ts'
+export type { ClientState, Target } from './connector.ts'
 export {
   ClientError,
   type ClientErrorCode,
@@ -9,6 +20,8 @@ export {
   MqttSubscribeError,
   type SubscribeResult,
 } from './errors.ts'
+export type { ClientEvent } from './events.ts'
+export { Message } from './message.ts'
 export type {
   Authentication,
   AuthenticationExchange,
@@ -23,6 +36,9 @@ export type {
   SessionOptions,
   WillOptions,
 } from './options.ts'
+export type { PublishResult } from './outgoing-message.ts'
+export type { RequestOptions, Responder, RespondOptions } from './requests.ts'
+export { scramSha256 } from './scram.ts'
 export { memoryStore } from './store/memory.ts'
 export type {
   SessionStore,
@@ -30,6 +46,7 @@ export type {
   StoredMessage,
   StoredSession,
 } from './store/session-store.ts'
+export { type SubscribeOptions, Subscription } from './subscription.ts'
 export { bytes, type Codec, json, text } from './topics/codec.ts'
 export { defineTopics, type Topics } from './topics/define-topics.ts'
 export type { InvalidMessagePolicy } from './topics/inbound.ts'
@@ -60,3 +77,8 @@ export type {
   TransportEvents,
   TransportTarget,
 } from './transport/transport.ts'
+export {
+  type TypedMessage,
+  type TypedSubscribeOptions,
+  TypedSubscription,
+} from './typed-subscription.ts'

@@ -33,3 +33,11 @@ declare function setTimeout(run: () => void, ms: number): unknown
 declare function clearTimeout(timer: unknown): void
 declare function queueMicrotask(run: () => void): void
 declare const performance: { now(): number }
+declare class ReadableStream<T = unknown> {
+  constructor(source: {
+    pull?(controller: { enqueue(chunk: T): void; close(): void }): void | Promise<void>
+    cancel?(): void | Promise<void>
+  })
+}
+declare function atob(text: string): string
+declare function btoa(text: string): string

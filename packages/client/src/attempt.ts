@@ -1,0 +1,267 @@
+import {
+  type Connack,
+  noProperties,
+  type Packet,
+  ProtocolError,
+  protocolError,
+  ReasonCode,
+} from '@busbar/protocol'
+import { Authenticator } from './authenticator.ts'
+import type { Clock } from './clock.ts'
+import { type ConnectFields, connectPacket, defaultMaximumPacketSize } from './connect-packet.ts'
+import { Connection, type ConnectionEvents } from './connection.ts'
+import { deferred } from './deferred.ts'
+import { ClientError } from './errors.ts'
+import { ClientKeepAlive } from './keep-alive.ts'
+import { negotiate } from './negotiate.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
+import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
+import type { Session } from './session.ts'
+import type { Transport, TransportEvents } from './transport/transport.ts'
+
+export interface AttemptOptions {
+  readonly options: ClientOptions
+  readonly clock: Clock
+  readonly version: 4 | 5
+  readonly clientId: string
+  readonly cleanStart: boolean
+  /** Whether there was no connection before. */
+  readonly isFirst: boolean
+  readonly attempt: number
+  readonly session: Session
+  open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
+  /** CONNACK has come, and the Session may go on. */
+  connected(connection: Connection, negotiated: Negotiated): void
+}
+
+/** How long a closing connection may take to send what is left. */
+const closeGraceMs = 2_000
+const defaultConnectTimeoutMs = 30_000
+
+/** One Network Connection from the first thought of it to its end. */
+export class Attempt implements ConnectionEvents {
+  readonly #at: AttemptOptions
+  readonly #abort = new AbortController()
+  readonly #ended = deferred<Ending>()
+  readonly #authenticator: Authenticator
+  #connection: Connection | undefined
+  #state: 'opening' | 'connected' | 'ended' = 'opening'
+  #timer: unknown
+  #onClosed: (() => void) | undefined
+
+  constructor(at: AttemptOptions) {
+    this.#at = at
+    this.#authenticator = new Authenticator(at.options.authentication, {
+      send: (packet) => this.#connection?.write(packet),
+      failed: (error) => this.#end(permanent(error), ReasonCode.UnspecifiedError),
+    })
+  }
+
+  /** Resolves when it is over. */
+  run(): Promise<Ending> {
+    const { options, clock } = this.#at
+    const ms = options.connectTimeoutMs ?? defaultConnectTimeoutMs
+    const late = new ClientError('connect-timeout', `no CONNACK within ${ms} ms`)
+    this.#timer = clock.set(() => this.#end(failed(late)), ms)
+    this.#open().catch((error: unknown) => this.#end(endingOf(error)))
+    return this.#ended.promise
+  }
+
+  get rttMs(): number | undefined {
+    return this.#connection?.keepAlive?.rttMs
+  }
+
+  reauthenticate(): Promise<void> {
+    return this.#authenticator.again()
+  }
+
+  /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
+  async leave(reasonCode: number, sessionExpiryInterval: number | undefined): Promise<void> {
+    const connection = this.#connection
+    const error = new ClientError('closed', 'the client was closed')
+    if (connection === undefined || connection.isClosed || this.#state !== 'connected') {
+      return this.#end(failed(error))
+    }
+    const properties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }
+    connection.write({ type: 'disconnect', reasonCode, properties })
+    const closed = deferred<void>()
+    this.#onClosed = closed.resolve
+    this.#finish(failed(error))
+    await closed.promise
+  }
+
+  /** Ends it without a word, as a cut would. */
+  destroy(error: ClientError): void {
+    this.#end(failed(error))
+  }
+
+  packet(packet: Packet): void {
+    if (this.#state === 'ended') return
+    if (packet.type === 'auth') return this.#authenticator.receive(packet)
+    if (this.#state === 'opening') {
+      // Nothing but AUTH comes before it [MQTT5-3.2.0-1] [MQTT3-3.2.0-1].
+      if (packet.type === 'connack') return this.#connack(packet)
+      throw protocolError(`${packet.type} comes before CONNACK`, 'MQTT5-3.2.0-1')
+    }
+    if (packet.type === 'pingresp') this.#connection?.keepAlive?.answered(this.#at.clock.now())
+    else if (packet.type === 'disconnect') this.#end(dismissed(packet))
+    else if (packet.type === 'connack') throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
+    else this.#at.session.packet(packet)
+  }
+
+  plainAck(firstByte: number, packetIdentifier: number): void {
+    if (this.#state === 'opening') throw protocolError('an acknowledgement comes before CONNACK')
+    if (this.#state === 'ended') return
+    const { publisher } = this.#at.session
+    if (firstByte === 0x40) publisher.puback(packetIdentifier, 0, noProperties)
+    else if (firstByte === 0x50) publisher.pubrec(packetIdentifier, 0, noProperties)
+    else publisher.pubcomp(packetIdentifier, 0, noProperties)
+  }
+
+  drained(): void {
+    if (this.#state === 'connected') this.#at.session.publisher.pump()
+  }
+
+  violated(error: ProtocolError): void {
+    this.#end(endingOf(error), error.reasonCode)
+  }
+
+  closed(cause: unknown): void {
+    this.#onClosed?.()
+    const text = this.#state === 'opening' ? 'closed before CONNACK' : 'the connection was lost'
+    this.#end(failed(new ClientError('transport-failed', text, { cause })))
+  }
+
+  async #open(): Promise<void> {
+    const { options, version, clientId, cleanStart } = this.#at
+    const fields = { version, clientId, cleanStart, credentials: await this.#credentials() }
+    const authentication = version === 5 ? await this.#authenticator.begin() : {}
+    const packet = connectPacket(options, { ...fields, authentication } satisfies ConnectFields)
+    const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
+    const connection = new Connection(version, maximum, { events: this, clock: this.#at.clock })
+    this.#connection = connection
+    const transport = await this.#at.open(connection, this.#abort.signal)
+    connection.opened(transport)
+    if (this.#state === 'ended') return connection.destroy()
+    connection.write(packet)
+    connection.flush()
+  }
+
+  async #credentials() {
+    const { credentials = {} } = this.#at.options
+    if (typeof credentials !== 'function') return credentials
+    return await credentials({ attempt: this.#at.attempt, signal: this.#abort.signal })
+  }
+
+  #connack(packet: Connack): void {
+    const { version, isFirst, cleanStart } = this.#at
+    if (packet.reasonCode !== 0) return this.#end(refused(packet, version, isFirst))
+    if (packet.sessionPresent && cleanStart) {
+      throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
+    }
+    const connection = this.#connection as Connection
+    if (version === 4 || this.#at.options.authentication === undefined) {
+      return this.#connected(connection, packet)
+    }
+    if (packet.properties.authenticationMethod !== this.#at.options.authentication.method) {
+      throw protocolError('CONNACK names another Authentication Method', 'MQTT5-4.12.0-5')
+    }
+    // What follows in the same bytes waits until the server has proved itself.
+    connection.hold('authentication')
+    this.#authenticator.accepted(packet.properties).then(
+      () => {
+        if (this.#state === 'opening') this.#connected(connection, packet)
+        connection.release('authentication')
+      },
+      (error: ClientError) => this.#end(permanent(error)),
+    )
+  }
+
+  #connected(connection: Connection, packet: Connack): void {
+    const { clock, options, version, clientId } = this.#at
+    clock.clear(this.#timer)
+    this.#state = 'connected'
+    const negotiated = negotiate(options, { version, clientId }, packet)
+    connection.keepAlive = new ClientKeepAlive(negotiated.keepAlive, clock.now())
+    this.#watch(connection, connection.keepAlive)
+    this.#at.connected(connection, negotiated)
+  }
+
+  /** One timer that looks at the clock, whenever it comes. */
+  #watch(connection: Connection, keepAlive: ClientKeepAlive): void {
+    const { clock } = this.#at
+    if (keepAlive.nextAt === Number.POSITIVE_INFINITY) return
+    const ms = Math.max(1, keepAlive.nextAt - clock.now())
+    this.#timer = clock.set(() => this.#checkAlive(connection, keepAlive), ms)
+  }
+
+  #checkAlive(connection: Connection, keepAlive: ClientKeepAlive): void {
+    if (this.#state !== 'connected') return
+    const now = this.#at.clock.now()
+    const due = keepAlive.due(now, connection.isReading)
+    if (due === 'give-up') {
+      const error = new ClientError('transport-failed', 'the server does not answer PINGREQ')
+      return this.#end(failed(error))
+    }
+    if (due === 'ping') {
+      connection.write({ type: 'pingreq' })
+      keepAlive.pinged(now)
+    }
+    this.#watch(connection, keepAlive)
+  }
+
+  /** It is over; with a Reason Code a 5.0 server is told why. */
+  #end(ending: Ending, reasonCode?: number): void {
+    if (this.#state === 'ended') return
+    const connection = this.#connection
+    const mayTell = this.#state === 'connected' && this.#at.version === 5
+    if (connection !== undefined && mayTell && reasonCode !== undefined) {
+      connection.write({ type: 'disconnect', reasonCode, properties: noProperties })
+      this.#finish(ending)
+    } else {
+      this.#finish(ending, true)
+    }
+  }
+
+  #finish(ending: Ending, isSudden = false): void {
+    const { clock } = this.#at
+    const wasConnected = this.#state === 'connected'
+    this.#state = 'ended'
+    clock.clear(this.#timer)
+    this.#abort.abort(ending.error)
+    this.#authenticator.closed(ending.error)
+    const connection = this.#connection
+    if (connection !== undefined && !connection.isClosed) {
+      if (isSudden) connection.destroy()
+      else this.#endGently(connection)
+    }
+    if (wasConnected) this.#at.session.disconnected()
+    this.#ended.resolve(ending)
+  }
+
+  #endGently(connection: Connection): void {
+    const { clock } = this.#at
+    const timer = clock.set(() => connection.destroy(), closeGraceMs)
+    const told = this.#onClosed
+    this.#onClosed = () => {
+      clock.clear(timer)
+      told?.()
+    }
+    connection.end()
+  }
+}
+
+function endingOf(error: unknown): Ending {
+  if (error instanceof ClientError) {
+    return error.code === 'invalid-argument' ? permanent(error) : failed(error)
+  }
+  if (error instanceof ProtocolError) {
+    const { message, reasonCode } = error
+    return failed(new ClientError('protocol-error', message, { cause: error, reasonCode }))
+  }
+  if (error instanceof RangeError) {
+    return permanent(new ClientError('invalid-argument', error.message, { cause: error }))
+  }
+  const text = error instanceof Error ? error.message : String(error)
+  return failed(new ClientError('transport-failed', text, { cause: error }))
+}

@@ -1,0 +1,379 @@
+import {
+  encodePacket,
+  noProperties,
+  ProtocolError,
+  type PublishProperties,
+  parseTopicName,
+  type QoS,
+} from '@busbar/protocol'
+import { type ClientState, Connector, type Target } from './connector.ts'
+import { ClientError } from './errors.ts'
+import type { ClientEvent } from './events.ts'
+import type { Message } from './message.ts'
+import type { ClientOptions, Negotiated, Payload } from './options.ts'
+import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
+import { bytesOf } from './payload.ts'
+import { type RequestOptions, Requests, type Responder, type RespondOptions } from './requests.ts'
+import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { Topic, TopicPattern } from './topics/topic.ts'
+import type { OpenTransport } from './transport/transport.ts'
+import { type TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
+
+/** How a message is sent. */
+export interface PublishOptions {
+  /** Default 0, or what the topic says. */
+  readonly qos?: QoS
+  readonly retain?: boolean
+  /** 5.0 only. A Message Expiry Interval counts from now, and while the message waits here. */
+  readonly properties?: Omit<PublishProperties, 'topicAlias' | 'subscriptionIdentifiers'>
+  /** Takes the message back while it was not sent; afterwards only the caller leaves. */
+  readonly signal?: AbortSignal
+}
+
+/** One message of `publishAll`. */
+export interface OutgoingItem extends Omit<PublishOptions, 'signal'> {
+  readonly topic: string
+  readonly payload: Payload
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a topic takes one type, so only any fits all
+type AnyTopic = Topic<any>
+
+/** What may be published to a topic: a payload, or a value of a typed topic. */
+export type ValueFor<To> = To extends Topic<infer Input> ? Input : Payload
+
+/** What a subscription to it gives. */
+export type SubscriptionOf<To> =
+  To extends TopicPattern<infer Text, infer _Input, infer Output>
+    ? TypedSubscription<Text, Output>
+    : Subscription
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+type AnyPattern = TopicPattern<any, any, any>
+
+/** Counted since the client was made. */
+export interface ClientStatistics {
+  /** QoS 1 and 2 that were sent and are not acknowledged. */
+  readonly inflight: number
+  /** Messages that wait or are unacknowledged, and their bytes. */
+  readonly outboxMessages: number
+  readonly outboxBytes: number
+  /** Calls that wait for room in the outbox. */
+  readonly waitingCalls: number
+  readonly acknowledged: number
+  /** From the outbox, by `whenFull` or `qos0WhileOffline`. */
+  readonly dropped: number
+  /** Sent anew because the server had lost the Session. */
+  readonly requeued: number
+  readonly received: number
+  /** Received for no subscription, or for one that has ended. */
+  readonly unclaimed: number
+  readonly reconnects: number
+  /** From the last PINGREQ to its answer. */
+  readonly rttMs: number | undefined
+}
+
+export interface CloseOptions {
+  /** How long to go on sending what waits; default 5,000. */
+  readonly drainMs?: number
+  /** Leaves with Reason Code 0x04, so that the server publishes the Will (5.0). */
+  readonly withWill?: boolean
+}
+
+const noOptions: PublishOptions = {}
+const defaultDrainMs = 5_000
+const disconnectWithWill = 0x04
+const fewestAtOnce = 1_000
+
+/** One client of one server: publishes, subscribes, and stays connected. */
+export class Client implements AsyncDisposable {
+  readonly #connector: Connector
+  readonly #requests: Requests
+  #checkedTopic = ''
+  #closing: Promise<{ readonly left: number }> | undefined
+
+  constructor(target: Target, options: ClientOptions, open: OpenTransport) {
+    this.#connector = new Connector(target, options, open)
+    this.#requests = new Requests(this)
+  }
+
+  get state(): ClientState {
+    return this.#connector.state
+  }
+
+  /** The limits of the connection that there is, or was last. */
+  get negotiated(): Negotiated | undefined {
+    return this.#connector.negotiated
+  }
+
+  /** Resolves when the first connection is there. */
+  get connected(): Promise<void> {
+    return this.#connector.connected
+  }
+
+  get stats(): ClientStatistics {
+    const { session, reconnects, rttMs } = this.#connector
+    const { publisher, receiver } = session
+    return {
+      inflight: publisher.inflight,
+      outboxMessages: publisher.outbox.count,
+      outboxBytes: publisher.outbox.bytes,
+      waitingCalls: publisher.outbox.callers,
+      acknowledged: publisher.acknowledged,
+      dropped: publisher.outbox.dropped,
+      requeued: publisher.requeued,
+      received: receiver.received,
+      unclaimed: receiver.unclaimed,
+      reconnects,
+      rttMs,
+    }
+  }
+
+  /** What happens from now on, with reasons; ends after `stopped`. */
+  events(): AsyncIterableIterator<ClientEvent> {
+    return this.#connector.events.listen()
+  }
+
+  /**
+   * Resolves when the message is as far as its QoS goes: the bytes are the system's (0), PUBACK (1),
+   * PUBCOMP (2). Rejects with a ClientError, which for a Reason Code of 0x80 or more is a
+   * MqttPublishError.
+   */
+  publish<const To extends string | AnyTopic>(
+    topic: To,
+    value: ValueFor<To>,
+    options: PublishOptions = noOptions,
+  ): Promise<PublishResult> {
+    if (typeof topic !== 'string') return this.#publishTyped(topic, value, options)
+    try {
+      const message = this.#messageOf(topic, value as Payload, options)
+      const { publisher } = this.#connector.session
+      const isQuick = message.qos === 0 && options.signal === undefined
+      return (isQuick ? publisher.sendQoS0(message) : undefined) ?? this.#submit(message, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Resolves when the message is in the outbox, and in the store where there is one. What becomes of
+   * it later only `events()` says, and only if that is not well.
+   */
+  async enqueue(
+    topic: string,
+    payload: Payload,
+    options: PublishOptions = noOptions,
+  ): Promise<void> {
+    await this.#connector.loaded
+    const message = this.#messageOf(topic, payload, options)
+    message.tellsWhenStored = true
+    await this.#submit(message, options)
+  }
+
+  /**
+   * Publishes all that comes, as fast as it is taken; resolves when all are settled. Rejects with
+   * the first failure, and takes no more then.
+   */
+  async publishAll(
+    items: AsyncIterable<OutgoingItem> | Iterable<OutgoingItem>,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly published: number }> {
+    let published = 0
+    let failure: { readonly error: unknown } | undefined
+    const open = new Set<Promise<unknown>>()
+    for await (const { topic, payload, ...options } of items) {
+      if (signal?.aborted === true) throw aborted(signal)
+      const settled = this.publish(topic, payload, signal ? { ...options, signal } : options).then(
+        () => {
+          published++
+        },
+        (error: unknown) => {
+          failure ??= { error }
+        },
+      )
+      open.add(settled)
+      void settled.then(() => open.delete(settled))
+      if (open.size >= fewestAtOnce) await Promise.race(open)
+      if (failure !== undefined) break
+    }
+    await Promise.all(open)
+    if (failure !== undefined) throw failure.error
+    return { published }
+  }
+
+  /**
+   * Resolves when the server has granted all Topic Filters; rejects with a MqttSubscribeError that
+   * lists what it said to each, and then there is no subscription. Without a connection it waits.
+   */
+  subscribe<const To extends string | readonly string[] | AnyPattern>(
+    to: To,
+    options: SubscribeOptions & TypedSubscribeOptions = {},
+  ): Promise<SubscriptionOf<To>> {
+    return this.#subscribe(to, options) as Promise<SubscriptionOf<To>>
+  }
+
+  /** Publishes with a Response Topic, and resolves with the first response (5.0). */
+  request(topic: string, payload: Payload, options?: RequestOptions): Promise<Message> {
+    return this.#requests.request(topic, payload, options)
+  }
+
+  /** Answers requests with what the handler returns; a request is acknowledged after that (5.0). */
+  respond(
+    topicFilter: string,
+    handle: (request: Message) => Payload | Promise<Payload>,
+    options?: RespondOptions,
+  ): Promise<Responder> {
+    return this.#requests.respond(topicFilter, handle, options)
+  }
+
+  /** Authenticates again, with the method of `authentication` (5.0). */
+  reauthenticate(): Promise<void> {
+    return this.#connector.reauthenticate()
+  }
+
+  /** Ends a delay before the next attempt, as when the network is known to be back. */
+  wake(): void {
+    this.#connector.wake()
+  }
+
+  /**
+   * Takes no more messages, goes on with those it has for `drainMs`, says DISCONNECT and ends. Always
+   * resolves, and says how many were left; in a store they stay.
+   */
+  close(options: CloseOptions = {}): Promise<{ readonly left: number }> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close({ drainMs = defaultDrainMs, withWill = false }: CloseOptions) {
+    const connector = this.#connector
+    const { publisher } = connector.session
+    const { clock } = connector
+    if (connector.state !== 'stopped') connector.state = 'closing'
+    const hasWork = () => publisher.outbox.count + publisher.outbox.callers > 0
+    if (hasWork() && connector.error === undefined && drainMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.set(resolve, drainMs)
+        publisher.outbox.whenEmpty = () => {
+          clock.clear(timer)
+          resolve()
+        }
+      })
+    }
+    const left = publisher.outbox.count + publisher.outbox.callers
+    await publisher.journal?.settled()
+    if (!this.#isStopped) await connector.leave(withWill ? disconnectWithWill : 0)
+    return { left }
+  }
+
+  get #isStopped(): boolean {
+    return this.#connector.state === 'stopped'
+  }
+
+  async #publishTyped(topic: AnyTopic, value: unknown, options: PublishOptions) {
+    const { payload, contentType, payloadFormatIndicator } = await topic.encode(value)
+    const described = {
+      ...(contentType !== undefined && { contentType }),
+      ...(payloadFormatIndicator !== undefined && { payloadFormatIndicator }),
+    }
+    return await this.publish(topic.topicName, payload, {
+      ...(topic.qos !== undefined && { qos: topic.qos }),
+      ...(topic.retain !== undefined && { retain: topic.retain }),
+      ...options,
+      properties: { ...described, ...options.properties },
+    })
+  }
+
+  async #subscribe(
+    to: string | readonly string[] | AnyPattern,
+    options: SubscribeOptions & TypedSubscribeOptions,
+  ) {
+    if (typeof to === 'string') return await this.#subscribeTo([to], options)
+    if (!('pattern' in to)) return await this.#subscribeTo(to, options)
+    const withQoS = to.qos === undefined ? options : { qos: to.qos, ...options }
+    const subscription = await this.#subscribeTo([to.filter], withQoS)
+    return new TypedSubscription(to, subscription, options)
+  }
+
+  async #subscribeTo(topicFilters: readonly string[], options: SubscribeOptions) {
+    this.#checkOpen()
+    if (topicFilters.length === 0) {
+      throw new ClientError('invalid-argument', 'no Topic Filter') // [MQTT5-3.8.3-2]
+    }
+    return await this.#connector.session.subscriber.subscribe(topicFilters, options)
+  }
+
+  #submit(message: OutgoingMessage, { signal }: PublishOptions): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      message.resolve = resolve
+      message.reject = reject
+      if (signal !== undefined) this.#heed(message, signal)
+      if (this.#connector.isLoaded) this.#connector.session.publisher.submit(message)
+      else this.#submitLater(message)
+    })
+  }
+
+  #submitLater(message: OutgoingMessage): void {
+    this.#connector.loaded.then(
+      () => this.#connector.session.publisher.submit(message),
+      (error: ClientError) => message.tell(error),
+    )
+  }
+
+  #heed(message: OutgoingMessage, signal: AbortSignal): void {
+    const onAbort = () => {
+      this.#connector.session.publisher.withdraw(message)
+      message.tell(aborted(signal))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    message.forgetSignal = () => signal.removeEventListener('abort', onAbort)
+  }
+
+  #messageOf(topicName: string, payload: Payload, options: PublishOptions): OutgoingMessage {
+    this.#checkOpen()
+    if (options.signal?.aborted === true) throw aborted(options.signal)
+    if (topicName !== this.#checkedTopic) this.#checkTopic(topicName)
+    const { qos = 0, retain = false, properties } = options
+    if (properties !== undefined) checkProperties(properties)
+    const seconds = properties?.messageExpiryInterval
+    const expiresAt =
+      seconds === undefined ? undefined : this.#connector.clock.wallNow() + seconds * 1_000
+    const fields = { qos, retain, properties: properties ?? noProperties, expiresAt }
+    return new OutgoingMessage(topicName, bytesOf(payload), fields)
+  }
+
+  #checkOpen(): void {
+    const { state, error } = this.#connector
+    if (state !== 'closing' && state !== 'stopped') return
+    throw new ClientError('closed', 'the client is closed', error && { cause: error })
+  }
+
+  /** Programs publish to one topic many times in a row. */
+  #checkTopic(topicName: string): void {
+    try {
+      parseTopicName(topicName)
+    } catch (cause) {
+      if (!(cause instanceof ProtocolError)) throw cause
+      const { message, reasonCode } = cause
+      throw new ClientError('invalid-topic', message, { cause, reasonCode })
+    }
+    this.#checkedTopic = topicName
+  }
+}
+
+/** What the wire cannot hold is the caller's to hear, and not the connection's. */
+function checkProperties(properties: PublishProperties): void {
+  const payload = new Uint8Array()
+  const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
+  try {
+    encodePacket({ type: 'publish', ...plain, properties, payload }, 5)
+    if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : 'a property cannot be written'
+    throw new ClientError('invalid-argument', text, { cause })
+  }
+}

@@ -1,0 +1,57 @@
+import type { AuthProperties, Connect, Will } from '@busbar/protocol'
+import { ClientError } from './errors.ts'
+import type { ClientOptions, Credentials, WillOptions } from './options.ts'
+import { bytesOf } from './payload.ts'
+
+export const defaultReceiveMaximum = 64
+export const defaultMaximumPacketSize = 1_048_576
+export const defaultTopicAliasMaximum = 32
+export const defaultKeepAliveSeconds = 60
+export const defaultSessionExpirySeconds = 300
+
+/** What changes from attempt to attempt. */
+export interface ConnectFields {
+  readonly version: 4 | 5
+  readonly clientId: string
+  readonly cleanStart: boolean
+  readonly credentials: Credentials
+  readonly authentication: AuthProperties
+}
+
+/** Throws a ClientError for what the version cannot say. */
+export function connectPacket(options: ClientOptions, fields: ConnectFields): Connect {
+  const { version, clientId, cleanStart, credentials, authentication } = fields
+  const { username, password } = credentials
+  if (version === 4 && username === undefined && password !== undefined) {
+    const text = '3.1.1 has no password without a user name' // [MQTT3-3.1.2-22]
+    throw new ClientError('invalid-argument', text)
+  }
+  return {
+    type: 'connect',
+    protocolVersion: version,
+    clientIdentifier: clientId,
+    cleanStart,
+    keepAliveSeconds: options.keepAlive ?? defaultKeepAliveSeconds,
+    properties: version === 5 ? { ...connectProperties(options), ...authentication } : {},
+    will: options.will && willOf(options.will),
+    username,
+    password: password === undefined ? undefined : bytesOf(password),
+  }
+}
+
+function connectProperties(options: ClientOptions): Connect['properties'] {
+  const expiry = options.session?.expirySeconds ?? defaultSessionExpirySeconds
+  const { userProperties } = options
+  return {
+    sessionExpiryInterval: expiry,
+    receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
+    maximumPacketSize: options.maximumPacketSize ?? defaultMaximumPacketSize,
+    topicAliasMaximum: options.topicAliasMaximum ?? defaultTopicAliasMaximum,
+    requestResponseInformation: 1,
+    ...(userProperties !== undefined && { userProperties }),
+  }
+}
+
+function willOf({ topic, payload, qos = 0, retain = false, properties = {} }: WillOptions): Will {
+  return { topicName: topic, payload: bytesOf(payload), qos, retain, properties }
+}

@@ -1,0 +1,226 @@
+import {
+  Framer,
+  type Packet,
+  PacketWriter,
+  ProtocolError,
+  readPacket,
+  writePacket,
+} from '@busbar/protocol'
+import type { Clock } from './clock.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { ClientError } from './errors.ts'
+import type { ClientKeepAlive } from './keep-alive.ts'
+import type { Transport, TransportEvents } from './transport/transport.ts'
+
+/** From here on data waits in the outbox; control packets still go out. */
+const congestedBytes = 262_144
+/** What is collected leaves at once from here on, before the turn is over. */
+const fullBatchBytes = 65_536
+/** Up to here a copy costs less than a new buffer. */
+const smallBatchBytes = 2_048
+
+/** What a Connection reports. */
+export interface ConnectionEvents {
+  /** One packet of the server; views in it are of bytes that nobody else uses. */
+  packet(packet: Packet): void
+  /** A PUBACK, PUBREC or PUBCOMP without Reason Code: most of what comes back. */
+  plainAck(firstByte: number, packetIdentifier: number): void
+  /** The transport takes data again. */
+  drained(): void
+  /** The server has broken the standard. */
+  violated(error: ProtocolError): void
+  /** Called once, when the stream has ended. */
+  closed(error: unknown): void
+}
+
+/** One Network Connection: bytes to packets and back, one write for each turn. */
+export class Connection implements TransportEvents {
+  readonly version: 4 | 5
+  keepAlive: ClientKeepAlive | undefined
+  isClosed = false
+  readonly #events: ConnectionEvents
+  readonly #clock: Clock
+  readonly #framer: Framer
+  #writer = new PacketWriter(4_096)
+  #transport: Transport | undefined
+  #isScheduled = false
+  #isCongested = false
+  /** Settled when what is written now has left. */
+  #batch: Deferred<void> | undefined
+  #congestedBatches: Deferred<void>[] = []
+  readonly #holds = new Set<string>()
+
+  constructor(
+    version: 4 | 5,
+    maximumPacketSize: number,
+    { events, clock }: { events: ConnectionEvents; clock: Clock },
+  ) {
+    this.version = version
+    this.#events = events
+    this.#clock = clock
+    this.#framer = new Framer(maximumPacketSize)
+    this.#framer.strictLengths = version === 5
+  }
+
+  /** The transport is open. */
+  opened(transport: Transport): void {
+    this.#transport = transport
+  }
+
+  /** Data has to wait. */
+  get isCongested(): boolean {
+    return this.#isCongested
+  }
+
+  /** Whether incoming bytes are looked at. */
+  get isReading(): boolean {
+    return this.#holds.size === 0
+  }
+
+  /** Appends a packet to what leaves at the end of this turn. Throws RangeError, then nothing is. */
+  write(packet: Packet): void {
+    if (this.isClosed) return
+    writePacket(this.#writer, packet, this.version)
+    if (this.#writer.length >= fullBatchBytes) this.flush()
+    else if (!this.#isScheduled) this.#schedule()
+  }
+
+  /** The same with a packet that is encoded already. */
+  writeBytes(bytes: Uint8Array): void {
+    if (this.isClosed) return
+    this.#writer.raw(bytes)
+    if (this.#writer.length >= fullBatchBytes) this.flush()
+    else if (!this.#isScheduled) this.#schedule()
+  }
+
+  /** Resolves when what was written so far is the system's, and it takes more. */
+  sent(): Promise<void> {
+    if (this.isClosed) return Promise.reject(lost())
+    if (this.#batch === undefined) {
+      this.#batch = deferred()
+      if (!this.#isScheduled) this.#schedule()
+    }
+    return this.#batch.promise
+  }
+
+  flush(): void {
+    const transport = this.#transport
+    if (transport === undefined || this.isClosed) return
+    const { length } = this.#writer
+    if (length > 0) {
+      this.keepAlive?.sent(this.#clock.now())
+      transport.send(this.#takeBatch(length))
+      if (transport.bufferedBytes > congestedBytes) this.#isCongested = true
+    }
+    const batch = this.#batch
+    if (batch === undefined) return
+    this.#batch = undefined
+    if (this.#isCongested) this.#congestedBatches.push(batch)
+    else batch.resolve()
+  }
+
+  /** Stops looking at what arrives, for this reason, until it is released. */
+  hold(reason: string): void {
+    if (this.#holds.size === 0) this.#transport?.pause()
+    this.#holds.add(reason)
+  }
+
+  release(reason: string): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0) return
+    queueMicrotask(() => {
+      if (this.isClosed || this.#holds.size > 0) return
+      this.keepAlive?.heard(this.#clock.now())
+      this.#guard(() => this.#readOn())
+      if (this.#holds.size === 0) this.#transport?.resume()
+    })
+  }
+
+  /** Sends what was written, then closes. */
+  end(): void {
+    this.flush()
+    this.#transport?.end()
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#transport?.destroy()
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.isClosed) return
+    this.keepAlive?.heard(this.#clock.now())
+    this.#guard(() => {
+      this.#framer.push(bytes)
+      this.#readOn()
+    })
+  }
+
+  drained(): void {
+    if (!this.#isCongested || this.isClosed) return
+    this.#isCongested = false
+    for (const batch of this.#congestedBatches.splice(0)) batch.resolve()
+    this.#events.drained()
+  }
+
+  closed(error?: unknown): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    for (const batch of this.#congestedBatches.splice(0)) batch.reject(lost(error))
+    this.#batch?.reject(lost(error))
+    this.#batch = undefined
+    this.#events.closed(error)
+  }
+
+  #readOn(): void {
+    const framer = this.#framer
+    while (this.#holds.size === 0 && framer.advance()) {
+      const { firstByte, bodyStart, bodyEnd, bytes } = framer
+      const isPlainAck =
+        bodyEnd - bodyStart === 2 &&
+        (firstByte === 0x40 || firstByte === 0x50 || firstByte === 0x70)
+      const packetIdentifier = isPlainAck
+        ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
+        : 0
+      if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
+      else this.#events.packet(readPacket(firstByte, framer.body(), this.version, 'server'))
+      if (this.isClosed) return
+    }
+  }
+
+  /** The one place in which a ProtocolError of the server ends. */
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (error instanceof ProtocolError) {
+        this.#events.violated(error)
+      } else {
+        this.destroy()
+        throw error // ours
+      }
+    }
+  }
+
+  #schedule(): void {
+    this.#isScheduled = true
+    queueMicrotask(this.#endTurn)
+  }
+
+  readonly #endTurn = () => {
+    this.#isScheduled = false
+    this.flush()
+  }
+
+  #takeBatch(length: number): Uint8Array {
+    if (length > smallBatchBytes) return this.#writer.take(Math.min(length, fullBatchBytes) + 1_024)
+    const batch = this.#writer.view().slice()
+    this.#writer.truncate(0)
+    return batch
+  }
+}
+
+function lost(cause?: unknown): ClientError {
+  return new ClientError('transport-failed', 'the connection was lost before the message left', {
+    cause,
+  })
+}

@@ -1,0 +1,325 @@
+import { type Link, PacketIdentifiers } from '@busbar/protocol'
+import { Attempt } from './attempt.ts'
+import { Backoff } from './backoff.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { defaultReceiveMaximum, defaultTopicAliasMaximum } from './connect-packet.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { ClientError } from './errors.ts'
+import { type ClientEvent, ClientEvents } from './events.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
+import type { Ending } from './outcome.ts'
+import type { OutgoingMessage } from './outgoing-message.ts'
+import { Publisher } from './publisher.ts'
+import { Receiver } from './receiver.ts'
+import { Session } from './session.ts'
+import { Subscriber } from './subscriber.ts'
+import { openLink } from './transport/link.ts'
+import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
+
+/** Where to connect: a URL, or the end of a connection within the process. */
+export type Target = string | URL | Link | (() => Link)
+
+export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
+
+/** Keeps a client connected: attempts, delays, what ends it. */
+export class Connector {
+  readonly clock: Clock
+  readonly options: ClientOptions
+  readonly session: Session
+  readonly events = new ClientEvents()
+  state: ClientState = 'connecting'
+  negotiated: Negotiated | undefined
+  reconnects = 0
+  /** Resolves with the first CONNACK; rejects when the client stops before that. */
+  readonly connected: Promise<void>
+  /** Resolves when what the store has kept is there. */
+  readonly loaded: Promise<void>
+  isLoaded = false
+  /** Why the client has stopped. */
+  error: ClientError | undefined
+  readonly #open: OpenTransport
+  readonly #backoff: Backoff
+  readonly #random: () => number
+  readonly #first: Deferred<void> = deferred()
+  #target: Target
+  #version: 4 | 5
+  #clientId: string
+  #attempt: Attempt | undefined
+  #attempts = 0
+  #connectedAt: number | undefined
+  #lostAt: number
+  #hadSession = false
+  #wake: (() => void) | undefined
+  #deadline: unknown
+
+  constructor(target: Target, options: ClientOptions, open: OpenTransport) {
+    this.#target = target
+    this.options = options
+    this.clock = options.clock ?? systemClock
+    this.#random = options.random ?? Math.random
+    this.#open = options.transport ?? open
+    this.#version = options.version === 4 ? 4 : 5
+    this.#clientId = options.clientId ?? ''
+    this.#backoff = new Backoff(options.reconnect || {}, this.#random)
+    this.#lostAt = this.clock.now()
+    this.session = this.#createSession()
+    this.connected = this.#first.promise
+    this.connected.catch(() => {}) // for `lazyConnect`, which does not wait
+    this.loaded = this.#load()
+    this.#watchCaller()
+    this.loaded.then(
+      () => this.#run(),
+      (error: ClientError) => this.stop(error),
+    )
+  }
+
+  get rttMs(): number | undefined {
+    return this.#attempt?.rttMs
+  }
+
+  /** The next attempt begins now, as when the network has come back. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  async reauthenticate(): Promise<void> {
+    if (this.#attempt === undefined || this.state !== 'connected') {
+      throw new ClientError('offline', 'there is no connection')
+    }
+    await this.#attempt.reauthenticate()
+  }
+
+  /** Says DISCONNECT where that is possible, and stops. */
+  async leave(reasonCode: number): Promise<void> {
+    const attempt = this.#attempt
+    this.state = 'closing'
+    // The server need not keep a Session that nobody can come back to.
+    const isOurs = this.options.clientId === undefined && this.negotiated?.version === 5
+    await attempt?.leave(reasonCode, isOurs && reasonCode === 0 ? 0 : undefined)
+    this.stop(undefined)
+  }
+
+  /** The end of the client; nothing happens when it has ended. */
+  stop(error: ClientError | undefined): void {
+    if (this.state === 'stopped') return
+    this.state = 'stopped'
+    this.error = error
+    this.clock.clear(this.#deadline)
+    const reason = error ?? new ClientError('closed', 'the client was closed')
+    this.#attempt?.destroy(reason)
+    this.session.publisher.close(reason)
+    this.session.subscriber.close(error)
+    this.#first.reject(reason)
+    this.#wake?.()
+    this.events.emit({ type: 'stopped', error })
+    this.events.close()
+  }
+
+  #createSession(): Session {
+    const { options, clock } = this
+    const identifiers = new PacketIdentifiers()
+    const topicAliasMaximum = options.topicAliasMaximum ?? defaultTopicAliasMaximum
+    const subscriber = new Subscriber(identifiers, clock)
+    const publisher = new Publisher({
+      identifiers,
+      outbox: options.outbox ?? {},
+      requeueWhenLost: options.session?.requeueWhenLost ?? true,
+      store: options.session?.store,
+      topicAliasMaximum,
+      clock,
+      storeFailed: (error) => this.stop(error),
+      undelivered: ({ topicName }: OutgoingMessage, error) =>
+        this.events.emit({ type: 'undelivered', topicName, error }),
+    })
+    const receiver = new Receiver({
+      receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
+      topicAliasMaximum,
+      journal: publisher.journal,
+      targets: (packet, topicName) => subscriber.targets(packet, topicName),
+    })
+    return new Session({ publisher, receiver, subscriber, identifiers })
+  }
+
+  async #load(): Promise<void> {
+    const { store } = this.options.session ?? {}
+    if (store !== undefined) {
+      if (this.options.clientId === undefined) {
+        const text = 'a store needs a clientId: the Session is found by it'
+        throw new ClientError('invalid-argument', text)
+      }
+      try {
+        const { messages, held } = await store.load()
+        for (const message of messages) this.session.publisher.restore(message)
+        this.session.receiver.restore(held)
+      } catch (cause) {
+        throw new ClientError('store-failed', 'the store cannot be read', { cause })
+      }
+    }
+    this.isLoaded = true
+  }
+
+  #watchCaller(): void {
+    const { signal, deadlineMs } = this.options
+    if (deadlineMs !== undefined) {
+      const late = new ClientError('connect-timeout', `no connection within ${deadlineMs} ms`)
+      this.#deadline = this.clock.set(() => this.stop(late), deadlineMs)
+    }
+    if (signal === undefined) return
+    const aborted = () => {
+      this.stop(new ClientError('aborted', 'the caller has aborted', { cause: signal.reason }))
+    }
+    if (signal.aborted) queueMicrotask(aborted)
+    else signal.addEventListener('abort', aborted, { once: true })
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver) {
+      this.#attempts++
+      this.state = this.state === 'closing' ? 'closing' : 'connecting'
+      this.events.emit({ type: 'connecting', attempt: this.#attempts })
+      const attempt = this.#nextAttempt()
+      this.#attempt = attempt
+      const ending = await attempt.run()
+      this.#attempt = undefined
+      if (this.#isOver) return
+      if (!this.#fallBack(ending)) await this.#pause(ending)
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.state === 'stopped'
+  }
+
+  #nextAttempt(): Attempt {
+    const { options, clock, session } = this
+    const version = this.#version
+    const { target, open } = this.#opener()
+    return new Attempt({
+      options,
+      clock,
+      session,
+      version,
+      clientId: this.#identifierFor(version),
+      cleanStart: this.#cleanStart(version),
+      isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.#hadSession,
+      attempt: this.#attempts,
+      open: (events, signal) => open(target, events, signal),
+      connected: (connection, negotiated) => {
+        this.#becomeConnected(negotiated)
+        session.connected(connection, negotiated)
+        this.#tellConnected(negotiated)
+      },
+    })
+  }
+
+  #opener(): {
+    target: URL | Link
+    open: (target: URL | Link, events: TransportEvents, signal: AbortSignal) => Promise<Transport>
+  } {
+    const given = typeof this.#target === 'function' ? this.#target() : this.#target
+    const target = typeof given === 'string' ? new URL(given) : given
+    const { tls } = this.options
+    return {
+      target,
+      open: async (to, events, signal) =>
+        to instanceof URL
+          ? await this.#open({ url: to, tls }, events, signal)
+          : openLink(to, events),
+    }
+  }
+
+  /** 3.1.1 servers give no names away, and we come back by ours. */
+  #identifierFor(version: 4 | 5): string {
+    if (version === 4 && this.#clientId === '') {
+      const parts = [0, 0].map(() => Math.floor(this.#random() * 2 ** 32).toString(36))
+      this.#clientId = `busbar-${parts.join('')}`.slice(0, 23)
+    }
+    return this.#clientId
+  }
+
+  #cleanStart(version: 4 | 5): boolean {
+    const { expirySeconds, cleanStart, store } = this.options.session ?? {}
+    // Clean Session of 3.1.1 is about the end as well, and without an expiry the rest is for ever.
+    if (version === 4 && (expirySeconds ?? 0) === 0) return true
+    if (this.#hadSession) return false
+    // Without a store nothing is known of an earlier Session, unless the application says so:
+    // not [MQTT5-3.2.2-4] then, since its state is what the server has.
+    return cleanStart ?? store === undefined
+  }
+
+  #becomeConnected(negotiated: Negotiated): void {
+    if (this.negotiated !== undefined) this.reconnects++
+    this.negotiated = negotiated
+    this.#clientId = negotiated.clientId
+    this.#connectedAt = this.clock.now()
+    this.#attempts = 0
+    if (this.state !== 'closing') this.state = 'connected'
+  }
+
+  #tellConnected(negotiated: Negotiated): void {
+    const before = this.#hadSession
+    this.#hadSession = true
+    this.clock.clear(this.#deadline)
+    this.#first.resolve()
+    const session = negotiated.sessionPresent ? 'resumed' : before ? 'lost' : 'new'
+    const { requeued } = this.session.publisher
+    this.events.emit({ type: 'connected', session, requeued, negotiated })
+  }
+
+  /** Whether to come again with 3.1.1, at once. */
+  #fallBack({ reasonCode }: Ending): boolean {
+    const mayFall = (this.options.version ?? 'auto') === 'auto' && this.#connectedAt === undefined
+    if (this.#version === 4 || !mayFall || reasonCode !== 0x84) return false
+    this.#version = 4
+    return true
+  }
+
+  /** Waits for the next attempt, or stops. */
+  async #pause(ending: Ending): Promise<void> {
+    const now = this.clock.now()
+    if (this.#connectedAt !== undefined) {
+      this.#backoff.lasted(now - this.#connectedAt)
+      this.#lostAt = now
+    }
+    this.#connectedAt = undefined
+    const stopsWith = this.#reasonToStop(ending, now)
+    if (stopsWith !== undefined) {
+      this.#tellDisconnected(ending.error, undefined)
+      return this.stop(stopsWith)
+    }
+    const ms = this.#backoff.next()
+    if (this.state !== 'closing') this.state = 'waiting'
+    this.#tellDisconnected(ending.error, ms)
+    await this.#sleep(ms)
+  }
+
+  #tellDisconnected(error: ClientError, retryInMs: number | undefined): void {
+    this.events.emit({ type: 'disconnected', error, retryInMs } satisfies ClientEvent)
+  }
+
+  #reasonToStop(ending: Ending, now: number): ClientError | undefined {
+    const { reconnect = {}, onRedirect } = this.options
+    const { error, reasonCode, isPermanent, serverReference } = ending
+    if (reasonCode === 0x9c || reasonCode === 0x9d) {
+      const url = onRedirect?.({ reasonCode, serverReference })
+      if (url === undefined) return error
+      this.#target = url
+      return undefined
+    }
+    if (typeof this.#target === 'object' && !(this.#target instanceof URL)) return error // a Link
+    if (reconnect === false) return error
+    const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
+    if (isPermanent && !isRetried) return error
+    if (now - this.#lostAt < (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) return undefined
+    return new ClientError('gave-up', 'no connection for too long', { cause: error })
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const over = deferred<void>()
+    const timer = this.clock.set(() => over.resolve(), ms)
+    this.#wake = () => over.resolve()
+    await over.promise
+    this.#wake = undefined
+    this.clock.clear(timer)
+  }
+}

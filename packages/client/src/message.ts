@@ -1,0 +1,59 @@
+import type { Publish, PublishProperties, QoS } from '@busbar/protocol'
+import { ReasonCode } from '@busbar/protocol'
+import type { Delivery } from './delivery.ts'
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** A message that has come for a subscription. */
+export class Message {
+  readonly topicName: string
+  /** A view of what was read with it: copy it (`slice`) to keep a small one for long. */
+  readonly payload: Uint8Array
+  readonly qos: QoS
+  readonly retain: boolean
+  /** The server has sent it before, perhaps (QoS 1). */
+  readonly dup: boolean
+  readonly properties: PublishProperties
+  #delivery: Delivery | undefined
+
+  constructor(packet: Publish, topicName: string, delivery: Delivery | undefined) {
+    this.topicName = topicName
+    this.payload = packet.payload
+    this.qos = packet.qos
+    this.retain = packet.retain
+    this.dup = packet.dup
+    this.properties = packet.properties
+    this.#delivery = delivery
+  }
+
+  /** The payload as UTF-8; throws TypeError when it is not. */
+  text(): string {
+    return decoder.decode(this.payload)
+  }
+
+  /** The application has it: the server may forget it. More than once does nothing. */
+  ack(): void {
+    this.#settle(ReasonCode.Success)
+  }
+
+  /**
+   * The application will not have it, for this Reason Code of 0x80 or more. In 3.1.1, which cannot
+   * say so, the server is told that it has arrived.
+   */
+  reject(reasonCode: number = ReasonCode.UnspecifiedError): void {
+    this.#settle(reasonCode)
+  }
+
+  /** The subscription ends, and the message was not settled. */
+  abandon(): void {
+    const delivery = this.#delivery
+    this.#delivery = undefined
+    delivery?.abandon()
+  }
+
+  #settle(reasonCode: number): void {
+    const delivery = this.#delivery
+    this.#delivery = undefined
+    delivery?.settle(reasonCode)
+  }
+}

@@ -1,0 +1,33 @@
+import { type Connack, largestPacket } from '@busbar/protocol'
+import { defaultKeepAliveSeconds, defaultSessionExpirySeconds } from './connect-packet.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
+
+const unlimited = 65_535
+
+/** The limits that CONNACK sets, with the values that count where it says nothing. */
+export function negotiate(
+  options: ClientOptions,
+  { version, clientId }: { readonly version: 4 | 5; readonly clientId: string },
+  { sessionPresent, properties }: Connack,
+): Negotiated {
+  const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
+  const { expirySeconds = defaultSessionExpirySeconds } = session
+  return {
+    version,
+    clientId: properties.assignedClientIdentifier ?? clientId, // [MQTT5-3.2.2-16]
+    sessionPresent,
+    sessionExpirySeconds: properties.sessionExpiryInterval ?? expirySeconds,
+    keepAlive: properties.serverKeepAlive ?? keepAlive, // [MQTT5-3.2.2-21]
+    receiveMaximum: properties.receiveMaximum ?? unlimited,
+    maximumPacketSize: properties.maximumPacketSize ?? largestPacket,
+    maximumQoS: properties.maximumQoS ?? 2,
+    retainAvailable: properties.retainAvailable !== 0,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0, // none unless it says so [MQTT5-3.2.2-18]
+    wildcardSubscriptions: properties.wildcardSubscriptionAvailable !== 0,
+    subscriptionIdentifiers: version === 5 && properties.subscriptionIdentifierAvailable !== 0,
+    // A 3.1.1 server may know the syntax: let it answer.
+    sharedSubscriptions: properties.sharedSubscriptionAvailable !== 0,
+    responseInformation: properties.responseInformation,
+    userProperties: properties.userProperties ?? [],
+  }
+}

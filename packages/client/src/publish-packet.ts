@@ -1,0 +1,85 @@
+import {
+  type AckProperties,
+  firstFailure,
+  noProperties,
+  type Publish,
+  ReasonCode,
+  reasonCodeName,
+} from '@busbar/protocol'
+import { ClientError, MqttPublishError } from './errors.ts'
+import type { Negotiated } from './options.ts'
+import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
+
+/** Shorter Topic Names cost less than what an alias saves. */
+const shortestAliased = 8
+
+export function publishPacket(
+  message: OutgoingMessage,
+  packetIdentifier: number,
+  dup: boolean,
+): Publish {
+  const { qos, retain, topicName, properties, payload } = message
+  return { type: 'publish', dup, qos, retain, topicName, packetIdentifier, properties, payload }
+}
+
+export function mayTakeAlias(topicName: string): boolean {
+  return topicName.length >= shortestAliased
+}
+
+/** What the packet takes at most, with a Topic Alias, without having been encoded. */
+export function sizeBound({ topicName, payload, properties }: Publish): number {
+  const fixed = 20 + topicName.length * 3 + payload.length
+  return properties === noProperties ? fixed : fixed + propertiesBound(properties)
+}
+
+function propertiesBound(properties: Publish['properties']): number {
+  const { responseTopic = '', contentType = '', correlationData, userProperties = [] } = properties
+  let bound = 32 + (responseTopic.length + contentType.length) * 3 + (correlationData?.length ?? 0)
+  for (const [name, value] of userProperties) bound += 5 + (name.length + value.length) * 3
+  return bound
+}
+
+/** The Message Expiry Interval that is left, in seconds (U5-3.3.2-c). */
+export function remainingSeconds(expiresAt: number, wallNow: number): number {
+  return Math.max(1, Math.ceil((expiresAt - wallNow) / 1_000))
+}
+
+/** Why the server would not take a message, as it has said at CONNACK. */
+export function refusalOf(message: OutgoingMessage, limits: Negotiated): ClientError | undefined {
+  if (message.qos > limits.maximumQoS) {
+    const text = `the server takes QoS ${limits.maximumQoS} at most` // [MQTT5-3.2.2-11]
+    return new ClientError('qos-not-supported', text, { reasonCode: ReasonCode.QoSNotSupported })
+  }
+  if (message.retain && !limits.retainAvailable) {
+    const text = 'the server has no retained messages' // [MQTT5-3.2.2-14]
+    return new ClientError('retain-not-supported', text, {
+      reasonCode: ReasonCode.RetainNotSupported,
+    })
+  }
+  return undefined
+}
+
+export function tooLarge(): ClientError {
+  const text = 'the message is larger than the Maximum Packet Size of the server'
+  return new ClientError('packet-too-large', text, { reasonCode: ReasonCode.PacketTooLarge })
+}
+
+export function plainResult(stage: PublishResult['stage']): PublishResult {
+  return Object.freeze({ stage, reasonCode: 0, noSubscribers: false, properties: noProperties })
+}
+
+/** What an acknowledgement says to the caller. */
+export function outcomeOf(
+  reasonCode: number,
+  properties: AckProperties,
+  plain: PublishResult,
+): PublishResult | MqttPublishError {
+  if (reasonCode === 0 && properties === noProperties) return plain
+  if (reasonCode >= firstFailure) {
+    const text = `the server refuses the message: ${reasonCodeName(reasonCode)}`
+    const { reasonString } = properties
+    return new MqttPublishError(text, properties, { reasonCode, reasonString })
+  }
+  const noSubscribers = reasonCode === ReasonCode.NoMatchingSubscribers
+  return { stage: plain.stage, reasonCode, noSubscribers, properties }
+}

@@ -1,0 +1,423 @@
+import {
+  type AckProperties,
+  fitPacket,
+  noProperties,
+  Outbound,
+  type OutboundEntry,
+  OutboundTopicAliases,
+  type PacketIdentifiers,
+  type Publish,
+  ReasonCode,
+} from '@busbar/protocol'
+import type { Clock } from './clock.ts'
+import type { Connection } from './connection.ts'
+import { ClientError } from './errors.ts'
+import { Journal } from './journal.ts'
+import type { Negotiated, OutboxOptions } from './options.ts'
+import { Outbox } from './outbox.ts'
+import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
+import {
+  mayTakeAlias,
+  outcomeOf,
+  plainResult,
+  publishPacket,
+  refusalOf,
+  remainingSeconds,
+  sizeBound,
+  tooLarge,
+} from './publish-packet.ts'
+import type { Queue } from './queue.ts'
+import type { SessionStore, StoredMessage } from './store/session-store.ts'
+
+type Entry = OutboundEntry<OutgoingMessage>
+
+// Shared by the many messages of which nothing more is to be said.
+const sent = plainResult('sent')
+const puback = plainResult('puback')
+const pubcomp = plainResult('pubcomp')
+const pubrec = plainResult('pubrec')
+const droppedOffline = plainResult('dropped')
+
+export interface PublisherOptions {
+  readonly identifiers: PacketIdentifiers
+  readonly outbox: OutboxOptions
+  readonly requeueWhenLost: boolean
+  readonly store: SessionStore | undefined
+  readonly topicAliasMaximum: number
+  readonly clock: Clock
+  /** The store does not take anything any more. */
+  storeFailed(error: ClientError): void
+  /** A message whose caller was told that it is stored has ended otherwise than well. */
+  undelivered(message: OutgoingMessage, error: ClientError): void
+}
+
+/** Outgoing messages: the outbox, QoS 1 and 2 as their sender, and what is sent again. */
+export class Publisher {
+  // for the Session
+  readonly outbox: Outbox
+  readonly journal: Journal | undefined
+  acknowledged = 0
+  requeued = 0
+  readonly #options: PublisherOptions
+  #outbound: Outbound<OutgoingMessage>
+  #sequence = 0
+  // for the Network Connection
+  #connection: Connection | undefined
+  #limits: Negotiated | undefined
+  #aliases = new OutboundTopicAliases(0)
+  #batch: Promise<void> | undefined
+  #batchSent: Promise<PublishResult> | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#outbound = new Outbound(options.identifiers)
+    this.outbox = new Outbox(options.outbox, {
+      accept: (message) => this.#accept(message),
+      forget: (message) => this.#forget(message),
+    })
+    if (options.store !== undefined) this.journal = new Journal(options.store, options.storeFailed)
+  }
+
+  /** Messages on their way, QoS 1 and 2. */
+  get inflight(): number {
+    return this.#outbound.size
+  }
+
+  /** Takes a message; its caller is told through it. */
+  submit(message: OutgoingMessage): void {
+    if (message.qos === 0 && !this.#mayTakeQoS0(message)) return
+    const refusal = this.#limits && refusalOf(message, this.#limits)
+    if (refusal !== undefined) message.tell(refusal)
+    else this.outbox.submit(message)
+  }
+
+  /** Sends a message of QoS 0 at once where nothing is in its way: its promise, or undefined. */
+  sendQoS0(message: OutgoingMessage): Promise<PublishResult> | undefined {
+    const connection = this.#connection
+    if (connection === undefined || this.outbox.callers > 0 || !this.#mayPassQoS0) return undefined
+    if (this.#limits !== undefined && refusalOf(message, this.#limits) !== undefined)
+      return undefined
+    if (!this.#write(connection, message, 0, false)) return undefined
+    return this.#sentWith(connection.sent())
+  }
+
+  /** One promise for all messages that leave together. */
+  #sentWith(batch: Promise<void>): Promise<PublishResult> {
+    if (batch !== this.#batch || this.#batchSent === undefined) {
+      this.#batch = batch
+      this.#batchSent = batch.then(() => sent)
+    }
+    return this.#batchSent
+  }
+
+  /** Its caller takes it back; what was sent stays. */
+  withdraw(message: OutgoingMessage): void {
+    if (this.outbox.withdraw(message) && message.sequence > 0) this.#forget(message)
+  }
+
+  /** At start-up: a message from the store. */
+  restore(stored: StoredMessage): void {
+    const { topicName, payload, qos, state, packetIdentifier } = stored
+    const message = new OutgoingMessage(topicName, payload, stored)
+    message.sequence = stored.sequence
+    message.isTold = true
+    this.#sequence = Math.max(this.#sequence, stored.sequence)
+    this.outbox.restore(message)
+    if (state === 'waiting' || qos === 0) {
+      this.outbox.wait(message)
+    } else {
+      message.place = 'sent'
+      this.#outbound.restore({ packetIdentifier, qos, message, state })
+    }
+  }
+
+  /** CONNACK has come. With the Session what was unacknowledged is sent again, else sent anew. */
+  connected(connection: Connection, limits: Negotiated): void {
+    this.#limits = limits
+    this.#aliases = new OutboundTopicAliases(
+      Math.min(limits.topicAliasMaximum, this.#options.topicAliasMaximum),
+    )
+    if (!limits.sessionPresent) this.#requeue()
+    this.#connection = connection
+    this.#outbound.connected(limits.receiveMaximum)
+    // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
+    for (const entry of this.#outbound.unfinished()) {
+      if (entry.state === 'released') this.#release(entry.packetIdentifier, 0)
+    }
+    this.pump()
+  }
+
+  disconnected(): void {
+    this.#connection = undefined
+    if (this.#options.outbox.qos0WhileOffline === 'keep') return
+    for (;;) {
+      const message = this.outbox.waitingQoS0.first
+      if (message === undefined) return
+      this.outbox.unwait(message)
+      this.outbox.left(message)
+      message.tell(new ClientError('offline', 'the connection was lost before the message left'))
+    }
+  }
+
+  /** Sends what may be sent, in order. */
+  pump(): void {
+    const connection = this.#connection
+    if (connection === undefined || !this.#resend(connection)) return
+    while (!connection.isCongested) {
+      const message = this.#nextWaiting()
+      if (message === undefined) return
+      this.outbox.unwait(message)
+      this.#sendFirst(connection, message)
+    }
+  }
+
+  puback(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
+    this.#finish(this.#outbound.puback(packetIdentifier), reasonCode, { properties, plain: puback })
+  }
+
+  pubrec(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
+    const { outcome, entry } = this.#outbound.pubrec(packetIdentifier, reasonCode)
+    if (outcome === 'finished')
+      return this.#finish(entry, reasonCode, { properties, plain: pubrec })
+    // An answer to what is not known here, so that the server can let go of it (U5-4.3.3-b).
+    const code = outcome === 'unknown' ? ReasonCode.PacketIdentifierNotFound : 0
+    if (this.journal === undefined || entry === undefined) {
+      return this.#release(packetIdentifier, code)
+    }
+    const { sequence } = entry.message
+    const change = { type: 'update', sequence, state: 'released', packetIdentifier } as const
+    const connection = this.#connection
+    this.journal.add(change, () => {
+      if (connection === this.#connection) this.#release(packetIdentifier, code)
+    })
+  }
+
+  pubcomp(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
+    const entry = this.#outbound.pubcomp(packetIdentifier)
+    // 0x92 says that the server has forgotten it: it was released all the same.
+    const code = reasonCode === ReasonCode.PacketIdentifierNotFound ? 0 : reasonCode
+    this.#finish(entry, code, { properties, plain: pubcomp })
+  }
+
+  /** The end: everybody who waits is told. What the store has stays there. */
+  close(error: ClientError): void {
+    this.#connection = undefined
+    this.outbox.refuseCallers(error)
+    for (const line of [this.outbox.waiting, this.outbox.waitingQoS0]) {
+      for (let message = line.first; message !== undefined; message = message.next) {
+        message.tell(error)
+      }
+    }
+    for (const { message } of this.#outbound.unfinished()) message.tell(error)
+  }
+
+  get #mayPassQoS0(): boolean {
+    const connection = this.#connection
+    return (
+      connection !== undefined &&
+      !connection.isCongested &&
+      this.outbox.waitingQoS0.size === 0 &&
+      !this.#outbound.isResending
+    )
+  }
+
+  /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
+  #mayTakeQoS0(message: OutgoingMessage): boolean {
+    const { qos0WhileOffline = 'reject' } = this.#options.outbox
+    if (this.#connection !== undefined || message.tellsWhenStored) return true
+    if (qos0WhileOffline === 'keep') return true
+    if (qos0WhileOffline === 'drop') {
+      this.outbox.dropped++
+      message.tell(droppedOffline)
+    } else {
+      message.tell(new ClientError('offline', 'there is no connection'))
+    }
+    return false
+  }
+
+  /** A message has come into the outbox. */
+  #accept(message: OutgoingMessage): void {
+    message.sequence = ++this.#sequence
+    if (this.journal !== undefined && (message.qos > 0 || message.tellsWhenStored)) {
+      this.#store(message, this.journal)
+    } else {
+      if (message.tellsWhenStored) message.tell(sent)
+      const connection = this.#connection
+      if (connection !== undefined && this.#maySendNow(connection, message)) {
+        this.#sendFirst(connection, message)
+      } else {
+        this.outbox.wait(message)
+      }
+    }
+  }
+
+  #store(message: OutgoingMessage, journal: Journal): void {
+    message.isCommitted = false
+    this.outbox.wait(message)
+    journal.append(message, () => {
+      message.isCommitted = true
+      if (message.tellsWhenStored) message.tell(sent)
+      this.pump()
+    })
+  }
+
+  #maySendNow(connection: Connection, message: OutgoingMessage): boolean {
+    if (message.qos === 0) return this.#mayPassQoS0
+    return !connection.isCongested && this.outbox.waiting.size === 0 && this.#outbound.hasRoom
+  }
+
+  #nextWaiting(): OutgoingMessage | undefined {
+    const head = this.outbox.waiting.first
+    const one = head?.isCommitted === true && this.#outbound.hasRoom ? head : undefined
+    const other = this.outbox.waitingQoS0.first
+    if (other === undefined || !other.isCommitted) return one
+    return one !== undefined && one.sequence < other.sequence ? one : other
+  }
+
+  #sendFirst(connection: Connection, message: OutgoingMessage): void {
+    const refusal = this.#refusalNow(message)
+    if (refusal !== undefined) return this.#end(message, refusal)
+    if (message.qos === 0) {
+      if (!this.#write(connection, message, 0, false)) return this.#end(message, tooLarge())
+      connection.sent().then(
+        () => this.#end(message, sent),
+        (error: ClientError) => this.#end(message, error),
+      )
+      message.place = 'sent'
+      return
+    }
+    message.place = 'sent'
+    const entry = this.#outbound.publish(message, message.qos)
+    const { journal } = this
+    if (journal === undefined) return this.#writeEntry(connection, entry, false)
+    const { packetIdentifier } = entry
+    const { sequence } = message
+    const change = { type: 'update', sequence, state: 'published', packetIdentifier } as const
+    // A PUBLISH that the store does not know of would come twice after a crash.
+    journal.add(change, () => {
+      if (connection === this.#connection) this.#writeEntry(connection, entry, false)
+    })
+  }
+
+  #writeEntry(connection: Connection, entry: Entry, dup: boolean): void {
+    if (this.#write(connection, entry.message, entry.packetIdentifier, dup)) return
+    this.#outbound.discard(entry.packetIdentifier)
+    this.#end(entry.message, tooLarge())
+  }
+
+  /** Everything unfinished, at once and in order; false while the quota or the socket stop it. */
+  #resend(connection: Connection): boolean {
+    while (this.#outbound.isResending) {
+      if (connection.isCongested) return false
+      const entry = this.#outbound.nextResend()
+      if (entry === undefined) return false
+      if (entry.state === 'published') this.#writeEntry(connection, entry, true) // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
+    }
+    return true
+  }
+
+  /** The server has no Session: what it had not taken is sent anew, before all that waits. */
+  #requeue(): void {
+    if (this.#outbound.size === 0) return
+    const entries = [...this.#outbound.unfinished()]
+    this.#outbound = new Outbound(this.#options.identifiers)
+    const later = takeAll(this.outbox.waiting)
+    const isAnew = ({ state }: Entry) => state === 'published' && this.#options.requeueWhenLost
+    for (const entry of entries) {
+      this.#options.identifiers.release(entry.packetIdentifier)
+      if (isAnew(entry)) this.#queueAgain(entry.message)
+    }
+    for (const message of later) this.outbox.waiting.push(message)
+    // Last, because what is settled lets new messages in.
+    for (const entry of entries) {
+      if (!isAnew(entry)) this.#end(entry.message, entry.state === 'released' ? pubrec : lostAway())
+    }
+  }
+
+  #queueAgain(message: OutgoingMessage): void {
+    this.requeued++
+    this.outbox.wait(message)
+    const { sequence } = message
+    this.journal?.add({ type: 'update', sequence, state: 'waiting', packetIdentifier: 0 })
+  }
+
+  #release(packetIdentifier: number, reasonCode: number): void {
+    const packet = { packetIdentifier, reasonCode, properties: noProperties }
+    this.#connection?.write({ type: 'pubrel', ...packet })
+  }
+
+  #finish(
+    entry: Entry | undefined,
+    reasonCode: number,
+    { properties, plain }: { properties: AckProperties; plain: PublishResult },
+  ): void {
+    if (entry === undefined) return // of an exchange that has ended here
+    this.acknowledged++
+    this.#end(entry.message, outcomeOf(reasonCode, properties, plain))
+    if (this.outbox.waiting.size > 0 || this.#outbound.isResending) this.pump()
+  }
+
+  /** A message inside the outbox is settled. */
+  #end(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
+    this.#forget(message)
+    const wasTold = message.isTold
+    message.tell(outcome)
+    if (wasTold && outcome instanceof Error) this.#options.undelivered(message, outcome)
+    this.outbox.left(message)
+  }
+
+  #forget(message: OutgoingMessage): void {
+    this.journal?.add({ type: 'remove', sequence: message.sequence })
+  }
+
+  #refusalNow(message: OutgoingMessage): ClientError | undefined {
+    if (message.expiresAt !== undefined && message.expiresAt <= this.#options.clock.wallNow()) {
+      return new ClientError('expired', 'the message has expired before it could be sent')
+    }
+    return this.#limits && refusalOf(message, this.#limits)
+  }
+
+  /** False when the server would not take a packet of this size [MQTT5-3.2.2-15]. */
+  #write(
+    connection: Connection,
+    message: OutgoingMessage,
+    packetIdentifier: number,
+    dup: boolean,
+  ): boolean {
+    const limits = this.#limits as Negotiated
+    const packet = publishPacket(message, packetIdentifier, dup)
+    if (limits.version === 5 && message.expiresAt !== undefined) {
+      const left = remainingSeconds(message.expiresAt, this.#options.clock.wallNow())
+      packet.properties = { ...packet.properties, messageExpiryInterval: left }
+    }
+    if (sizeBound(packet) > limits.maximumPacketSize) {
+      // Near the limit there is no alias: the server must not miss the packet that announces it.
+      const bytes = fitPacket(packet, limits.version, limits.maximumPacketSize, true)
+      if (bytes !== undefined) connection.writeBytes(bytes)
+      return bytes !== undefined
+    }
+    if (mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
+    connection.write(packet)
+    return true
+  }
+
+  #takeAlias(packet: Publish): void {
+    const assigned = this.#aliases.assign(packet.topicName)
+    if (assigned === undefined) return
+    const topicAlias = assigned.alias
+    packet.properties =
+      packet.properties === noProperties ? { topicAlias } : { ...packet.properties, topicAlias }
+    if (assigned.isKnown) packet.topicName = ''
+  }
+}
+
+function takeAll(queue: Queue<OutgoingMessage>): OutgoingMessage[] {
+  const all: OutgoingMessage[] = []
+  for (let item = queue.shift(); item !== undefined; item = queue.shift()) all.push(item)
+  return all
+}
+
+function lostAway(): ClientError {
+  const text = 'the server has lost the Session that the message belonged to'
+  return new ClientError('session-lost', text)
+}

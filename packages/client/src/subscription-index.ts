@@ -1,0 +1,141 @@
+import {
+  ProtocolError,
+  type Publish,
+  parseSubscriptionFilter,
+  type SubscriptionFilter,
+  TopicTree,
+  topicMatches,
+} from '@busbar/protocol'
+import { ClientError } from './errors.ts'
+import type { Subscription } from './subscription.ts'
+
+/** One Topic Filter and all subscriptions that have it: the server knows it once. */
+interface Entry {
+  readonly filter: SubscriptionFilter
+  readonly members: Set<Subscription>
+}
+
+const nobody: readonly Subscription[] = []
+
+/** Which subscriptions a message is for: by Subscription Identifier, or by its Topic Name. */
+export class SubscriptionIndex {
+  readonly #byIdentifier = new Map<number, Subscription>()
+  readonly #identifiers = new Map<Subscription, number>()
+  readonly #entries = new Map<string, Entry>()
+  /** By what Topic Names are matched with, so several where one is shared. */
+  readonly #tree = new TopicTree<Set<Entry>>()
+  #latest = 0
+
+  /** In the order in which they came. */
+  get all(): Iterable<Subscription> {
+    return this.#identifiers.keys()
+  }
+
+  /** Gives it an identifier. Throws ClientError for a Topic Filter that is none. */
+  add(subscription: Subscription): void {
+    const filters = subscription.topicFilters.map(parse)
+    const identifier = ++this.#latest
+    this.#byIdentifier.set(identifier, subscription)
+    this.#identifiers.set(subscription, identifier)
+    for (const filter of filters) this.#entryOf(filter).members.add(subscription)
+  }
+
+  /** Removes it, and returns the Topic Filters that nobody has any more. */
+  remove(subscription: Subscription): string[] {
+    const identifier = this.#identifiers.get(subscription)
+    if (identifier === undefined) return []
+    this.#identifiers.delete(subscription)
+    this.#byIdentifier.delete(identifier)
+    const orphans: string[] = []
+    for (const text of new Set(subscription.topicFilters)) {
+      const entry = this.#entries.get(text)
+      if (entry === undefined) continue
+      entry.members.delete(subscription)
+      if (entry.members.size > 0) continue
+      this.#drop(entry)
+      orphans.push(text)
+    }
+    return orphans
+  }
+
+  has(topicFilter: string): boolean {
+    return this.#entries.has(topicFilter)
+  }
+
+  identifierOf(subscription: Subscription): number {
+    return this.#identifiers.get(subscription) ?? 0
+  }
+
+  /** Where several subscriptions have one Topic Filter, all get what the server sends to one. */
+  targets(packet: Publish, topicName: string): readonly Subscription[] {
+    const identifiers = packet.properties.subscriptionIdentifiers
+    if (identifiers === undefined) return this.#matching(topicName)
+    const [only] = identifiers
+    if (identifiers.length === 1 && only !== undefined) {
+      const subscription = this.#byIdentifier.get(only)
+      if (subscription === undefined) return this.#matching(topicName)
+      const entry = this.#entryAlone(subscription)
+      if (entry !== undefined && topicMatches(entry.filter.topicFilter, topicName)) {
+        return [subscription]
+      }
+    }
+    const found = new Set<Subscription>()
+    for (const identifier of identifiers) {
+      const subscription = this.#byIdentifier.get(identifier)
+      if (subscription !== undefined) this.#addMembers(subscription, topicName, found)
+    }
+    return found.size === 0 ? this.#matching(topicName) : [...found]
+  }
+
+  #matching(topicName: string): readonly Subscription[] {
+    let found: Set<Subscription> | undefined
+    this.#tree.match(topicName, (entries) => {
+      found ??= new Set()
+      for (const { members } of entries) for (const member of members) found.add(member)
+    })
+    return found === undefined ? nobody : [...found]
+  }
+
+  #addMembers(subscription: Subscription, topicName: string, found: Set<Subscription>): void {
+    for (const text of subscription.topicFilters) {
+      const entry = this.#entries.get(text)
+      // An identifier that an earlier process has used can come for another filter.
+      if (entry === undefined || !topicMatches(entry.filter.topicFilter, topicName)) continue
+      for (const member of entry.members) found.add(member)
+    }
+  }
+
+  /** Its only Topic Filter, where nobody else has that. */
+  #entryAlone({ topicFilters }: Subscription): Entry | undefined {
+    const entry = topicFilters.length === 1 ? this.#entries.get(topicFilters[0] ?? '') : undefined
+    return entry?.members.size === 1 ? entry : undefined
+  }
+
+  #entryOf(filter: SubscriptionFilter): Entry {
+    const known = this.#entries.get(filter.text)
+    if (known !== undefined) return known
+    const entry: Entry = { filter, members: new Set() }
+    this.#entries.set(filter.text, entry)
+    const others = this.#tree.get(filter.topicFilter)
+    if (others === undefined) this.#tree.set(filter.topicFilter, new Set([entry]))
+    else others.add(entry)
+    return entry
+  }
+
+  #drop(entry: Entry): void {
+    const { filter } = entry
+    this.#entries.delete(filter.text)
+    const others = this.#tree.get(filter.topicFilter)
+    others?.delete(entry)
+    if (others?.size === 0) this.#tree.delete(filter.topicFilter)
+  }
+}
+
+function parse(text: string): SubscriptionFilter {
+  try {
+    return parseSubscriptionFilter(text)
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    throw new ClientError('invalid-topic', cause.message, { cause, reasonCode: cause.reasonCode })
+  }
+}

@@ -1,0 +1,281 @@
+import type { QoS, SubscriptionOptions, UserProperty } from '@busbar/protocol'
+import type { Clock } from './clock.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { ClientError, type SubscribeResult } from './errors.ts'
+import type { Message } from './message.ts'
+
+/** How a subscription receives. */
+export interface SubscribeOptions {
+  /** The highest QoS to receive; default 1. */
+  readonly qos?: QoS
+  /** Not what this client publishes itself (5.0). */
+  readonly noLocal?: boolean
+  /** Messages keep their RETAIN flag (5.0). */
+  readonly retainAsPublished?: boolean
+  /** Retained messages: always, only for a new subscription, never (5.0). */
+  readonly retainHandling?: SubscriptionOptions['retainHandling']
+  readonly userProperties?: readonly UserProperty[]
+  /**
+   * auto: a message of QoS 1 or 2 is acknowledged when the next one is asked for, so that a crash
+   * brings it back. manual: when `ack()` or `reject()` is called, in any order. Default auto.
+   */
+  readonly ack?: 'auto' | 'manual'
+  /** Messages of QoS 0 that may wait; default 1,024. Others are bounded by Receive Maximum. */
+  readonly bufferSize?: number
+  /** When that is full: drop the oldest message of QoS 0, or stop reading. Default drop-oldest. */
+  readonly whenFull?: 'drop-oldest' | 'pause'
+  readonly signal?: AbortSignal
+}
+
+/** What a Subscription asks of the client. */
+export interface SubscriptionOwner {
+  readonly clock: Clock
+  /** It has no room, or has room again. */
+  isFull(subscription: Subscription, isFull: boolean): void
+  /** It ends: UNSUBSCRIBE. */
+  leave(subscription: Subscription): Promise<void>
+}
+
+const doneResult = { done: true, value: undefined } as const
+const defaultBufferSize = 1_024
+
+/** Messages of one or more Topic Filters, in the order of arrival. */
+export class Subscription implements AsyncIterableIterator<Message>, AsyncDisposable {
+  readonly topicFilters: readonly string[]
+  readonly options: SubscribeOptions
+  /** What the server has said to each Topic Filter last. */
+  results: readonly SubscribeResult[] = []
+  /** Messages of QoS 0 that were dropped because nobody took them in time. */
+  dropped = 0
+  readonly #owner: SubscriptionOwner
+  readonly #bufferSize: number
+  // A ring would save nothing here: what is taken is forgotten with the array's front.
+  #buffer: Message[] = []
+  #at = 0
+  readonly #takers: Deferred<Message | undefined>[] = []
+  /** Handed out in auto mode, and acknowledged with the next call. */
+  #current: Message[] = []
+  #isFull = false
+  #error: ClientError | undefined
+  #isEnded = false
+  #left: Promise<void> | undefined
+
+  constructor(
+    topicFilters: readonly string[],
+    options: SubscribeOptions,
+    owner: SubscriptionOwner,
+  ) {
+    this.topicFilters = topicFilters
+    this.options = options
+    this.#owner = owner
+    this.#bufferSize = options.bufferSize ?? defaultBufferSize
+  }
+
+  /** Whether it waits for its reader before more is read from the network. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /** Messages that wait to be taken. */
+  get buffered(): number {
+    return this.#buffer.length - this.#at
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /**
+   * The next message; the end when the subscription is closed. In auto mode what was handed out
+   * before is acknowledged. An abort takes nothing.
+   */
+  next(options?: { readonly signal?: AbortSignal }): Promise<IteratorResult<Message, undefined>> {
+    this.#acknowledgeCurrent()
+    const message = this.#shift()
+    if (message !== undefined) return Promise.resolve(this.#handOut(message))
+    if (this.#error !== undefined) return Promise.reject(this.#error)
+    if (this.#isEnded) return Promise.resolve(doneResult)
+    return this.#wait(options?.signal).then((arrived) =>
+      arrived === undefined ? doneResult : this.#handOut(arrived),
+    )
+  }
+
+  /** Leaves a `for await` loop. */
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    await this.close()
+    return doneResult
+  }
+
+  /** Messages turned into something else; in auto mode as if they were taken one by one. */
+  async *map<T>(convert: (message: Message) => T | Promise<T>): AsyncGenerator<T, void, undefined> {
+    for await (const message of this) yield await convert(message)
+  }
+
+  /** Only messages that pass; the others are acknowledged in auto mode, and yours in manual. */
+  async *filter(
+    passes: (message: Message) => boolean | Promise<boolean>,
+  ): AsyncGenerator<Message, void, undefined> {
+    for await (const message of this) if (await passes(message)) yield message
+  }
+
+  /**
+   * Up to `count` messages at once, or what has come `ms` after the first one. In auto mode all of a
+   * batch are acknowledged when the next batch is asked for.
+   */
+  async *batch(count: number, ms: number): AsyncGenerator<Message[], void, undefined> {
+    try {
+      for (;;) {
+        this.#acknowledgeCurrent()
+        const first = this.#shift() ?? (await this.#waitOrFail())
+        if (first === undefined) return
+        const batch = [first]
+        await this.#fill(batch, count, ms)
+        if (this.options.ack !== 'manual') this.#current = [...batch]
+        yield batch
+      }
+    } finally {
+      await this.close()
+    }
+  }
+
+  /** A stream that reads ahead of its consumer by one message. */
+  toReadableStream(): ReadableStream<Message> {
+    return new ReadableStream<Message>({
+      pull: async (controller) => {
+        const { done, value } = await this.next()
+        if (done === true) controller.close()
+        else controller.enqueue(value)
+      },
+      cancel: () => this.close(),
+    })
+  }
+
+  /**
+   * Ends the subscription with UNSUBSCRIBE, where no other one has its Topic Filters; resolves when
+   * the server has answered or is gone. What was not acknowledged stays so.
+   */
+  close(): Promise<void> {
+    this.#left ??= this.#owner.leave(this)
+    this.end(undefined)
+    return this.#left
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** A message has come for it. */
+  push(message: Message): void {
+    if (this.#isEnded) return message.abandon()
+    const taker = this.#takers.shift()
+    if (taker !== undefined) return taker.resolve(message)
+    this.#buffer.push(message)
+    if (message.qos === 0 && this.buffered >= this.#bufferSize && !this.#isFull) {
+      this.#isFull = true
+      this.#owner.isFull(this, true)
+    }
+  }
+
+  /** Nobody has made room in time: the oldest messages of QoS 0 go. */
+  dropOldest(): void {
+    if (this.options.whenFull === 'pause') return
+    const room = Math.ceil(this.#bufferSize / 2)
+    const excess = this.buffered - room
+    let left = excess
+    const kept = this.#buffer.slice(this.#at).filter(({ qos }) => qos > 0 || left-- <= 0)
+    this.dropped += this.buffered - kept.length
+    this.#buffer = kept
+    this.#at = 0
+    this.#tellRoom()
+  }
+
+  /** No more messages; `error` is what the reader gets after those that are there. */
+  end(error: ClientError | undefined): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#error = error
+    for (const taker of this.#takers.splice(0)) {
+      if (error === undefined) taker.resolve(undefined)
+      else taker.reject(error)
+    }
+    if (error !== undefined) return
+    for (const message of [...this.#current, ...this.#buffer.slice(this.#at)]) message.abandon()
+    this.#current = []
+    this.#buffer = []
+    this.#at = 0
+    this.#tellRoom()
+  }
+
+  #handOut(message: Message): IteratorYieldResult<Message> {
+    if (message.qos > 0 && this.options.ack !== 'manual') this.#current.push(message)
+    return { done: false, value: message }
+  }
+
+  #acknowledgeCurrent(): void {
+    if (this.#current.length === 0) return
+    const settled = this.#current
+    this.#current = []
+    for (const message of settled) message.ack()
+  }
+
+  #shift(): Message | undefined {
+    const message = this.#buffer[this.#at]
+    if (message === undefined) return undefined
+    this.#at++
+    if (this.#at === this.#buffer.length) {
+      this.#buffer = []
+      this.#at = 0
+    } else if (this.#at >= defaultBufferSize) {
+      this.#buffer = this.#buffer.slice(this.#at)
+      this.#at = 0
+    }
+    if (this.#isFull && this.buffered <= this.#bufferSize / 2) this.#tellRoom()
+    return message
+  }
+
+  #tellRoom(): void {
+    if (!this.#isFull) return
+    this.#isFull = false
+    this.#owner.isFull(this, false)
+  }
+
+  async #waitOrFail(): Promise<Message | undefined> {
+    if (this.#error !== undefined) throw this.#error
+    return this.#isEnded ? undefined : await this.#wait(undefined)
+  }
+
+  #wait(signal: AbortSignal | undefined): Promise<Message | undefined> {
+    if (signal?.aborted === true) return Promise.reject(aborted(signal))
+    const taker = deferred<Message | undefined>()
+    this.#takers.push(taker)
+    if (signal === undefined) return taker.promise
+    const onAbort = () => {
+      const at = this.#takers.indexOf(taker)
+      if (at === -1) return
+      this.#takers.splice(at, 1)
+      taker.reject(aborted(signal))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return taker.promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  async #fill(batch: Message[], count: number, ms: number): Promise<void> {
+    const late = new AbortController()
+    const timer = this.#owner.clock.set(() => late.abort(), ms)
+    try {
+      while (batch.length < count) {
+        const message = this.#shift() ?? (await this.#wait(late.signal))
+        if (message === undefined) return
+        batch.push(message)
+      }
+    } catch (error) {
+      if (!late.signal.aborted) throw error
+    } finally {
+      this.#owner.clock.clear(timer)
+    }
+  }
+}
+
+export function aborted(signal: AbortSignal): ClientError {
+  return new ClientError('aborted', 'the caller has aborted', { cause: signal.reason })
+}
