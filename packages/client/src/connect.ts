@@ -1,12 +1,7 @@
+import { openTransport } from '#platform'
 import { Client } from './client.ts'
 import type { Target } from './connector.ts'
-import { ClientError } from './errors.ts'
 import type { ClientOptions } from './options.ts'
-import type { OpenTransport } from './transport/transport.ts'
-
-const noTransport: OpenTransport = async ({ url }) => {
-  throw new ClientError('invalid-argument', `no transport for ${url.protocol}`)
-}
 
 /**
  * Connects, and keeps connected. Resolves with the first CONNACK; rejects when the server refuses
@@ -20,5 +15,5 @@ export async function connect(target: Target, options: ClientOptions = {}): Prom
 
 /** The same for programs that begin with their outbox: returns at once, and connects on the side. */
 export function lazyConnect(target: Target, options: ClientOptions = {}): Client {
-  return new Client(target, options, noTransport)
+  return new Client(target, options, openTransport)
 }

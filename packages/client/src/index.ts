@@ -1,3 +1,4 @@
+export { fileStore, indexedDbStore } from '#platform'
 export {
   Client,
   type ClientStatistics,

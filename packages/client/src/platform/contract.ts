@@ -1,0 +1,20 @@
+import type { SessionStore } from '../store/session-store.ts'
+import type { OpenTransport } from '../transport/transport.ts'
+
+// What Node and browsers each have in their own way. The core imports it as `#platform`, which
+// package.json leads to `node/platform.ts` or `browser/platform.ts`; the compiler is led here.
+
+/** TCP, TLS, WebSocket and Unix sockets, as far as the platform has them. */
+export declare const openTransport: OpenTransport
+
+/**
+ * Keeps a session in a file of Node, made when it is missing; its folder has to be there. A browser
+ * has none: it throws there.
+ */
+export declare function fileStore(path: string): SessionStore
+
+/**
+ * Keeps a session in the IndexedDB of a page or worker. Node has none: it throws
+ * there.
+ */
+export declare function indexedDbStore(name: string): SessionStore
