@@ -13,6 +13,7 @@ const steps = [
   ['packages', 'node', ['scripts/check-packages.mjs']],
   ['unit', 'npm', ['run', '--silent', 'test:unit']],
   ['slow', 'node', [...source, '--test', 'packages/*/src/**/*.slow-test.ts']],
+  ['bundle size', 'node', [...source, 'packages/tests/src/bundle/bundle-size.ts']],
   ['configuration page', 'node', [...source, 'scripts/docs.mjs', '--check']],
   ['fuzz', 'node', [...source, 'packages/protocol/fuzz/fuzz.ts', '--inputs', '1000000']],
   [
