@@ -89,7 +89,7 @@ const fewestAtOnce = 1_000
 export class Client implements AsyncDisposable {
   readonly #connector: Connector
   readonly #requests: Requests
-  #checkedTopic = ''
+  #checkedTopic: string | undefined
   #closing: Promise<{ readonly left: number }> | undefined
 
   constructor(target: Target, options: ClientOptions, open: OpenTransport) {

@@ -49,6 +49,7 @@ export class Connector {
   #connectedAt: number | undefined
   #lostAt: number
   #hadSession = false
+  #isLeaving = false
   #wake: (() => void) | undefined
   #deadline: unknown
 
@@ -93,6 +94,7 @@ export class Connector {
   async leave(reasonCode: number): Promise<void> {
     const attempt = this.#attempt
     this.state = 'closing'
+    this.#isLeaving = true
     // The server need not keep a Session that nobody can come back to.
     const isOurs = this.options.clientId === undefined && this.negotiated?.version === 5
     await attempt?.leave(reasonCode, isOurs && reasonCode === 0 ? 0 : undefined)
@@ -187,13 +189,12 @@ export class Connector {
   }
 
   get #isOver(): boolean {
-    return this.state === 'stopped'
+    return this.state === 'stopped' || this.#isLeaving
   }
 
   #nextAttempt(): Attempt {
     const { options, clock, session } = this
     const version = this.#version
-    const { target, open } = this.#opener()
     return new Attempt({
       options,
       clock,
@@ -203,7 +204,7 @@ export class Connector {
       cleanStart: this.#cleanStart(version),
       isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.#hadSession,
       attempt: this.#attempts,
-      open: (events, signal) => open(target, events, signal),
+      open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
         session.connected(connection, negotiated)
@@ -212,20 +213,12 @@ export class Connector {
     })
   }
 
-  #opener(): {
-    target: URL | Link
-    open: (target: URL | Link, events: TransportEvents, signal: AbortSignal) => Promise<Transport>
-  } {
+  /** Throws what the target says, when there is none today. */
+  async #openTarget(events: TransportEvents, signal: AbortSignal): Promise<Transport> {
     const given = typeof this.#target === 'function' ? this.#target() : this.#target
-    const target = typeof given === 'string' ? new URL(given) : given
+    if (typeof given === 'object' && !(given instanceof URL)) return openLink(given, events)
     const { tls } = this.options
-    return {
-      target,
-      open: async (to, events, signal) =>
-        to instanceof URL
-          ? await this.#open({ url: to, tls }, events, signal)
-          : openLink(to, events),
-    }
+    return await this.#open({ url: parseUrl(given), tls }, events, signal)
   }
 
   /** 3.1.1 servers give no names away, and we come back by ours. */
@@ -321,5 +314,13 @@ export class Connector {
     await over.promise
     this.#wake = undefined
     this.clock.clear(timer)
+  }
+}
+
+function parseUrl(given: string | URL): URL {
+  try {
+    return new URL(given)
+  } catch (cause) {
+    throw new ClientError('invalid-argument', 'not a URL', { cause })
   }
 }

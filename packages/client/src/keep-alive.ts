@@ -29,7 +29,7 @@ export class ClientKeepAlive {
   }
 
   pinged(now: number): void {
-    this.#pingedAt = now
+    this.#pingedAt ??= now // another PINGREQ gives no more time to answer the first
     this.#sentAt = now
   }
 

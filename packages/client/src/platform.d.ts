@@ -38,6 +38,7 @@ declare class ReadableStream<T = unknown> {
     pull?(controller: { enqueue(chunk: T): void; close(): void }): void | Promise<void>
     cancel?(): void | Promise<void>
   })
+  getReader(): { read(): Promise<{ done: boolean; value?: T }>; cancel(): Promise<void> }
 }
 declare function atob(text: string): string
 declare function btoa(text: string): string

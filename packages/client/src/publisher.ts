@@ -179,7 +179,7 @@ export class Publisher {
     const { outcome, entry } = this.#outbound.pubrec(packetIdentifier, reasonCode)
     if (outcome === 'finished')
       return this.#finish(entry, reasonCode, { properties, plain: pubrec })
-    // An answer to what is not known here, so that the server can let go of it (U5-4.3.3-b).
+    // An answer to what is not known here, so that the server can let go of it.
     const code = outcome === 'unknown' ? ReasonCode.PacketIdentifierNotFound : 0
     if (this.journal === undefined || entry === undefined) {
       return this.#release(packetIdentifier, code)
