@@ -9,6 +9,7 @@ import type {
   Identity,
   Refused,
 } from './access/authenticator.ts'
+import { withdrawSubscriptions } from './access-change.ts'
 import type { Connection } from './connection.ts'
 import { Deadline } from './deadlines.ts'
 
@@ -166,6 +167,7 @@ export class Authentication {
     if (session === undefined) return
     session.groups = groups
     session.variables = variables
+    withdrawSubscriptions(this.#connection.core, session)
   }
 
   #expired(): void {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Link } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
+import { loadPolicies } from './access/load-policies.ts'
 import { createScram } from './access/scram.ts'
 import { createUserList } from './access/user-list.ts'
 import { type ControlSocket, startControlSocket } from './admin/control-socket.ts'
@@ -10,7 +11,7 @@ import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from 
 import type { ConfigSource } from './config-error.ts'
 import type { Random } from './context.ts'
 import { type Core, createBroker } from './core.ts'
-import { allowsAnonymous, refuseExposure } from './exposure.ts'
+import { allowsAnonymous, hasAuthentication, refuseExposure } from './exposure.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
 import { startTcpListener } from './listener/tcp.ts'
@@ -28,7 +29,7 @@ export interface BrokerOptions {
   readonly authenticator?: Authenticator
   /** Authentication Methods, instead of SCRAM-SHA-256 for `auth.users`. */
   readonly methods?: readonly AuthenticationMethod[]
-  /** Who may do what; everybody everything when left out. */
+  /** Who may do what, instead of the rules in `access`. */
   readonly access?: Access
   /** Instead of standard error. */
   readonly log?: Log
@@ -79,6 +80,7 @@ export async function startBroker(
   const isGuarded = options.authenticator !== undefined || (options.methods ?? []).length > 0
   refuseExposure(config, isGuarded, options.source)
   const log = options.log ?? createLog(config.log)
+  const policies = await loadPolicies(config, hasAuthentication(config, isGuarded))
   const store = await openStore(config)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
@@ -95,6 +97,7 @@ export async function startBroker(
     storeFailed: fail,
     heapBytes: () => process.memoryUsage().heapUsed,
     ...authentication(options, config, { isGuarded, random }),
+    policies,
     ...(options.access && { access: options.access }),
   })
   const running = new RunningBroker(core, log, failed)

@@ -2,6 +2,7 @@ import { parseTopicFilter } from '@busbar/protocol'
 import { z } from 'zod'
 import { saslPrep } from './access/sasl-prep.ts'
 import { minimumScramIterations } from './access/scram.ts'
+import { access } from './config-access.ts'
 import { ConfigError, type ConfigSource, describeIssues } from './config-error.ts'
 import { limits } from './config-limits.ts'
 import { listeners } from './config-listeners.ts'
@@ -119,6 +120,7 @@ export const configSchema = z.strictObject({
   mqtt: mqtt.prefault({}).meta({ description: 'What MQTT leaves to the server.' }),
   limits: limits.prefault({}).meta({ description: 'What one client, and all of them, may use.' }),
   auth: auth.prefault({}).meta({ description: 'Who may connect.' }),
+  access: access.prefault({}).meta({ description: 'Who may do what.' }),
   sys: sys.prefault({}).meta({ description: 'The `$SYS` topics.' }),
   log: log.prefault({}).meta({ description: 'The log.' }),
 })

@@ -11,6 +11,7 @@ import {
   type Will,
 } from '@busbar/protocol'
 import type { Identity } from './access/authenticator.ts'
+import { withdrawSubscriptions } from './access-change.ts'
 import type { Connection } from './connection.ts'
 import type { Session } from './session.ts'
 import { limitExpiry } from './sessions.ts'
@@ -75,7 +76,8 @@ function accept(
   const clientIdentifier = connect.clientIdentifier || core.newClientIdentifier()
   connection.clientIdentifier = clientIdentifier
   const subject = { clientIdentifier, user, groups, variables }
-  if (connect.will !== undefined && !core.access.mayPublish(subject, connect.will.topicName)) {
+  const { will } = connect
+  if (will !== undefined && !core.access.mayPublish(subject, will.topicName, will.retain)) {
     return connection.refuse(ReasonCode.NotAuthorized, 'not allowed to publish the Will')
   }
   const existing = core.sessions.get(clientIdentifier)
@@ -94,6 +96,8 @@ function accept(
   const { session, isPresent } = openSession(connection, connect, user)
   session.groups = groups
   session.variables = variables
+  // Rules, groups and variables may have changed while it was away.
+  if (isPresent) withdrawSubscriptions(core, session)
   attach(connection, session, connect)
   core.journal.whenCommitted((error) => {
     if (connection.state !== 'connecting') return

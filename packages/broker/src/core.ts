@@ -1,6 +1,9 @@
 import { ReasonCode } from '@busbar/protocol'
-import { type Access, openAccess } from './access/access.ts'
+import type { Access } from './access/access.ts'
+import { AccessControl, type Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
+import { Denials } from './access/denials.ts'
+import { RetainedSources } from './access/retained-sources.ts'
 import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -16,6 +19,7 @@ import { createMessage, type Message } from './message.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
 import { Router } from './router.ts'
+import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { Statistics } from './statistics.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
@@ -36,7 +40,10 @@ export interface CoreOptions {
   readonly log: Log
   readonly authenticator: Authenticator
   readonly methods?: readonly AuthenticationMethod[]
+  /** A program's own answers, instead of rules. */
   readonly access?: Access
+  /** Everybody may do everything when left out. */
+  readonly policies?: Policies | undefined
   /** Calls back once at the end of this turn of the event loop. */
   readonly schedule: (endOfTurn: () => void) => void
   /** The store has failed for good; called once. */
@@ -54,18 +61,19 @@ export class Core implements Context {
   readonly log: Log
   readonly authenticator: Authenticator
   readonly methods: readonly AuthenticationMethod[]
-  readonly access: Access
+  readonly access: AccessControl
   readonly deadlines: Deadlines
   readonly durability: Durability
   readonly journal: Journal
   readonly arrears: Arrears
   readonly losses = new Losses()
   readonly statistics = new Statistics()
-  readonly router = new Router()
+  readonly router: Router
   readonly retained: Retained
   readonly wills: Wills
   readonly sessions: Sessions
   readonly frames: Frames
+  readonly #retainedSources: RetainedSources
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
   readonly #connections = new Set<Connection>()
@@ -82,7 +90,9 @@ export class Core implements Context {
     this.log = options.log
     this.authenticator = options.authenticator
     this.methods = options.methods ?? []
-    this.access = options.access ?? openAccess
+    const { access, policies } = options
+    this.access = new AccessControl({ denials: new Denials(this), access, policies })
+    this.router = new Router((session, name) => this.access.couldReceive(session, name))
     this.#schedule = options.schedule
     this.durability = new Durability(this.config)
     this.deadlines = new Deadlines(this.clock.now())
@@ -100,6 +110,7 @@ export class Core implements Context {
       save: (session) => this.sessions.save(session),
     })
     this.sessions = new Sessions(this, this.router, this.wills)
+    this.#retainedSources = new RetainedSources(this.access, (id) => this.sessions.get(id))
     const { statistics, losses, clock } = this
     const heapBytes = options.heapBytes ?? (() => 0)
     const { level } = this
@@ -182,6 +193,17 @@ export class Core implements Context {
     }
     if (delivered > 0) return ReasonCode.Success
     return lost > 0 ? ReasonCode.QuotaExceeded : ReasonCode.NoMatchingSubscribers
+  }
+
+  /** Whether a retained message may be sent to a new subscriber. What may not is in the ledger. */
+  mayReceiveRetained(session: Session, message: Message): boolean {
+    const { access, config, losses } = this
+    const isAllowed =
+      access.mayReceive(session, message.topicName) &&
+      (!config.access.checkRetainedSource || this.#retainedSources.mayStillPublish(message))
+    const { clientIdentifier } = session
+    if (!isAllowed) losses.record(clientIdentifier, 'not-authorized', message.payload.length)
+    return isAllowed
   }
 
   /**

@@ -18,6 +18,11 @@ export function allowsAnonymous(config: Config, hasAuthenticator: boolean): bool
   return config.auth.allowAnonymous ?? (config.auth.users.length === 0 && !hasAuthenticator)
 }
 
+/** Whether there is any way to authenticate; access rules deny by default then. */
+export function hasAuthentication(config: Config, hasAuthenticator: boolean): boolean {
+  return config.auth.users.length > 0 || hasAuthenticator
+}
+
 /**
  * Refuses to offer a broker without authentication to a network, unless the operator said so.
  * Throws `ConfigError`, which names the two ways out.

@@ -28,7 +28,7 @@ export function inboundPublish(connection: Connection, session: Session, publish
   if (arrival === 'repeated') return acknowledge(answer, ReasonCode.Success)
   if (arrival === 'in-use') return refuseInUse(connection, publish)
   // 3. Authorise.
-  if (!core.access.mayPublish(session, topicName)) return refuse(answer, topicName)
+  if (!core.access.mayPublish(session, topicName, publish.retain)) return refuse(answer)
   // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
   const reasonCode = core.publish(ownMessage(connection, topicName, publish, properties))
   if (publish.qos > 0) acknowledge(answer, reasonCode)
@@ -71,7 +71,7 @@ function ownMessage(
   publish: Publish,
   properties: PublishProperties,
 ) {
-  const { core, clientIdentifier } = connection
+  const { core, clientIdentifier, session } = connection
   const { correlationData } = properties
   const message = {
     topicName,
@@ -83,16 +83,20 @@ function ownMessage(
         ? properties
         : { ...properties, correlationData: correlationData.slice() },
     publisher: clientIdentifier,
+    publisherUser: publish.retain ? session?.user : undefined,
   }
   return createMessage(message, core.clock.now())
 }
 
 /** Not allowed: told by Reason Code in 5.0; in 3.x acknowledged all the same [MQTT3-3.3.5-2]. */
-function refuse(answer: Answer, topicName: string): void {
-  const { core, clientIdentifier, version } = answer.connection
-  core.losses.record(clientIdentifier, 'not-authorized', answer.publish.payload.length)
-  core.log.warn('publish denied', { clientId: clientIdentifier, topic: topicName })
-  if (answer.publish.qos === 0) return
+function refuse(answer: Answer): void {
+  const { connection, publish } = answer
+  const { core, clientIdentifier, version } = connection
+  core.losses.record(clientIdentifier, 'not-authorized', publish.payload.length)
+  if (version !== 5 && core.config.access.whenPublishDenied === 'close') {
+    return connection.disconnect(ReasonCode.NotAuthorized, 'not allowed to publish this topic')
+  }
+  if (publish.qos === 0) return
   acknowledge(answer, version === 5 ? ReasonCode.NotAuthorized : ReasonCode.Success)
 }
 

@@ -12,6 +12,8 @@ export interface Message {
   readonly properties: PublishProperties
   /** The publisher's Client Identifier, for No Local; empty for the broker itself. */
   readonly publisher: string
+  /** The publisher's user, of a retained message. */
+  readonly publisherUser?: string | undefined
   /** When it came, in milliseconds of `Clock.now`. */
   readonly arrivedAt: number
   /** When it expires, in milliseconds of `Clock.now`; Infinity when it does not. */
@@ -28,11 +30,13 @@ export function createMessage(
   message: Omit<Message, 'arrivedAt' | 'expiresAt'>,
   now: number,
 ): Message {
-  const { topicName, payload, qos, retain, properties, publisher } = message
+  const { topicName, payload, qos, retain, properties, publisher, publisherUser } = message
   const { messageExpiryInterval } = properties
   const expiresAt =
     messageExpiryInterval === undefined
       ? Number.POSITIVE_INFINITY
       : now + messageExpiryInterval * 1_000
-  return { topicName, payload, qos, retain, properties, publisher, arrivedAt: now, expiresAt }
+  const complete = { topicName, payload, qos, retain, properties, publisher }
+  const from = publisherUser === undefined ? undefined : { publisherUser }
+  return { ...complete, ...from, arrivedAt: now, expiresAt }
 }

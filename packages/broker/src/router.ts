@@ -1,7 +1,7 @@
 import { parseSubscriptionFilter, type QoS, TopicTree } from '@busbar/protocol'
 import type { Message } from './message.ts'
 import type { Delivery, Session } from './session.ts'
-import { ShareGroup } from './share-group.ts'
+import { type MayReceive, ShareGroup } from './share-group.ts'
 import type { Subscription } from './subscription.ts'
 
 /** Everybody who subscribed to one Topic Filter. */
@@ -25,8 +25,13 @@ const none: number[] = []
 
 /** Knows which Session gets a message, and how. */
 export class Router {
+  readonly #mayReceive: MayReceive
   readonly #tree = new TopicTree<Subscribers>()
   #matches = 0
+
+  constructor(mayReceive: MayReceive) {
+    this.#mayReceive = mayReceive
+  }
 
   /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
   add(subscription: Subscription): void {
@@ -80,7 +85,7 @@ export class Router {
         }
       }
       for (const group of subscribers.groups.values()) {
-        const chosen = group.choose(message)
+        const chosen = group.choose(message, this.#mayReceive)
         if (chosen !== undefined) gathered.push(gather(chosen, message))
       }
     })
@@ -91,7 +96,7 @@ export class Router {
   chooseAnother(sharedFilter: string, message: Message): Subscription | undefined {
     const { topicFilter, shareName } = parseSubscriptionFilter(sharedFilter)
     if (shareName === undefined) return undefined
-    return this.#tree.get(topicFilter)?.groups.get(shareName)?.choose(message)
+    return this.#tree.get(topicFilter)?.groups.get(shareName)?.choose(message, this.#mayReceive)
   }
 }
 

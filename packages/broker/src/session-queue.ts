@@ -1,10 +1,19 @@
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
-import { messageBytes } from './message.ts'
+import { type Message, messageBytes } from './message.ts'
 import type { QueueEntry } from './store/store.ts'
+import { visitStoredEntries } from './store/stored-entries.ts'
 
 /** So many entries of a stored queue are held in memory; the rest is read when it is their turn. */
 const pageLength = 256
+
+/** What is not to be delivered any more. */
+interface Purge {
+  mayStay(message: Message): boolean
+  drop(entry: QueueEntry): void
+  /** Also the store has been looked through. */
+  finished(): void
+}
 
 /**
  * What waits for one Session, bounded in messages and bytes. Entries of QoS 0 wait by themselves, so
@@ -27,6 +36,8 @@ export class SessionQueue {
   #inStore = 0
   #lastInHand = 0
   #isReading = false
+  /** What has to wait for that. */
+  #afterReading: (() => void) | undefined
   #bytes = 0
 
   constructor(context: Context, clientIdentifier: string) {
@@ -110,6 +121,9 @@ export class SessionQueue {
       }
       for (const entry of entries) this.#hold(entry)
       this.#inStore = Math.max(0, this.#inStore - entries.length)
+      const after = this.#afterReading
+      this.#afterReading = undefined
+      after?.()
       if (isLater && entries.length > 0) arrived()
     })
     isLater = true
@@ -143,6 +157,49 @@ export class SessionQueue {
   /** False when nothing was to be decided about it any more. */
   forgetUndecided(entry: QueueEntry): boolean {
     return this.#undecided.delete(entry) || this.#undecidedInStore.delete(entry)
+  }
+
+  /** Drops what may not be delivered any more, and then what the store has of it. */
+  purge({ mayStay, drop, finished }: Purge): void {
+    for (const fifo of [this.#qos0, this.#inHand]) {
+      const entries = [...fifo]
+      fifo.clear()
+      for (const entry of entries) {
+        if (this.#abandoned.has(entry) || mayStay(entry.message)) fifo.push(entry)
+        else {
+          this.#undecided.delete(entry)
+          this.#taken(entry)
+          drop(entry)
+        }
+      }
+    }
+    if (this.#isReading) this.#afterReading = () => this.purge({ mayStay, drop, finished })
+    else if (this.#inStore > 0) this.#purgeStore({ mayStay, drop, finished })
+    else finished()
+  }
+
+  #purgeStore({ mayStay, drop, finished }: Purge): void {
+    const { store, log } = this.#context
+    const clientIdentifier = this.#clientIdentifier
+    this.#isReading = true
+    visitStoredEntries(store, {
+      clientIdentifier,
+      afterPosition: this.#lastInHand,
+      visit: (entry) => {
+        // None is counted any more when the Session has ended meanwhile.
+        if (this.#inStore === 0 || mayStay(entry.message)) return
+        this.#inStore--
+        this.#count(entry, -1)
+        drop(entry)
+      },
+      done: (error) => {
+        this.#isReading = false
+        if (error !== undefined) {
+          log.error('queue cannot be read', { clientId: clientIdentifier, error })
+        }
+        finished()
+      },
+    })
   }
 
   /** Empties it and returns what was in hand, because the Session ends; not what is undecided. */

@@ -1,5 +1,6 @@
 import { firstFailure, Inbound, Outbound, type ProtocolVersion, type QoS } from '@busbar/protocol'
 import type { Subject } from './access/access.ts'
+import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
 import { Deadline } from './deadlines.ts'
 import type { LossCause } from './losses.ts'
@@ -47,9 +48,11 @@ export interface SessionIdentity {
 export class Session implements Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
-  // as the last authentication gave them
-  groups: readonly string[] = []
-  variables: ReadonlyMap<string, string> = new Map()
+  // as the last authentication gave them; undefined from a restart until the client is back
+  groups: readonly string[] | undefined
+  variables: ReadonlyMap<string, string> | undefined
+  /** Scratch of the access rules. */
+  rights: Rights | undefined
   readonly subscriptions = new Map<string, Subscription>()
   readonly outbound = new Outbound<QueueEntry>()
   readonly inbound = new Inbound()
@@ -165,6 +168,7 @@ export class Session implements Subject {
       const { message: entry } = unfinished
       if (unfinished.state === 'released') this.#release(entry)
       else if (this.#unsettled.has(entry)) this.#sendStored(entry, connection)
+      else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
       else this.#transmit(entry, connection, true) // resent with DUP [MQTT5-3.3.1-1]
     }
     this.#pumpQoS0(connection)
@@ -210,6 +214,29 @@ export class Session implements Subject {
     else return true
     this.#done(entry)
     return false
+  }
+
+  #mayStillReceive({ message }: QueueEntry): boolean {
+    return this.#context.access.mayReceive(this, message.topicName)
+  }
+
+  /** It was sent on an earlier connection, and may not be sent again. */
+  #withdraw(entry: QueueEntry): void {
+    this.#lose(entry.message, 'not-authorized')
+    this.outbound.discard(entry.packetIdentifier)
+    this.#finish(entry)
+  }
+
+  /** Drops what waits and may not be received any more. */
+  dropDenied(): void {
+    this.queue.purge({
+      mayStay: ({ topicName }) => this.#context.access.mayReceive(this, topicName),
+      drop: (entry) => {
+        this.#lose(entry.message, 'not-authorized')
+        this.#done(entry)
+      },
+      finished: () => this.pump(),
+    })
   }
 
   #takeIdentifier(entry: QueueEntry): void {

@@ -160,6 +160,15 @@ export class Sessions {
     this.#router.add(subscription)
   }
 
+  /** Removes a subscription for good. */
+  unsubscribe(subscription: Subscription): void {
+    const { clientIdentifier, isStored, level } = subscription.session
+    const { text } = subscription.filter
+    this.forget(subscription)
+    if (!isStored) return
+    this.#context.journal.add({ kind: 'subscription-end', clientIdentifier, text }, level)
+  }
+
   /** Removes a subscription from routing and from its Session. */
   forget(subscription: Subscription): void {
     const { session, filter } = subscription
@@ -228,7 +237,7 @@ export class Sessions {
   }
 
   #passOnEntry(session: Session, entry: QueueEntry): void {
-    const { losses, journal } = this.#context
+    const { access, losses, journal } = this.#context
     const { clientIdentifier, isStored } = session
     const { position, qos, message } = entry
     const heir = this.#heir(entry)
@@ -236,7 +245,9 @@ export class Sessions {
       return losses.record(clientIdentifier, 'session-ended', message.payload.length)
     }
     if (isStored && qos > 0) journal.add({ kind: 'done', clientIdentifier, position }, 'memory')
-    heir.session.deliver(gather(heir, message))
+    if (access.mayReceive(heir.session, message.topicName)) {
+      heir.session.deliver(gather(heir, message))
+    } else losses.record(heir.session.clientIdentifier, 'not-authorized', message.payload.length)
   }
 
   #heir(entry: QueueEntry): Subscription | undefined {

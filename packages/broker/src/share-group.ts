@@ -2,6 +2,9 @@ import type { Message } from './message.ts'
 import type { Session } from './session.ts'
 import type { Subscription } from './subscription.ts'
 
+/** Whether a member may be sent messages on a topic. */
+export type MayReceive = (session: Session, topicName: string) => boolean
+
 /** The members of one Shared Subscription; each message goes to one of them (U5-4.8.2-a). */
 export class ShareGroup {
   readonly #members: Subscription[] = []
@@ -27,14 +30,16 @@ export class ShareGroup {
    * In turn among the members that can take a message now; else among those that are connected; else,
    * for a message that may be queued, among those whose Session waits. Undefined when nobody is left.
    */
-  choose(message: Message): Subscription | undefined {
+  choose(message: Message, mayReceive: MayReceive): Subscription | undefined {
+    const may = (member: Subscription) => mayReceive(member.session, message.topicName)
     const connected = (member: Subscription) => member.session.connection !== undefined
     const waiting = (member: Subscription) => message.qos > 0 && member.options.qos > 0
     return (
-      this.#inTurn((member) => member.session.isReady) ??
-      this.#inTurn(connected) ??
-      this.#inTurn(waiting) ??
-      this.#inTurn(() => true)
+      this.#inTurn((member) => member.session.isReady && may(member)) ??
+      this.#inTurn((member) => connected(member) && may(member)) ??
+      this.#inTurn((member) => waiting(member) && may(member)) ??
+      this.#inTurn(may) ??
+      this.#inTurn(() => true) // who is denied it is then counted
     )
   }
 

@@ -19,6 +19,14 @@ export class Statistics {
   connectionsAccepted = 0
   /** Sessions that ended because their Session Expiry Interval did. */
   sessionsExpired = 0
+  /** What access rules denied: to publish, to subscribe, to be sent. */
+  publishDenied = 0
+  subscribeDenied = 0
+  receiveDenied = 0
+  /** Subscriptions that a change of the rules ended. */
+  subscriptionsRevoked = 0
+  /** What the shadow policy would have denied, and the rules did not. */
+  deniedByShadow = 0
 
   // gauges: now
   /** With and without a Network Connection. */

@@ -32,7 +32,7 @@ export function inboundSubscribe(
   for (const request of subscriptions) {
     const filter = checkFilter(connection, session, request.topicFilter)
     if (typeof filter === 'number') {
-      reasonCodes.push(connection.version === 5 ? filter : ReasonCode.UnspecifiedError)
+      reasonCodes.push(refusalCode(connection, filter, request))
       continue
     }
     const subscription = {
@@ -77,9 +77,17 @@ function checkFilter(
   if (filter.shareName !== undefined && !mqtt.sharedSubscriptionAvailable) {
     return unavailable(connection, SharedSubscriptionsNotSupported, 'U5-3.2.2-f')
   }
-  if (core.access.maySubscribe(session, filter)) return filter
-  core.log.warn('subscription denied', { clientId: session.clientIdentifier, filter: text })
-  return NotAuthorized
+  return core.access.maySubscribe(session, filter) ? filter : NotAuthorized
+}
+
+/** 3.1 has no refusal in SUBACK: it says that the client is then told the QoS that it asked for. */
+function refusalCode(
+  { version }: Connection,
+  reasonCode: number,
+  { options }: SubscriptionRequest,
+): number {
+  if (version === 3) return options.qos
+  return version === 5 ? reasonCode : ReasonCode.UnspecifiedError
 }
 
 /** Asking for what CONNACK said is not available is a Protocol Error; 3.x was not told. */
@@ -111,7 +119,7 @@ function sendRetained(connection: Connection, subscription: Subscription, isNew:
   if (filter.shareName !== undefined) return // U5-3.8.4-a
   if (options.retainHandling === 2 || (options.retainHandling === 1 && !isNew)) return
   for (const message of core.retained.matching(filter.topicFilter, core.clock.now())) {
-    if (!core.access.mayReceive(session, message.topicName)) continue
+    if (!core.mayReceiveRetained(session, message)) continue
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
     session.deliver({ ...gather(subscription, message), retain: true })
   }

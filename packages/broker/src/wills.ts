@@ -76,13 +76,14 @@ export class Wills {
     const { access, clock, losses } = this.#context
     const { topicName, payload, qos, retain, properties } = will
     // Asked again when it fires: the right to it may be gone since CONNECT.
-    if (!access.mayPublish(session, topicName)) {
+    if (!access.mayPublish(session, topicName, retain)) {
       losses.record(session.clientIdentifier, 'not-authorized', payload.length)
       return
     }
     const { willDelayInterval: _, ...publishProperties } = properties
     const publisher = session.clientIdentifier
-    const message = { topicName, payload, qos, retain, properties: publishProperties, publisher }
+    const from = { publisher, publisherUser: retain ? session.user : undefined }
+    const message = { topicName, payload, qos, retain, properties: publishProperties, ...from }
     this.#effects.publish(createMessage(message, clock.now()), session.isStored)
     if (!session.isStored) return
     // In the same batch, which it does not leave before: so a crash does not publish it twice.

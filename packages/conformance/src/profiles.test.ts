@@ -11,7 +11,9 @@ test('writes a Busbar configuration for every profile', () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.split(': ')[0])
-    assert.deepEqual(sections, ['listeners', 'store', 'mqtt', 'limits', 'auth', 'sys'], profile)
+    const access = profile === 'authentication' ? ['access'] : []
+    const all = ['listeners', 'store', 'mqtt', 'limits', 'auth', ...access, 'sys']
+    assert.deepEqual(sections, all, profile)
   }
 })
 

@@ -118,6 +118,7 @@ function renderBusbar(settings: Settings, at: Locations): string {
     mqtt,
     limits,
     auth,
+    ...(users !== undefined && { access: { default: 'allow' } }),
     sys: { intervalSeconds: 1 },
   }
   // JSON is YAML; one section on a line can still be read.

@@ -4,6 +4,9 @@ import type { Message } from '../message.ts'
 import { ByteReader, type ByteWriter } from './byte-writer.ts'
 import type { QueueEntry, StoredWill } from './store.ts'
 
+/** In the byte with QoS and RETAIN: the publisher's user is there, too. */
+const HAS_USER = 8
+
 /** How many bytes of a stored message are its topic, and where its payload begins. */
 export interface Layout {
   readonly topicBytes: number
@@ -18,13 +21,15 @@ export interface Layout {
 export function writeMessage(to: ByteWriter, message: Message, times: Times): Layout {
   const start = to.length
   const topicBytes = to.text(message.topicName)
-  to.u8(message.qos | (message.retain ? 4 : 0))
+  const { publisherUser } = message
+  to.u8(message.qos | (message.retain ? 4 : 0) | (publisherUser === undefined ? 0 : HAS_USER))
   to.u32(times.run)
   to.f64(message.arrivedAt)
   to.f64(message.expiresAt)
   to.f64(times.now)
   to.f64(times.wallNow)
   to.string(message.publisher)
+  if (publisherUser !== undefined) to.string(publisherUser)
   writeProperties(to, message.properties)
   const payloadAt = to.length - start
   to.raw(message.payload)
@@ -44,6 +49,7 @@ export function readMessage(
   const expiresAt = from.f64()
   const shift = times.shift(run, from.f64(), from.f64())
   const publisher = from.string()
+  const user = flags & HAS_USER ? { publisherUser: from.string() } : undefined
   const properties: PublishProperties = readProperties(from)
   return {
     topicName,
@@ -52,6 +58,7 @@ export function readMessage(
     retain: (flags & 4) !== 0,
     properties,
     publisher,
+    ...user,
     arrivedAt: arrivedAt + shift,
     expiresAt: expiresAt + shift,
   }

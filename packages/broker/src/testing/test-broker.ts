@@ -1,3 +1,4 @@
+import { loadPolicies } from '../access/load-policies.ts'
 import { type ConfigInput, parseConfig } from '../config.ts'
 import { type Core, type CoreOptions, createBroker } from '../core.ts'
 import { createLog } from '../log.ts'
@@ -33,6 +34,7 @@ export async function startTestBroker(
     clock,
     random: { bytes: (count) => Uint8Array.from({ length: count }, () => seed++ & 0xff) },
     store: createMemoryStore(),
+    policies: await loadPolicies(config, false),
     log: createLog(config.log, { write: (line) => logged.push(line) }),
     authenticator: { authenticate: () => ({ outcome: 'accepted', user: undefined }) },
     schedule: () => {
