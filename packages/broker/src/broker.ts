@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Link } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
+import type { Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
 import { loadPolicies } from './access/load-policies.ts'
 import { createScram } from './access/scram.ts'
@@ -100,6 +101,7 @@ export async function startBroker(
     policies,
     ...(options.access && { access: options.access }),
   })
+  if (options.access === undefined && policies !== undefined) warnOfDenial(policies, log)
   const running = new RunningBroker(core, log, failed)
   try {
     await running.start()
@@ -108,6 +110,11 @@ export async function startBroker(
     await running.close()
     throw error
   }
+}
+
+function warnOfDenial({ policy }: Policies, log: Log): void {
+  if (policy.rules.length > 0 || policy.isAllowingOtherwise) return
+  log.warn('clients may connect and do nothing: there are no rules in access.rules or access.file')
 }
 
 /** A page of the database. */

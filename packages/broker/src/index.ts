@@ -1,4 +1,5 @@
-export type { Access, Subject } from './access/access.ts'
+export { type Access, type AccessAction, accessActions, type Subject } from './access/access.ts'
+export type { Policies } from './access/access-control.ts'
 export type {
   Accepted,
   Attempt,
@@ -13,6 +14,16 @@ export type {
   PeerCertificate,
   Refused,
 } from './access/authenticator.ts'
+export type { DenialEntry } from './access/denials.ts'
+export { type AccessQuestion, type Explanation, explainAccess } from './access/explain.ts'
+export { loadPolicies } from './access/load-policies.ts'
+export { importMosquittoAcl } from './access/mosquitto-acl.ts'
+export {
+  type PolicyTestResult,
+  type PolicyTests,
+  readPolicyTests,
+  runPolicyTests,
+} from './access/policy-tests.ts'
 export { askBroker, ControlError, type Question } from './admin/control-client.ts'
 export type {
   Answer,
@@ -27,7 +38,7 @@ export { ConfigError, type ConfigProblem, type ConfigSource } from './config-err
 export { type ConfigFile, readConfigFile } from './config-file.ts'
 export { type Override, overrideConfig, parseOverride } from './config-override.ts'
 export { closest } from './did-you-mean.ts'
-export { allowsAnonymous, isLoopback } from './exposure.ts'
+export { allowsAnonymous, hasAuthentication, isLoopback } from './exposure.ts'
 export { ListenError } from './listener/listener.ts'
 export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
 export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'

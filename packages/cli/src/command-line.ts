@@ -8,6 +8,7 @@ import {
   version,
 } from '@busbar/broker'
 import { type Command, helpText, readArguments } from './command.ts'
+import { aclCommand } from './commands/acl.ts'
 import { backupCommand } from './commands/backup.ts'
 import { brokerCommand } from './commands/broker.ts'
 import { conformanceCommand } from './commands/conformance.ts'
@@ -23,6 +24,7 @@ const commands: readonly Command[] = [
   statusCommand,
   lossesCommand,
   kickCommand,
+  aclCommand,
   backupCommand,
   restoreCommand,
   storeCommand,

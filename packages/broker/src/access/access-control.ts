@@ -47,6 +47,11 @@ export class AccessControl implements Access {
     return this.#policies
   }
 
+  /** A program answers, and no policy. */
+  get isOfProgram(): boolean {
+    return this.#access !== undefined
+  }
+
   /** There is nothing to ask. */
   get isOpen(): boolean {
     return (

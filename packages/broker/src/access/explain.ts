@@ -1,3 +1,4 @@
+import { parseSubscriptionFilter, parseTopicName } from '@busbar/protocol'
 import type { AccessAction, Subject } from './access.ts'
 import { isAbout, isDecisive, type Policy, type Rule, ruleFor, SubjectRules } from './rules.ts'
 
@@ -16,7 +17,31 @@ export interface Explanation {
   readonly rules: readonly ExplainedRule[]
 }
 
-/** Why a client may do something, or may not: rule by rule, up to the one that decides. */
+/** What is asked: `topic` is a Topic Filter, `$share/…` included, for `subscribe`. */
+export interface AccessQuestion {
+  readonly subject: Subject
+  readonly action: AccessAction
+  readonly topic: string
+}
+
+/**
+ * Why a client may do something, or may not; without a policy everybody may do everything. Throws a
+ * ProtocolError for what is no Topic Name, or no Topic Filter.
+ */
+export function explainAccess(
+  policy: Policy | undefined,
+  { subject, action, topic }: AccessQuestion,
+): Explanation {
+  const asked =
+    action === 'subscribe' ? parseSubscriptionFilter(topic).topicFilter : parseTopicName(topic)
+  if ((action === 'publish' || action === 'retain') && topic.startsWith('$')) {
+    return { isAllowed: false, rule: 'the topics of the broker', rules: [] }
+  }
+  if (policy === undefined) return { isAllowed: true, rule: 'no rules', rules: [] }
+  return explain(policy, subject, action, asked)
+}
+
+/** Rule by rule, up to the one that decides. */
 export function explain(
   policy: Policy,
   subject: Subject,

@@ -1,10 +1,13 @@
 import { isAbsolute } from 'node:path'
-import { ReasonCode } from '@busbar/protocol'
+import { ProtocolError, ReasonCode } from '@busbar/protocol'
 import { z } from 'zod'
+import { accessActions } from '../access/access.ts'
+import { type Explanation, explainAccess } from '../access/explain.ts'
 import { describeIssues } from '../config-error.ts'
 import type { Core } from '../core.ts'
 import { closest } from '../did-you-mean.ts'
 import { type Amount, type ClientLosses, type LossCause, lossCauses } from '../losses.ts'
+import type { Session } from '../session.ts'
 import type { Statistics } from '../statistics.ts'
 import { BackupError } from '../store/errors.ts'
 import type { DurabilityLevel } from '../store/store.ts'
@@ -43,6 +46,19 @@ const file = z
   .refine(isAbsolute)
   .meta({ description: 'Where the broker is to write.', allowed: 'an absolute path' })
 
+const explainRequest = z.strictObject({
+  user: z.string().optional().meta({ description: 'A user; nobody when left out.' }),
+  clientId: z.string().optional().meta({ description: 'A Client Identifier.' }),
+  groups: z.array(z.string()).optional().meta({ description: 'Instead of those of the session.' }),
+  variables: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({ description: 'Instead of those of the session.' }),
+  action: z.enum(accessActions).meta({ description: 'What is to be done.' }),
+  topic: z.string().meta({ description: 'A Topic Name, or a Topic Filter to subscribe to.' }),
+  shadow: z.boolean().default(false).meta({ description: 'Whether the shadow policy is asked.' }),
+})
+
 const clientId = z.string().meta({ description: 'A Client Identifier.' })
 
 /** All that can be asked, whoever carries it: the control socket, later HTTP. */
@@ -50,6 +66,8 @@ export const handlers = {
   status: handler(nothing, status),
   losses: handler(z.strictObject({ clientId: clientId.optional() }), losses),
   kick: handler(z.strictObject({ clientId }), kick),
+  explain: handler(explainRequest, explain),
+  denials: handler(nothing, ({ core }) => core.access.denials.list()),
   backup: handler(z.strictObject({ file, overwrite: z.boolean().default(false) }), backup),
 }
 
@@ -140,6 +158,42 @@ function losses({ core }: Administered, asked: { clientId?: string | undefined }
 function ofClient({ clientIdentifier, byCause }: ClientLosses): LossesAnswer['clients'][number] {
   const named = clientIdentifier !== undefined && { clientId: clientIdentifier }
   return { ...named, byCause: Object.fromEntries(byCause) }
+}
+
+/** Why a client may do something, or may not. */
+function explain(
+  { core }: Administered,
+  given: z.output<typeof explainRequest>,
+): Explanation & { readonly subject: { clientId: string; groups: readonly string[] } } {
+  const { action, topic, shadow } = given
+  const { policies, isOfProgram } = core.access
+  if (isOfProgram) throw new RequestError('The program that runs this broker decides by itself')
+  if (shadow && policies?.shadow === undefined) throw new RequestError('There is no shadow policy')
+  const session = sessionOf(core, given)
+  const { clientIdentifier = given.clientId ?? '', groups = [] } = session ?? {}
+  const known = session?.variables ?? new Map<string, string>()
+  const variables = given.variables === undefined ? known : new Map(Object.entries(given.variables))
+  const subject = { clientIdentifier, user: given.user, groups: given.groups ?? groups, variables }
+  try {
+    const policy = shadow ? policies?.shadow : policies?.policy
+    const explanation = explainAccess(policy, { subject, action, topic })
+    return { ...explanation, subject: { clientId: clientIdentifier, groups: subject.groups } }
+  } catch (error) {
+    throw error instanceof ProtocolError ? new RequestError(error.message, { cause: error }) : error
+  }
+}
+
+/** The Session that the question is about, if there is one: the user's first without an identifier. */
+function sessionOf(
+  { sessions }: Core,
+  { user, clientId }: { user?: string | undefined; clientId?: string | undefined },
+): Session | undefined {
+  if (clientId !== undefined) {
+    const session = sessions.get(clientId)
+    return session?.user === user ? session : undefined
+  }
+  for (const session of sessions) if (user !== undefined && session.user === user) return session
+  return undefined
 }
 
 /** The Session stays, and its Will is published, as DISCONNECT did not come from the client. */
