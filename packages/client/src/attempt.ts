@@ -37,6 +37,8 @@ export interface AttemptOptions {
 /** How long a closing connection may take to send what is left. */
 const closeGraceMs = 2_000
 const defaultConnectTimeoutMs = 30_000
+/** A timer that comes this late says that the process stood still. */
+const standstillMs = 200
 
 /** One Network Connection from the first thought of it to its end. */
 export class Attempt implements ConnectionEvents {
@@ -191,14 +193,23 @@ export class Attempt implements ConnectionEvents {
   #watch(connection: Connection, keepAlive: ClientKeepAlive): void {
     const { clock } = this.#at
     if (keepAlive.nextAt === Number.POSITIVE_INFINITY) return
-    const ms = Math.max(1, keepAlive.nextAt - clock.now())
-    this.#timer = clock.set(() => this.#checkAlive(connection, keepAlive), ms)
+    this.#checkAt(Math.max(keepAlive.nextAt, clock.now() + 1), connection, keepAlive)
   }
 
-  #checkAlive(connection: Connection, keepAlive: ClientKeepAlive): void {
+  #checkAt(at: number, connection: Connection, keepAlive: ClientKeepAlive): void {
+    const { clock } = this.#at
+    const check = () => this.#checkAlive(at, connection, keepAlive)
+    this.#timer = clock.set(check, at - clock.now())
+  }
+
+  #checkAlive(dueAt: number, connection: Connection, keepAlive: ClientKeepAlive): void {
     if (this.#state !== 'connected') return
     const now = this.#at.clock.now()
     const due = keepAlive.due(now, connection.isReading)
+    // After a standstill of ours the answer may be there, and not read yet.
+    if (due === 'give-up' && now - dueAt > standstillMs) {
+      return this.#checkAt(now + standstillMs, connection, keepAlive)
+    }
     if (due === 'give-up') {
       const error = new ClientError('transport-failed', 'the server does not answer PINGREQ')
       return this.#end(failed(error))

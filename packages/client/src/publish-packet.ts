@@ -39,7 +39,7 @@ function propertiesBound(properties: Publish['properties']): number {
   return bound
 }
 
-/** The Message Expiry Interval that is left, in seconds (U5-3.3.2-c). */
+/** The Message Expiry Interval that is left, in seconds. */
 export function remainingSeconds(expiresAt: number, wallNow: number): number {
   return Math.max(1, Math.ceil((expiresAt - wallNow) / 1_000))
 }
