@@ -263,6 +263,29 @@ const rows: readonly [name: string, rule: Rule | undefined, scene: Scene, facts?
     },
   ],
   [
+    'not passed on by the member whose Session ended',
+    'I1',
+    {
+      a: subscriber('$share/g/t'),
+      b: [...subscriber('$share/g/t'), ...at(20, ...leave(0))],
+      p: [...publisher, ...at(10, sent('p:1', 't', { qos: 1 }), acked('p:1'))],
+    },
+  ],
+  [
+    'out of order, as the first was to come with QoS 2 before a crash',
+    undefined,
+    {
+      s: [
+        ...subscriber('+', 1),
+        ...at(1, ...subscribe('t', 2)),
+        ...at(12, received('p:2', 'u', { qos: 1 })),
+        ...at(13, { event: 'unsubscribing', filter: 't' }),
+        ...at(14, received('p:1', 't', { qos: 1 })),
+      ],
+      p: [...publisher, ...at(10, sent('p:1'), sent('p:2', 'u'))],
+    },
+  ],
+  [
     'out of order, as only the resend met a subscription',
     undefined,
     {

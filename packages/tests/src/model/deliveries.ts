@@ -67,6 +67,14 @@ export class Deliveries {
     return asked.length > 0 && asked.every(isAbsent)
   }
 
+  /** The highest QoS at which a Session may have been sent it by ordinary delivery. */
+  highestQoS(span: Span, { qos, topicName }: SentMessage): number {
+    const asked = [...span.asked.values()]
+      .filter((each) => each.filter.shareName === undefined && this.matches(each, topicName))
+      .map(({ highestQoS }) => highestQoS)
+    return Math.min(qos, Math.max(0, ...asked))
+  }
+
   /** An ordinary subscription that holds from before the message was sent until it was acked. */
   covers(span: Span, message: SentMessage, until: number): boolean {
     return span.subscriptions.some(

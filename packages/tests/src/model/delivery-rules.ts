@@ -42,17 +42,23 @@ function findLostByGroups(
     const clients = [...new Set(members.map(({ clientIdentifier }) => clientIdentifier))]
     if (members.some((member) => member.asked.get(filter)?.qos === 0)) continue
     if (clients.some((client) => (facts.ledger?.get(client) ?? 0) > 0)) continue
-    const isKept = (message: SentMessage & { acked: { at: number } }) =>
-      members.some(
+    const mayPassOn = facts.hadNoRoom !== true && members.every((member) => member.isPersistent)
+    const isKept = (message: SentMessage & { acked: { at: number } }) => {
+      // What a Session leaves behind at QoS 1 goes to a member that is there to the end.
+      const isPassedOn = mayPassOn && message.qos === 1
+      const isHeld = members.some(
         (member) =>
           member.until === Number.POSITIVE_INFINITY &&
           member.subscriptions.some(
             (subscription) =>
               subscription.filter.text === filter &&
               isDuring(subscription, message, message.acked.at) &&
+              (!isPassedOn || subscription.until === Number.POSITIVE_INFINITY) &&
               deliveries.matches(subscription, message.topicName),
           ),
-      ) && members.every((member) => isSafe(member, members, message))
+      )
+      return isHeld && (isPassedOn || members.every((member) => isSafe(member, members, message)))
+    }
     const lost = promised
       .filter(isKept)
       .filter(({ name }) => clients.every((client) => !deliveries.of(client).has(name)))
@@ -141,7 +147,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
   const { messages, spans } = deliveries.timeline
   for (const span of spans) {
     const { clientIdentifier } = span
-    // What was dropped because a queue was full may be sent again by its publisher.
+    // What was dropped because a queue was full may be sent again by its publisher; and what could not
+    // be stored as sent comes after a restart behind what could.
     if (facts.hadNoRoom === true || (facts.ledger?.get(clientIdentifier) ?? 0) > 0) continue
     const latest = new Map<string, SentMessage>()
     for (const receipt of span.received) {
@@ -161,6 +168,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
       }
       // Else a transmission may have met no subscription, or have expired, and a resend not.
       if (message.expires || !deliveries.covers(span, message, receipt.at)) continue
+      // At a higher QoS it may have waited for the store, and been sent again after a crash.
+      if (deliveries.highestQoS(span, message) > receipt.qos) continue
       const text = `${message.name} came after ${before.name} (QoS ${receipt.qos})`
       const names = [message.name, before.name]
       violations.push({ rule: 'I3', text, clients: [clientIdentifier], messages: names })

@@ -60,6 +60,7 @@ export interface Subscription {
 export interface AskedFilter {
   readonly filter: SubscriptionFilter
   qos: number
+  highestQoS: number
   /** Between UNSUBACK and the next SUBSCRIBE. */
   readonly absences: { readonly from: number; until: number }[]
 }
@@ -293,8 +294,10 @@ class ClientReader {
   #ask({ filter, qos, at }: Of<'subscribing'>): void {
     const parsed = parseSubscriptionFilter(filter)
     const earlier = this.#span?.asked.get(filter)
-    if (earlier === undefined) this.#span?.asked.set(filter, { filter: parsed, qos, absences: [] })
-    else {
+    if (earlier === undefined) {
+      this.#span?.asked.set(filter, { filter: parsed, qos, highestQoS: qos, absences: [] })
+    } else {
+      earlier.highestQoS = Math.max(earlier.highestQoS, qos)
       earlier.qos = Math.min(earlier.qos, qos)
       const absence = earlier.absences.at(-1)
       if (absence !== undefined) absence.until = Math.min(absence.until, at)

@@ -103,7 +103,10 @@ export class Actor {
   }
 
   #giveUp(): void {
-    if (this.#now - this.#since > patienceMs) this.#drop()
+    if (this.#now - this.#since <= patienceMs) return
+    // A CONNECT that came after those that follow it would throw their Session away.
+    if (this.client.state === 'connecting') this.#connection?.reset(this.#random.around(50))
+    this.#drop()
   }
 
   /** Closes without a word. */

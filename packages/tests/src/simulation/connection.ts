@@ -75,6 +75,15 @@ export class SimulatedConnection implements Transport {
     this.#up.end(() => this.#brokerSees())
   }
 
+  /** The client gives the connection up: what has not arrived never will. */
+  reset(brokerAfterMs: number): void {
+    if (this.#isClientGone) return
+    this.#isClientGone = true
+    this.#up.cut()
+    this.#down.cut()
+    this.#options.scheduler.after(brokerAfterMs, () => this.#brokerSees())
+  }
+
   /** The client listens no longer, and the broker does not know. */
   abandon(): void {
     this.#isClientGone = true
