@@ -14,10 +14,10 @@ const quiet = { log: silentLog }
 const memory = { engine: 'memory' } as const
 
 /** Runs a module in a process of its own, which has to end by itself; returns what it printed. */
-async function runProgram(source: string): Promise<string> {
+async function runProgram(source: string, ...options: readonly string[]): Promise<string> {
   await using folder = await temporaryFolder()
   const program = `process.chdir(${JSON.stringify(folder.path)})\n${source}`
-  const args = ['-C', '@busbar/source', '-e', program]
+  const args = ['-C', '@busbar/source', ...options, '-e', program]
   const { code, stdout, stderr } = await run(process.execPath, args, { cwd: root })
   assert.equal(code, 0, stderr)
   return stdout
@@ -27,6 +27,15 @@ test('what README.md says about embedding runs as it is', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const [, source = ''] = /^```ts\n(.*?startBroker.*?)^```$/ms.exec(readme) ?? []
   assert.match(await runProgram(source), /^mqtt:\/\/127\.0\.0\.1:\d+\n$/)
+})
+
+test('a program on the command line has a durable broker', async () => {
+  const program = `
+    import { silentLog, startBroker } from '@busbar/broker'
+    const broker = await startBroker({ listeners: [{ kind: 'tcp', port: 0 }] }, { log: silentLog })
+    console.log(broker.durability)
+    await broker.close()`
+  assert.equal(await runProgram(program, '--input-type=module'), 'disk\n')
 })
 
 test('examples/embedded-broker.ts', async () => {

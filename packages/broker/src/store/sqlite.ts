@@ -14,7 +14,7 @@ import type { Scan, Sync } from './sqlite-engine.ts'
 import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
 import { recover, unpackEntries } from './sqlite-recovery.ts'
 import type { Change, DurabilityLevel, QueueEntry, Recovered, Store } from './store.ts'
-import { workerFile } from './worker-file.ts'
+import { workerFile, workerOptions } from './worker-file.ts'
 
 export interface SqliteStoreOptions extends WorkerOptions {
   /** The strictest level to keep; `disk` unless said otherwise. */
@@ -32,6 +32,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<Sq
   const worker = new Worker(workerFile('sqlite-worker', import.meta.url), {
     workerData,
     name: 'store',
+    execArgv: workerOptions(process.execArgv),
   })
   await new Promise<void>((resolve, reject) => {
     worker.once('error', reject)
