@@ -15,7 +15,10 @@ const isOld = Number(process.versions.node.split('.')[0]) < 24
 if (isClone && existsSync(pinned)) runFromSource(pinned)
 else if (isOld) fail(`busbar needs Node.js 24 or later; this is ${process.version}.`)
 else if (isClone) runFromSource(process.execPath)
-else import('../dist/main.js').catch((error) => fail(error.stack))
+else {
+  whenOrphaned(() => process.kill(process.pid, 'SIGTERM'))
+  import('../dist/main.js').catch((error) => fail(error.stack))
+}
 
 /** In a clone nothing is built: the runtime that npm installed runs the sources. */
 function runFromSource(runtime) {
@@ -26,10 +29,23 @@ function runFromSource(runtime) {
     detached: process.platform !== 'win32',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  whenOrphaned(() => child.kill('SIGTERM'))
   child.on('error', (error) => fail(`busbar could not start ${runtime}: ${error.message}`))
   child.on('exit', (code, signal) => {
     process.exitCode = code === null ? 128 + constants.signals[signal] : code
   })
+}
+
+/** npm passes a signal to the shell in between only, which ends and tells nobody. */
+function whenOrphaned(stop) {
+  if (process.env.npm_command === undefined) return
+  const parent = process.ppid
+  const watching = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watching)
+    stop()
+  }, 100)
+  watching.unref()
 }
 
 function fail(message) {

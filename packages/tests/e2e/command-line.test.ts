@@ -5,11 +5,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { version } from '@busbar/broker'
-import { busbar, startBusbar, startProgram } from '../src/busbar.ts'
+import { busbar, root, startBusbar, startProgram } from '../src/busbar.ts'
 import { within } from '../src/deadline.ts'
 import { childOf } from '../src/memory.ts'
 import { needs } from '../src/needs.ts'
-import { run } from '../src/program.ts'
+import { Program, run } from '../src/program.ts'
 import { RawClient } from '../src/raw-client.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 
@@ -333,6 +333,23 @@ test('the broker does not outlive the command', async () => {
   // Its output is closed when both processes have ended.
   assert.equal(await within(broker.program.exited, 'the end of the broker'), 'SIGKILL')
 })
+
+for (const [command, ...args] of [
+  ['npx', '--no', 'busbar', '--', 'broker'],
+  ['npm', 'start', '--'],
+] as const) {
+  const skip = process.platform === 'win32'
+  test(`nor ${command}, which ends the shell in between`, { skip }, async () => {
+    await using folder = await temporaryFolder()
+    const flags = ['--port', '0', '--ws-port', '0', '--data', folder.path]
+    await using program = new Program(command, [...args, ...flags], { cwd: root })
+    await program.line(/^ {2}try: /)
+    program.kill('SIGTERM')
+    // Its output is closed when all processes have ended.
+    await within(program.exited, 'the end of the broker')
+    assert.match(program.stderr, / info +stopped$/m)
+  })
+}
 
 test('busbar --version', async () => {
   const { code, stdout, stderr } = await runBusbar('--version')
