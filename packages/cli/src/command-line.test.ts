@@ -44,7 +44,7 @@ const answers = [
   [['store'], 2, /^$/, /^busbar: busbar store has one action, check: busbar store check$/],
   [['store', 'chek'], 2, /^$/, /has one action, check, and no chek: busbar store check$/],
   [['store', 'check', 'a', 'b'], 2, /^$/, /^busbar: busbar store check takes no b$/],
-  [['store', 'check', 'a', '--data', 'b'], 2, /^$/, /takes either FILE or --data, not both$/],
+  [['store', 'check', 'a', '--data', 'b'], 2, /^$/, /takes FILE, or --data or --config, not both$/],
   [['store', 'check', '/nonexistent'], 1, /^$/, /^busbar: There is no \/nonexistent: /],
   [['--config', '/nonexistent/busbar.yaml'], 2, /^$/, /there is no such file/],
 ] as const

@@ -3,14 +3,14 @@ import { resolve } from 'node:path'
 import { askBroker, backupStore, ControlError } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { mebibytes, type Output } from '../output.ts'
-import { dataFlag, dataFolder, readPositionals } from './data-folder.ts'
+import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const backupCommand: Command = {
   name: 'backup',
   summary: 'Writes a complete copy of what a broker has stored, also while it runs.',
-  usage: ['backup FILE [--data DIR] [--force]'],
+  usage: ['backup FILE [--data DIR | --config FILE] [--force]'],
   flags: {
-    ...dataFlag,
+    ...dataFlags,
     force: { description: 'Replace FILE if it is there.' },
   },
   notes: [
@@ -22,7 +22,7 @@ export const backupCommand: Command = {
 
 async function run(given: Arguments, { say }: Output): Promise<number> {
   const { FILE } = readPositionals('backup', given, 'FILE')
-  const folder = dataFolder(given)
+  const folder = await dataFolder(given)
   // The broker may have been started elsewhere.
   const file = resolve(FILE)
   const overwrite = given.has('force')

@@ -1,14 +1,28 @@
+import { parseConfig, readConfigFile } from '@busbar/broker'
 import type { Arguments, Flags } from '../command.ts'
 import { UsageError } from '../output.ts'
 
 /** Of every command that is about one data folder. */
-export const dataFlag: Flags = {
+export const dataFlags: Flags = {
   data: { value: 'DIR', description: 'The data folder of the broker (default ./busbar-data).' },
+  config: {
+    value: 'FILE',
+    description: 'Take the data folder from the configuration of the broker.',
+  },
 }
 
-export function dataFolder(given: Arguments): string {
-  return given.value('data') ?? './busbar-data'
+/** As the broker would find it; `--data` wins. Throws `UsageError` and `ConfigError`. */
+export async function dataFolder(given: Arguments): Promise<string> {
+  const folder = given.value('data')
+  const path = given.value('config')
+  if (folder !== undefined) return folder
+  const { input, source } = path === undefined ? noFile : await readConfigFile(path)
+  const { engine, dir } = parseConfig(input, source).store
+  if (engine === 'memory') throw new UsageError(`by ${path} nothing is kept in a folder`)
+  return dir
 }
+
+const noFile = { input: {}, source: undefined }
 
 /** Throws `UsageError` unless there are exactly these. */
 export function readPositionals<Name extends string>(

@@ -1,15 +1,15 @@
 import { askBroker, printable } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
-import { dataFlag, dataFolder } from './data-folder.ts'
+import { dataFlags, dataFolder } from './data-folder.ts'
 import { lost } from './status.ts'
 
 export const lossesCommand: Command = {
   name: 'losses',
   summary: 'Lists what was dropped, expired or denied, by client and cause.',
-  usage: ['losses [CLIENT_ID] [--data DIR] [--json]'],
+  usage: ['losses [CLIENT_ID] [--data DIR | --config FILE] [--json]'],
   flags: {
-    ...dataFlag,
+    ...dataFlags,
     json: { description: 'Print JSON, with bytes.' },
   },
   notes: ['Counted since the start of the broker.'],
@@ -20,7 +20,7 @@ async function run(given: Arguments, { say }: Output): Promise<number> {
   const [clientId, surplus] = given.positionals
   if (surplus !== undefined) throw new UsageError(`busbar losses takes no ${surplus}`)
   const only = clientId === undefined ? {} : { clientId }
-  const answer = await askBroker(dataFolder(given), { request: 'losses', ...only })
+  const answer = await askBroker(await dataFolder(given), { request: 'losses', ...only })
   if (given.has('json')) {
     say(JSON.stringify(answer, undefined, 2))
     return 0

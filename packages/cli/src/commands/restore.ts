@@ -1,13 +1,13 @@
 import { restoreStore } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import type { Output } from '../output.ts'
-import { dataFlag, dataFolder, readPositionals } from './data-folder.ts'
+import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const restoreCommand: Command = {
   name: 'restore',
   summary: 'Puts a backup in the place of what a broker has stored, while it does not run.',
-  usage: ['restore FILE [--data DIR]'],
-  flags: dataFlag,
+  usage: ['restore FILE [--data DIR | --config FILE]'],
+  flags: dataFlags,
   notes: [
     'FILE is checked first. What was there is kept as busbar.db.before-restore-N. Clients find their',
     'sessions as they were at the time of the backup: later messages are gone, and what they have had',
@@ -18,7 +18,7 @@ export const restoreCommand: Command = {
 
 async function run(given: Arguments, { say }: Output): Promise<number> {
   const { FILE } = readPositionals('restore', given, 'FILE')
-  const folder = dataFolder(given)
+  const folder = await dataFolder(given)
   const kept = await restoreStore(FILE, folder)
   say(`${folder} is as it was in ${FILE}`)
   if (kept !== undefined) say(`what was there is ${kept}`)

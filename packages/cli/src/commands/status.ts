@@ -1,14 +1,14 @@
 import { askBroker, type CauseAmounts, type Status } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, mebibytes, type Output } from '../output.ts'
-import { dataFlag, dataFolder, readPositionals } from './data-folder.ts'
+import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const statusCommand: Command = {
   name: 'status',
   summary: 'Says how the broker fares that runs on a data folder.',
-  usage: ['status [--data DIR] [--json]'],
+  usage: ['status [--data DIR | --config FILE] [--json]'],
   flags: {
-    ...dataFlag,
+    ...dataFlags,
     json: { description: 'Print everything there is, as JSON.' },
   },
   notes: ['Exit code 1 when no broker runs there.'],
@@ -17,7 +17,7 @@ export const statusCommand: Command = {
 
 async function run(given: Arguments, { say }: Output): Promise<number> {
   readPositionals('status', given)
-  const status = await askBroker(dataFolder(given), { request: 'status' })
+  const status = await askBroker(await dataFolder(given), { request: 'status' })
   say(given.has('json') ? JSON.stringify(status, undefined, 2) : describe(status))
   return 0
 }

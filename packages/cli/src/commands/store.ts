@@ -1,13 +1,13 @@
 import { checkStore, printable, type StoreReport, storeFile } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, mebibytes, type Output, UsageError } from '../output.ts'
-import { dataFlag, dataFolder } from './data-folder.ts'
+import { dataFlags, dataFolder } from './data-folder.ts'
 
 export const storeCommand: Command = {
   name: 'store',
   summary: 'Checks what a broker has stored, or a backup of it.',
-  usage: ['store check [FILE] [--data DIR]'],
-  flags: dataFlag,
+  usage: ['store check [FILE] [--data DIR | --config FILE]'],
+  flags: dataFlags,
   notes: [
     'Reads every record and changes nothing. Without FILE, a backup, it checks the data folder, on which',
     'no broker may run meanwhile: of one that runs, check a backup. Exit code 0 when the store is sound,',
@@ -23,10 +23,10 @@ async function run(given: Arguments, { say, complain }: Output): Promise<number>
     throw new UsageError(`busbar store has one action, check${instead}: busbar store check`)
   }
   if (surplus !== undefined) throw new UsageError(`busbar store check takes no ${surplus}`)
-  if (file !== undefined && given.has('data')) {
-    throw new UsageError('busbar store check takes either FILE or --data, not both')
+  if (file !== undefined && (given.has('data') || given.has('config'))) {
+    throw new UsageError('busbar store check takes FILE, or --data or --config, not both')
   }
-  const report = checkStore(file ?? storeFile(dataFolder(given)))
+  const report = checkStore(file ?? storeFile(await dataFolder(given)))
   say(describe(report))
   if (report.faults.length === 0) return 0
   complain(
