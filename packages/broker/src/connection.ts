@@ -21,7 +21,9 @@ import { Authentication } from './authentication.ts'
 import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
+import type { PassingFrame } from './forward.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
+import { Output } from './output.ts'
 import type { Delivery, Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
@@ -29,6 +31,9 @@ import type { Transport, TransportEvents } from './transport.ts'
 
 /** Output is handed to the transport before the end of the turn when it has grown to this. */
 const flushBytes = 65_536
+
+/** The first byte of a PUBLISH of QoS 0 without RETAIN. */
+const publishQoS0 = 0x30
 
 const pingresp = encodePacket({ type: 'pingresp' }, 5)
 
@@ -53,8 +58,7 @@ export class Connection implements TransportEvents, SessionConnection {
   waitingAcknowledgements = 0
 
   readonly #framer: Framer
-  readonly #output: Uint8Array[] = []
-  #outputBytes = 0
+  readonly #output = new Output()
   #keepAlive = new KeepAlive(0)
   /** First for CONNECT to come in time, then for Keep Alive. */
   readonly #deadline: Deadline
@@ -103,6 +107,10 @@ export class Connection implements TransportEvents, SessionConnection {
       this.core.statistics.messagesReceived++
       this.#keepAlive.heard(now)
       const { firstByte } = this.#framer
+      if (firstByte === publishQoS0 && this.state === 'connected') {
+        const session = this.session as Session
+        if (this.core.forwarding.forward(this, session, this.#framer)) continue
+      }
       this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
       if (this.#isHeld) return this.#framer.settle()
     }
@@ -287,7 +295,7 @@ export class Connection implements TransportEvents, SessionConnection {
     core.deadlines.clear(this.#deadline)
     this.authentication.ended()
     core.forget(this)
-    this.#output.length = 0
+    this.#output.clear()
     if (session === undefined) return
     core.statistics.clientsConnected--
     core.sessions.connectionEnded(session)
@@ -300,7 +308,7 @@ export class Connection implements TransportEvents, SessionConnection {
   }
 
   get #unsentBytes(): number {
-    return this.transport.pendingBytes + this.#outputBytes
+    return this.transport.pendingBytes + this.#output.length
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
@@ -331,14 +339,30 @@ export class Connection implements TransportEvents, SessionConnection {
     this.state = 'connected'
   }
 
+  get takesFrames(): boolean {
+    return this.outboundAliases === undefined && !this.isCongested
+  }
+
+  forward({ bytes, start, end }: PassingFrame, payloadLength: number): boolean {
+    if (end - start > this.maximumPacketSize) return false
+    this.core.statistics.publishSent++
+    this.core.statistics.publishBytesSent += payloadLength
+    this.#append(bytes, start, end)
+    return true
+  }
+
   #write(frame: Uint8Array): void {
+    this.#append(frame, 0, frame.length)
+  }
+
+  #append(bytes: Uint8Array, start: number, end: number): void {
     if (this.state === 'ended') return
     this.core.statistics.messagesSent++
-    if (this.#outputBytes === 0) this.core.hasOutput(this)
-    this.#output.push(frame)
-    this.#outputBytes += frame.length
+    const output = this.#output
+    if (output.length === 0) this.core.hasOutput(this)
+    output.append(bytes, start, end)
     const { pauseBytes, stopReadingBytes } = this.core.config.limits.output
-    if (this.#outputBytes >= Math.min(flushBytes, pauseBytes)) this.flush()
+    if (output.length >= flushBytes || output.length >= pauseBytes) this.flush()
     // A client that does not read its answers is not read from.
     if (!this.#isPaused && this.#unsentBytes > stopReadingBytes) {
       this.#isPaused = true
@@ -348,12 +372,13 @@ export class Connection implements TransportEvents, SessionConnection {
 
   /** Hands this turn's output to the transport as one piece. */
   flush(): void {
-    if (this.#outputBytes === 0 || this.state === 'ended') return
-    this.core.statistics.bytesSent += this.#outputBytes
-    const only = this.#output.length === 1 ? this.#output[0] : undefined
-    this.transport.write(only ?? concatenated(this.#output, this.#outputBytes))
-    this.#output.length = 0
-    this.#outputBytes = 0
+    const { length } = this.#output
+    if (length === 0 || this.state === 'ended') return
+    this.core.statistics.bytesSent += length
+    const piece = this.#output.take(this.core.slab)
+    const { transport } = this
+    // What waits for a client that does not read must not keep a slab alive that others filled.
+    transport.write(transport.pendingBytes > 0 ? piece.slice() : piece)
   }
 
   drained(): void {
@@ -369,14 +394,4 @@ export class Connection implements TransportEvents, SessionConnection {
 /** A Client's first packet [MQTT5-3.1.0-1]. */
 function isConnect(bytes: Uint8Array): boolean {
   return (bytes[0] as number) >> 4 === 1
-}
-
-function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }

@@ -11,6 +11,7 @@ import { Connection } from './connection.ts'
 import type { Context, Random } from './context.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
+import { Forwarding } from './forward.ts'
 import { Frames } from './frames.ts'
 import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
@@ -18,9 +19,10 @@ import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
-import { Router } from './router.ts'
-import type { Session } from './session.ts'
+import { deliveryTo, Router } from './router.ts'
+import type { Delivery, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
+import { Slab } from './slab.ts'
 import { Statistics } from './statistics.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
 import { StoreHealth } from './store-health.ts'
@@ -29,7 +31,7 @@ import type { Transport, TransportEvents } from './transport.ts'
 import { version } from './version.ts'
 import { Wills } from './wills.ts'
 
-/** Expired retained messages are thrown away at least this often. */
+/** Expired retained messages and routes that are out of date are thrown away at least this often. */
 const sweepMs = 60_000
 
 export interface CoreOptions {
@@ -74,6 +76,10 @@ export class Core implements Context {
   readonly sessions: Sessions
   readonly frames: Frames
   readonly #retainedSources: RetainedSources
+  readonly forwarding = new Forwarding()
+  /** Where output is put together. */
+  readonly slab = new Slab()
+  readonly copy = (bytes: Uint8Array) => this.slab.copy(bytes)
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
   readonly #connections = new Set<Connection>()
@@ -128,7 +134,10 @@ export class Core implements Context {
   async start(): Promise<void> {
     restore(this, await this.store.open())
     this.#repeat(this.config.sys.intervalSeconds * 1_000, () => this.#publishSysTopics())
-    this.#repeat(sweepMs, (now) => this.retained.sweep(now))
+    this.#repeat(sweepMs, (now) => {
+      this.retained.sweep(now)
+      this.router.sweep()
+    })
   }
 
   /** A new Network Connection; `level` is that of the Sessions that are used over it. */
@@ -181,15 +190,21 @@ export class Core implements Context {
   }
 
   #route(message: Message, mustWait = false): number {
-    const deliveries = this.router.match(message)
+    const targets = this.router.learn(message.topicName)?.targets
     let delivered = 0
     let lost = 0
-    for (const delivery of deliveries) {
-      const { session } = delivery
-      if (!this.access.mayReceive(session, message.topicName)) {
-        this.losses.record(session.clientIdentifier, 'not-authorized', message.payload.length)
-      } else if (session.deliver(delivery, mustWait)) delivered++
-      else lost++
+    if (targets !== undefined) {
+      for (const target of targets) {
+        const outcome = this.deliver(target.session, deliveryTo(target, message), mustWait)
+        if (outcome === 'delivered') delivered++
+        else if (outcome === 'lost') lost++
+      }
+    } else {
+      for (const delivery of this.router.match(message)) {
+        const outcome = this.deliver(delivery.session, delivery, mustWait)
+        if (outcome === 'delivered') delivered++
+        else if (outcome === 'lost') lost++
+      }
     }
     if (delivered > 0) return ReasonCode.Success
     return lost > 0 ? ReasonCode.QuotaExceeded : ReasonCode.NoMatchingSubscribers
@@ -204,6 +219,16 @@ export class Core implements Context {
     const { clientIdentifier } = session
     if (!isAllowed) losses.record(clientIdentifier, 'not-authorized', message.payload.length)
     return isAllowed
+  }
+
+  /** One delivery that the router has decided on, unless the receiver may not have it. */
+  deliver(session: Session, delivery: Delivery, mustWait = false): 'delivered' | 'lost' | 'denied' {
+    const { topicName, payload } = delivery.message
+    if (this.access.mayReceive(session, topicName)) {
+      return session.deliver(delivery, mustWait) ? 'delivered' : 'lost'
+    }
+    this.losses.record(session.clientIdentifier, 'not-authorized', payload.length)
+    return 'denied'
   }
 
   /**

@@ -1,5 +1,7 @@
 import { parseSubscriptionFilter, type QoS, TopicTree } from '@busbar/protocol'
+import { Generations } from './generations.ts'
 import type { Message } from './message.ts'
+import { type Route, RouteCache, type Target } from './route-cache.ts'
 import type { Delivery, Session } from './session.ts'
 import { type MayReceive, ShareGroup } from './share-group.ts'
 import type { Subscription } from './subscription.ts'
@@ -27,6 +29,8 @@ const none: number[] = []
 export class Router {
   readonly #mayReceive: MayReceive
   readonly #tree = new TopicTree<Subscribers>()
+  readonly #routes = new RouteCache()
+  readonly #generations = new Generations()
   #matches = 0
 
   constructor(mayReceive: MayReceive) {
@@ -36,6 +40,7 @@ export class Router {
   /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
   add(subscription: Subscription): void {
     const { filter, session } = subscription
+    this.#generations.changed(filter.topicFilter)
     let subscribers = this.#tree.get(filter.topicFilter)
     if (subscribers === undefined) {
       subscribers = { ordinary: new Map(), groups: new Map() }
@@ -57,6 +62,7 @@ export class Router {
     const { filter, session } = subscription
     const subscribers = this.#tree.get(filter.topicFilter)
     if (subscribers === undefined) return
+    this.#generations.changed(filter.topicFilter)
     if (filter.shareName === undefined) subscribers.ordinary.delete(session)
     else {
       const group = subscribers.groups.get(filter.shareName)
@@ -66,6 +72,56 @@ export class Router {
     if (subscribers.ordinary.size === 0 && subscribers.groups.size === 0) {
       this.#tree.delete(filter.topicFilter)
     }
+  }
+
+  /** The targets of a topic, if it is known by these bytes and nothing but the topic decides. */
+  routeOf(topic: Uint8Array, start: number, end: number): Route | undefined {
+    const route = this.#routes.find(topic, start, end)
+    return route === undefined ? undefined : this.#current(route)
+  }
+
+  /** The same by its name, which has been checked; from now on it is known. */
+  learn(topicName: string): Route | undefined {
+    const known = this.#routes.findName(topicName)
+    const route = known ?? this.#routes.add(topicName, this.#generations.placesOf(topicName))
+    return route === undefined ? undefined : this.#current(route)
+  }
+
+  /** To be called now and then, so that what was cached does not stay for ever. */
+  sweep(): void {
+    this.#routes.sweep((route) => route.generation === this.#generations.at(route.places))
+  }
+
+  #current(route: Route): Route {
+    const generation = this.#generations.at(route.places)
+    if (route.generation === generation) return route
+    const targets = this.#targets(route.topicName)
+    this.#routes.replaced(route.targets, targets)
+    route.targets = targets
+    route.generation = generation
+    return route
+  }
+
+  /** Undefined where the message decides, too. */
+  #targets(topicName: string): readonly Target[] | undefined {
+    const match = ++this.#matches
+    const targets: Target[] = []
+    let isPlain = true
+    this.#tree.match(topicName, (subscribers) => {
+      if (subscribers.groups.size > 0) isPlain = false
+      for (const subscription of subscribers.ordinary.values()) {
+        if (subscription.options.noLocal) isPlain = false
+        const { routed } = subscription.session
+        const earlier = routed.match === match ? targets[routed.index] : undefined
+        if (earlier !== undefined) mergeTarget(earlier, subscription)
+        else {
+          routed.match = match
+          routed.index = targets.length
+          targets.push(targetOf(subscription))
+        }
+      }
+    })
+    return isPlain ? targets : undefined
   }
 
   /** One delivery for each Session, and one for each Shared Subscription (U5-4.8.2-b). */
@@ -115,6 +171,36 @@ export function gather(subscription: Subscription, message: Message): Gathered {
     retain: message.retain && options.retainAsPublished, // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13]
     subscriptionIdentifiers: subscriptionIdentifier === undefined ? none : [subscriptionIdentifier],
     sharedFilter: filter.shareName === undefined ? undefined : filter.text,
+  }
+}
+
+function targetOf({ session, options, subscriptionIdentifier }: Subscription): Target {
+  const { qos, retainAsPublished } = options
+  const subscriptionIdentifiers =
+    subscriptionIdentifier === undefined ? none : [subscriptionIdentifier]
+  return { session, qos, retainAsPublished, subscriptionIdentifiers }
+}
+
+/** As `merge`, before there is a message. */
+function mergeTarget(into: Target, subscription: Subscription): void {
+  const other = targetOf(subscription)
+  if (other.qos > into.qos) into.qos = other.qos
+  into.retainAsPublished ||= other.retainAsPublished
+  if (other.subscriptionIdentifiers.length > 0) {
+    const { subscriptionIdentifiers } = into
+    into.subscriptionIdentifiers = [...subscriptionIdentifiers, ...other.subscriptionIdentifiers]
+  }
+}
+
+/** What a target gets of a message; the same as `gather` makes of its subscriptions. */
+export function deliveryTo(target: Target, message: Message): Delivery {
+  const { qos, retainAsPublished, subscriptionIdentifiers } = target
+  return {
+    message,
+    qos: qos < message.qos ? qos : message.qos, // [MQTT5-3.8.4-8]
+    retain: message.retain && retainAsPublished, // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13]
+    subscriptionIdentifiers,
+    sharedFilter: undefined,
   }
 }
 

@@ -3,6 +3,7 @@ import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
 import { Deadline } from './deadlines.ts'
+import type { PassingFrame } from './forward.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
 import { SessionQueue } from './session-queue.ts'
@@ -21,6 +22,11 @@ export interface Delivery {
 
 /** What a Session needs of the Network Connection that it is on. */
 export interface SessionConnection {
+  readonly version: ProtocolVersion | undefined
+  /** A PUBLISH of QoS 0 may be sent to it as it came from its publisher. */
+  readonly takesFrames: boolean
+  /** Sends a frame as it is; false when it is larger than the client accepts. */
+  forward(frame: PassingFrame, payloadLength: number): boolean
   /** So much waits to be sent that deliveries had better wait in the Session's queue. */
   readonly isCongested: boolean
   /** Writes a PUBLISH; false when it is larger than the client accepts [MQTT5-3.1.2-24]. */

@@ -5,8 +5,8 @@ import type { Packet } from '../src/packet.ts'
 import type { ProtocolVersion } from '../src/version.ts'
 import { Framer, largestPacket } from '../src/wire/framer.ts'
 import type { Sender } from '../src/wire/properties.ts'
-import { readPacket } from '../src/wire/read-packet.ts'
 import { encodePacket } from '../src/wire/write-packet.ts'
+import { readBothWays } from './both-readers.ts'
 
 /** Bytes from hex; spaces stand where fields meet, and 'text' for its characters. */
 export function bytesOf(hex: string): Uint8Array {
@@ -28,7 +28,7 @@ export function readFrame(bytes: Uint8Array, version: ProtocolVersion, from: Sen
   framer.strictLengths = version === 5
   framer.push(bytes)
   assert.ok(framer.advance(), 'the frame is not whole')
-  const packet = readPacket(framer.firstByte, framer.body(), version, from)
+  const packet = readBothWays(framer, version, from)
   assert.ok(!framer.advance() && !framer.isWaiting, 'something follows the frame')
   return packet
 }

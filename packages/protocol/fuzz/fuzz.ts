@@ -10,6 +10,7 @@ import type { Sender } from '../src/wire/properties.ts'
 import { readPacket } from '../src/wire/read-packet.ts'
 import { encodePacket } from '../src/wire/write-packet.ts'
 import { packet } from './arbitraries.ts'
+import { readBothWays } from './both-readers.ts'
 import { Input, mutate, Random } from './mutate.ts'
 
 const { values: options } = parseArgs({
@@ -76,7 +77,7 @@ function timed(kind: Kind, bytes: Uint8Array, counts: typeof tally): number {
     framer.strictLengths = kind.version === 5
     framer.push(bytes)
     while (framer.advance()) {
-      const one = readPacket(framer.firstByte, framer.body(), kind.version, kind.from)
+      const one = readBothWays(framer, kind.version, kind.from)
       counts.packets += 1
       if (!isRewritten(one, kind))
         fail(kind, bytes, 'is another packet when written and read again')

@@ -47,6 +47,7 @@ export type {
 } from './wire/packets/subscribe.ts'
 export type { Unsuback, Unsubscribe, UnsubscribeProperties } from './wire/packets/unsubscribe.ts'
 export { noProperties, type Sender } from './wire/properties.ts'
+export { PublishInPlace } from './wire/publish-in-place.ts'
 export { readPacket } from './wire/read-packet.ts'
 export { PacketReader } from './wire/reader.ts'
 export { encodePacket, writePacket } from './wire/write-packet.ts'

@@ -106,6 +106,32 @@ test('settle copies what is not framed yet', () => {
   assert.deepEqual(frames(framer, bytesOf('5678 c000')), ['40 1234', '40 5678', 'c0 '])
 })
 
+test('keep makes packets outlive their chunk, each in its place', () => {
+  const framer = new Framer(largestPacket)
+  let copies = 0
+  const copy = (bytes: Uint8Array) => {
+    copies++
+    return bytes.slice()
+  }
+  const kept: Uint8Array[] = []
+  const chunk = Buffer.alloc(20)
+  const push = (hex: string) => {
+    const bytes = bytesOf(hex)
+    chunk.set(bytes)
+    framer.push(chunk.subarray(0, bytes.length))
+    while (framer.advance()) {
+      framer.keep(copy)
+      kept.push(framer.bytes.subarray(framer.start, framer.bodyEnd))
+    }
+    chunk.fill(0xee)
+  }
+  push('c000 40021234 40')
+  push('025678 c000')
+  assert.deepEqual(kept.map(hexOf), ['c000', '40021234', '40025678', 'c000'])
+  assert.equal(copies, 2) // one for each chunk; what comes in parts is copied anyway
+  assert.equal(kept[0]?.buffer, kept[1]?.buffer)
+})
+
 test('gives views whose slice is a copy, also of a Buffer', () => {
   const framer = new Framer(largestPacket)
   framer.push(Buffer.from(bytesOf('30020000')))

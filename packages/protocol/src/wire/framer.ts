@@ -26,12 +26,16 @@ export class Framer {
   // the current packet, valid after `advance` has returned true
   firstByte = 0
   bytes: Uint8Array = noBytes
+  /** Of the fixed header. */
+  start = 0
   bodyStart = 0
   bodyEnd = 0
 
   // what was pushed and not framed yet
   #chunk: Uint8Array = noBytes
   #at = 0
+  /** The chunk is a copy that lasts. */
+  #isKept = false
 
   // the copied beginning of a packet whose end has not arrived
   #pending: Uint8Array = noBytes
@@ -53,7 +57,9 @@ export class Framer {
   /** Takes the next bytes of the stream. */
   push(bytes: Uint8Array): void {
     const arrived = plain(bytes)
-    this.#chunk = this.#at === this.#chunk.length ? arrived : joined(this.#unread(), arrived)
+    const isUsedUp = this.#at === this.#chunk.length
+    this.#chunk = isUsedUp ? arrived : joined(this.#unread(), arrived)
+    this.#isKept = !isUsedUp
     this.#at = 0
   }
 
@@ -79,9 +85,21 @@ export class Framer {
     return new PacketReader(this.bytes, this.bodyStart, this.bodyEnd)
   }
 
+  /**
+   * Makes `bytes`, with the current packet in its place, last beyond the chunk. The whole chunk is
+   * copied at once, so that neighbouring packets stay neighbours and the next ones cost nothing.
+   */
+  keep(copy: (bytes: Uint8Array) => Uint8Array): void {
+    if (this.#isKept || this.bytes !== this.#chunk) return // what was pending is a copy, too
+    this.#chunk = copy(this.#chunk)
+    this.bytes = this.#chunk
+    this.#isKept = true
+  }
+
   /** Copies what is not framed yet, for a caller that stops early and reuses its chunk. */
   settle(): void {
     this.#chunk = this.#unread().slice()
+    this.#isKept = true
     this.#at = 0
   }
 
@@ -114,6 +132,7 @@ export class Framer {
   #present(bytes: Uint8Array, start: number): void {
     this.firstByte = bytes[start] as number
     this.bytes = bytes
+    this.start = start
     this.bodyStart = start + this.#headerSize
     this.bodyEnd = start + this.#packetSize
     this.#packetSize = 0

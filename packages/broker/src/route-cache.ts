@@ -1,0 +1,159 @@
+import type { QoS } from '@busbar/protocol'
+import type { Places } from './generations.ts'
+import type { Session } from './session.ts'
+
+/** Who gets the messages of a topic, and how: one for each Session. */
+export interface Target {
+  readonly session: Session
+  /** The highest that was granted. */
+  qos: QoS
+  retainAsPublished: boolean
+  subscriptionIdentifiers: readonly number[]
+}
+
+/** What is known of a Topic Name that is published to. */
+export interface Route {
+  readonly topicName: string
+  /** In UTF-8, which is ASCII here. */
+  readonly topic: Uint8Array
+  readonly hash: number
+  readonly places: Places
+  /** The generation that `targets` are of. */
+  generation: number
+  /** Undefined where the message decides, too: with Shared Subscriptions and No Local. */
+  targets: readonly Target[] | undefined
+}
+
+const firstSlots = 1_024
+const mostSlots = 65_536
+
+/** Longer topics are looked up anew each time. */
+const longestTopic = 256
+
+/** Of all routes together, which is what takes memory; then the cache starts again. */
+const mostTargets = 200_000
+
+/**
+ * Routes by the bytes of their Topic Name, so that no string is made to find one. A topic has one of
+ * two slots; what does not fit pushes another one out, and a table that is too small grows.
+ */
+export class RouteCache {
+  #slots: (Route | undefined)[] = new Array(firstSlots).fill(undefined)
+  #targets = 0
+
+  find(bytes: Uint8Array, start: number, end: number): Route | undefined {
+    const hash = hashOfBytes(bytes, start, end)
+    const at = hash & (this.#slots.length - 1)
+    const route = this.#slots[at]
+    if (route?.hash === hash && isTopic(route.topic, bytes, start, end)) return route
+    const other = this.#slots[at ^ 1]
+    return other?.hash === hash && isTopic(other.topic, bytes, start, end) ? other : undefined
+  }
+
+  findName(topicName: string): Route | undefined {
+    const at = hashOfName(topicName) & (this.#slots.length - 1)
+    const route = this.#slots[at]
+    if (route?.topicName === topicName) return route
+    const other = this.#slots[at ^ 1]
+    return other?.topicName === topicName ? other : undefined
+  }
+
+  /** Keeps a route that was not there; undefined where its topic is none to be kept. */
+  add(topicName: string, places: Places): Route | undefined {
+    const topic = asciiOf(topicName)
+    if (topic === undefined) return undefined
+    const hash = hashOfName(topicName)
+    const route = { topicName, topic, hash, places, generation: -1, targets: undefined }
+    this.#put(route)
+    return route
+  }
+
+  /** The route has other targets from now on. */
+  replaced(before: readonly Target[] | undefined, after: readonly Target[] | undefined): void {
+    this.#targets += (after?.length ?? 0) - (before?.length ?? 0)
+    if (this.#targets > mostTargets) this.#clear()
+  }
+
+  /** Forgets routes that are out of date, and with them Sessions that have ended. */
+  sweep(isCurrent: (route: Route) => boolean): void {
+    for (const [at, route] of this.#slots.entries()) {
+      if (route === undefined || isCurrent(route)) continue
+      this.replaced(route.targets, undefined)
+      this.#slots[at] = undefined
+    }
+  }
+
+  #put(route: Route): void {
+    const first = route.hash & (this.#slots.length - 1)
+    const at = this.#slots[first] === undefined ? first : first ^ 1
+    const displaced = this.#slots[at]
+    this.#slots[at] = route
+    if (displaced === undefined) return
+    if (this.#slots.length < mostSlots) {
+      this.#grow()
+      this.#put(displaced)
+    } else this.replaced(displaced.targets, undefined)
+  }
+
+  #grow(): void {
+    const routes = this.#slots
+    this.#slots = new Array(routes.length * 2).fill(undefined)
+    for (const route of routes) if (route !== undefined) this.#put(route)
+  }
+
+  #clear(): void {
+    this.#slots = new Array(firstSlots).fill(undefined)
+    this.#targets = 0
+  }
+}
+
+/** Four bytes a step, as the multiplications wait for each other. */
+function hashOfBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start
+  let at = start
+  for (; at + 4 <= end; at += 4) {
+    const word =
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)
+    hash = mixed(hash, word)
+  }
+  for (; at < end; at++) hash = mixed(hash, bytes[at] as number)
+  return hash ^ (hash >>> 16)
+}
+
+/** The same of a text that is ASCII. */
+function hashOfName(name: string): number {
+  let hash = name.length
+  let at = 0
+  for (; at + 4 <= name.length; at += 4) {
+    const low = name.charCodeAt(at) | (name.charCodeAt(at + 1) << 8)
+    const high = name.charCodeAt(at + 2) | (name.charCodeAt(at + 3) << 8)
+    hash = mixed(hash, low | (high << 16))
+  }
+  for (; at < name.length; at++) hash = mixed(hash, name.charCodeAt(at))
+  return hash ^ (hash >>> 16)
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, 0x9e3779b1)
+  return product ^ (product >>> 15)
+}
+
+function isTopic(topic: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (topic.length !== end - start) return false
+  for (let i = 0; i < topic.length; i++) if (topic[i] !== bytes[start + i]) return false
+  return true
+}
+
+function asciiOf(topicName: string): Uint8Array | undefined {
+  if (topicName.length > longestTopic) return undefined
+  const topic = new Uint8Array(topicName.length)
+  for (let at = 0; at < topic.length; at++) {
+    const unit = topicName.charCodeAt(at)
+    if (unit > 0x7f) return undefined
+    topic[at] = unit
+  }
+  return topic
+}

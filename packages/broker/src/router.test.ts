@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseSubscriptionFilter, type QoS, topicMatches } from '@busbar/protocol'
+import { Router } from './router.ts'
+import type { Session } from './session.ts'
+import type { Subscription } from './subscription.ts'
+
+// The router looks at no more of a Session.
+const sessions = Array.from(
+  { length: 5 },
+  (_, i) => ({ clientIdentifier: `c${i}`, routed: { match: 0, index: 0 } }) as unknown as Session,
+)
+
+interface Wanted {
+  readonly session: number
+  readonly text: string
+  readonly qos?: QoS
+  readonly noLocal?: boolean
+  readonly identifier?: number
+}
+
+function subscription({ session, text, qos = 0, noLocal = false, identifier }: Wanted) {
+  return {
+    session: sessions[session] as Session,
+    filter: parseSubscriptionFilter(text),
+    options: { qos, noLocal, retainAsPublished: false, retainHandling: 0 },
+    subscriptionIdentifier: identifier,
+  } satisfies Subscription
+}
+
+const found = (router: Router, topicName: string) => {
+  const topic = new TextEncoder().encode(`..${topicName}..`)
+  return router.routeOf(topic, 2, topic.length - 2)
+}
+
+test('a route is known by its bytes once it was learned', () => {
+  const router = new Router()
+  router.add(subscription({ session: 0, text: 'a/+' }))
+  assert.equal(found(router, 'a/b'), undefined)
+  assert.equal(router.learn('a/b')?.targets?.length, 1)
+  assert.equal(found(router, 'a/b')?.topicName, 'a/b')
+  assert.equal(found(router, 'a/c'), undefined)
+  assert.equal(found(router, 'a/'), undefined)
+})
+
+test('subscriptions of one Session are one target', () => {
+  const router = new Router()
+  router.add(subscription({ session: 0, text: 'a/+', qos: 1, identifier: 7 }))
+  router.add(subscription({ session: 0, text: 'a/#', qos: 2 }))
+  router.add(subscription({ session: 0, text: 'a/b', identifier: 9 }))
+  const [target, ...others] = router.learn('a/b')?.targets ?? []
+  assert.deepEqual(others, [])
+  assert.equal(target?.qos, 2)
+  assert.deepEqual(target?.subscriptionIdentifiers.toSorted(), [7, 9])
+})
+
+for (const [name, text, noLocal] of [
+  ['a Shared Subscription', '$share/g/a/b', false],
+  ['No Local', 'a/b', true],
+] as const) {
+  test(`${name} is decided for each message`, () => {
+    const router = new Router()
+    const one = subscription({ session: 0, text, noLocal })
+    router.add(one)
+    assert.equal(router.learn('a/b')?.targets, undefined)
+    router.remove(one)
+    assert.deepEqual(router.learn('a/b')?.targets, [])
+  })
+}
+
+test('long topics and those beyond ASCII are matched, and not kept', () => {
+  const router = new Router()
+  router.add(subscription({ session: 0, text: '#' }))
+  for (const topicName of ['ä/b', 'x'.repeat(300)]) {
+    assert.equal(router.learn(topicName), undefined)
+    assert.equal(found(router, topicName), undefined)
+  }
+})
+
+test('a route is never out of date, whatever is subscribed and given up', () => {
+  const router = new Router()
+  const levels = ['a', 'b', 'c', '+']
+  let seed = 1
+  const below = (limit: number) => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((seed / 2 ** 32) * limit)
+  }
+  const text = (choices: number) => {
+    const depth = 1 + below(4)
+    return Array.from({ length: depth }, () => levels[below(choices)]).join('/')
+  }
+  const present = new Map<string, Subscription>()
+  for (let step = 0; step < 5_000; step++) {
+    const filter = below(5) === 0 ? `${text(4)}/#` : below(40) === 0 ? '#' : text(4)
+    const one = subscription({ session: below(5), text: filter })
+    const key = `${one.session.clientIdentifier} ${filter}`
+    const known = present.get(key)
+    if (known === undefined) {
+      router.add(one)
+      present.set(key, one)
+    } else {
+      router.remove(known)
+      present.delete(key)
+    }
+    if (below(500) === 0) router.sweep()
+    const topicName = text(3)
+    const route = found(router, topicName) ?? router.learn(topicName)
+    const expected = new Set<string>()
+    for (const { session, filter: of } of present.values()) {
+      if (topicMatches(of.topicFilter, topicName)) expected.add(session.clientIdentifier)
+    }
+    const actual = route?.targets?.map(({ session }) => session.clientIdentifier).toSorted()
+    assert.deepEqual(actual, [...expected].toSorted(), `${topicName} at step ${step}`)
+  }
+})
+
+test('more topics than the cache holds are found as few are', () => {
+  const router = new Router()
+  router.add(subscription({ session: 0, text: 'many/#' }))
+  for (let i = 0; i < 150_000; i++) {
+    assert.equal(router.learn(`many/${i}`)?.targets?.length, 1)
+  }
+  let kept = 0
+  for (let i = 0; i < 150_000; i++) {
+    const route = found(router, `many/${i}`)
+    if (route === undefined) continue
+    kept++
+    assert.equal(route.topicName, `many/${i}`)
+  }
+  assert.ok(kept > 20_000 && kept <= 65_536, `${kept} are kept`)
+})
