@@ -36,7 +36,7 @@ export class Forwarding {
     // Known bytes are a Topic Name that has been checked.
     const route = core.router.routeOf(bytes, places.topicStart, places.topicEnd)
     if (route?.targets === undefined) return false
-    if (!core.access.mayPublish(session, route.topicName)) return false
+    if (!core.access.allowsPlainly(session, 'publish', route.topicName)) return false
     core.statistics.publishReceived++
     core.statistics.publishBytesReceived += end - places.payloadStart
     if (route.targets.length > 0) new Passing(connection, framer, places.payloadStart).to(route)
@@ -72,7 +72,8 @@ class Passing implements PassingFrame {
       const { session } = target
       const { connection: receiver } = session
       const isPlain = receiver?.takesFrames === true && target.subscriptionIdentifiers.length === 0
-      if (isPlain && !session.queue.hasQoS0 && core.access.mayReceive(session, topicName)) {
+      const isAllowed = isPlain && core.access.allowsPlainly(session, 'receive', topicName)
+      if (isAllowed && !session.queue.hasQoS0) {
         const isSame = (receiver.version === 5) === (version === 5)
         const frame = isSame ? this : this.#translated(topicName)
         if (receiver.forward(frame, payloadLength)) continue

@@ -34,7 +34,7 @@ const found = (router: Router, topicName: string) => {
 }
 
 test('a route is known by its bytes once it was learned', () => {
-  const router = new Router()
+  const router = new Router(() => true)
   router.add(subscription({ session: 0, text: 'a/+' }))
   assert.equal(found(router, 'a/b'), undefined)
   assert.equal(router.learn('a/b')?.targets?.length, 1)
@@ -44,7 +44,7 @@ test('a route is known by its bytes once it was learned', () => {
 })
 
 test('subscriptions of one Session are one target', () => {
-  const router = new Router()
+  const router = new Router(() => true)
   router.add(subscription({ session: 0, text: 'a/+', qos: 1, identifier: 7 }))
   router.add(subscription({ session: 0, text: 'a/#', qos: 2 }))
   router.add(subscription({ session: 0, text: 'a/b', identifier: 9 }))
@@ -59,7 +59,7 @@ for (const [name, text, noLocal] of [
   ['No Local', 'a/b', true],
 ] as const) {
   test(`${name} is decided for each message`, () => {
-    const router = new Router()
+    const router = new Router(() => true)
     const one = subscription({ session: 0, text, noLocal })
     router.add(one)
     assert.equal(router.learn('a/b')?.targets, undefined)
@@ -69,7 +69,7 @@ for (const [name, text, noLocal] of [
 }
 
 test('long topics and those beyond ASCII are matched, and not kept', () => {
-  const router = new Router()
+  const router = new Router(() => true)
   router.add(subscription({ session: 0, text: '#' }))
   for (const topicName of ['ä/b', 'x'.repeat(300)]) {
     assert.equal(router.learn(topicName), undefined)
@@ -78,7 +78,7 @@ test('long topics and those beyond ASCII are matched, and not kept', () => {
 })
 
 test('a route is never out of date, whatever is subscribed and given up', () => {
-  const router = new Router()
+  const router = new Router(() => true)
   const levels = ['a', 'b', 'c', '+']
   let seed = 1
   const below = (limit: number) => {
@@ -115,7 +115,7 @@ test('a route is never out of date, whatever is subscribed and given up', () => 
 })
 
 test('more topics than the cache holds are found as few are', () => {
-  const router = new Router()
+  const router = new Router(() => true)
   router.add(subscription({ session: 0, text: 'many/#' }))
   for (let i = 0; i < 150_000; i++) {
     assert.equal(router.learn(`many/${i}`)?.targets?.length, 1)

@@ -17,7 +17,7 @@ import {
 } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
-import { dataFlag, dataFolder } from './data-folder.ts'
+import { dataFlags, dataFolder } from './data-folder.ts'
 
 type Action = (typeof accessActions)[number]
 
@@ -31,7 +31,7 @@ export const aclCommand: Command = {
     'acl denials [--data DIR] [--json]',
   ],
   flags: {
-    ...dataFlag,
+    ...dataFlags,
     config: { value: 'FILE', description: 'Ask this configuration, and no running broker.' },
     'client-id': { value: 'ID', description: 'The Client Identifier, for %c.' },
     group: { value: 'NAME', description: 'A group that the user is in; may be repeated.' },
@@ -114,7 +114,7 @@ async function explainRunning(given: Arguments, question: Question): Promise<Exp
   const { user, action, topic, isShadow } = question
   const clientId = given.value('client-id')
   const variables = variablesOf(given)
-  return await askBroker(dataFolder(given), {
+  return await askBroker(await dataFolder(given), {
     request: 'explain',
     action,
     topic,
@@ -197,7 +197,7 @@ async function denials(
   { say }: Output,
 ): Promise<number> {
   if (surplus !== undefined) throw new UsageError(`busbar acl denials takes no ${surplus}`)
-  const entries = await askBroker(dataFolder(given), { request: 'denials' })
+  const entries = await askBroker(await dataFolder(given), { request: 'denials' })
   if (given.has('json')) {
     say(JSON.stringify(entries, undefined, 2))
     return 0
