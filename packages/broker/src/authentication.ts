@@ -60,6 +60,7 @@ export class Authentication {
     this.#answered = (answer, data) => {
       this.#exchange = undefined
       if (answer.outcome === 'accepted') this.#keep(answer)
+      else this.#count(answer)
       answered(answer, data)
     }
     if (authenticationMethod === undefined) {
@@ -150,6 +151,12 @@ export class Authentication {
         return connection.state === 'ended'
       },
     }
+  }
+
+  #count({ reasonCode }: Refused): void {
+    const { statistics } = this.#connection.core
+    if (reasonCode === ReasonCode.ConnectionRateExceeded) statistics.authenticationsDelayed++
+    else statistics.authenticationsRefused++
   }
 
   #keep(identity: Identity): void {

@@ -111,6 +111,9 @@ const refuseAll = {
   authenticate: () => ({ outcome: 'refused', reasonCode: 0x87, reason: 'no' }) as const,
 }
 
+const letIn = { authenticate: () => ({ outcome: 'accepted', user: 'x' }) as const }
+const passing = { authenticators: [{ authenticate: () => ({ outcome: 'passed-on' }) as const }] }
+
 // the user `u` with the password `p`, RFC 5802 with 4096 iterations and the salt `salt`
 const user = {
   name: 'u',
@@ -125,7 +128,10 @@ const user = {
 const logins = [
   ['nobody known, no name', {}, {}, connectPacket, 0x00],
   ['nobody known, any name', {}, {}, withPassword, 0x00],
-  ['an authenticator', {}, { authenticator: refuseAll }, withPassword, 0x87],
+  ['an authenticator', {}, { authenticators: [refuseAll] }, withPassword, 0x87],
+  ['the first of two', { users: [user] }, { authenticators: [letIn, refuseAll] }, connectPacket, 0],
+  ['users, after one that passes on', { users: [user] }, passing, withPassword, 0x00],
+  ['one that passes on, and nobody else', {}, passing, withPassword, 0x86],
   ['users, the right password', { users: [user] }, {}, withPassword, 0x00],
   ['users, no name', { users: [user] }, {}, connectPacket, 0x87],
   ['users and others, no name', { users: [user], allowAnonymous: true }, {}, connectPacket, 0x00],

@@ -4,15 +4,13 @@ import type { Access } from './access/access.ts'
 import type { Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
 import { loadPolicies } from './access/load-policies.ts'
-import { createScram } from './access/scram.ts'
-import { createUserList } from './access/user-list.ts'
+import { type OpenAuthentication, openAuthentication } from './access/open-authentication.ts'
 import { type ControlSocket, startControlSocket } from './admin/control-socket.ts'
 import { systemClock } from './clock.ts'
 import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
 import type { ConfigSource } from './config-error.ts'
-import type { Random } from './context.ts'
 import { type Core, createBroker } from './core.ts'
-import { allowsAnonymous, hasAuthentication, refuseExposure } from './exposure.ts'
+import { allowsAnonymous, hasAuthentication, passwordFileOf, refuseExposure } from './exposure.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
 import { startTcpListener } from './listener/tcp.ts'
@@ -26,9 +24,9 @@ import type { DurabilityLevel, Store } from './store/store.ts'
 
 /** What only a program can give. */
 export interface BrokerOptions {
-  /** Decides about user name and password, instead of `auth.users`. */
-  readonly authenticator?: Authenticator
-  /** Authentication Methods, instead of SCRAM-SHA-256 for `auth.users`. */
+  /** Asked in this order, after the certificate and before all that the configuration names. */
+  readonly authenticators?: readonly Authenticator[]
+  /** Authentication Methods, instead of SCRAM-SHA-256 for the users that are configured. */
   readonly methods?: readonly AuthenticationMethod[]
   /** Who may do what, instead of the rules in `access`. */
   readonly access?: Access
@@ -78,16 +76,27 @@ export async function startBroker(
   options: BrokerOptions = {},
 ): Promise<Broker> {
   const config = parseConfig(input, options.source)
-  const isGuarded = options.authenticator !== undefined || (options.methods ?? []).length > 0
-  refuseExposure(config, isGuarded, options.source)
+  const { source, authenticators = [], methods } = options
+  const isGuarded = authenticators.length > 0 || (methods ?? []).length > 0
+  refuseExposure(config, isGuarded, source)
   const log = options.log ?? createLog(config.log)
   const policies = await loadPolicies(config, hasAuthentication(config, isGuarded))
+  const random = { bytes: (count: number) => randomBytes(count) }
+  const authentication = await openAuthentication({
+    config,
+    clock: systemClock,
+    random,
+    log,
+    authenticators,
+    passwordFile: passwordFileOf(config),
+    allowAnonymous: allowsAnonymous(config, isGuarded),
+    source,
+  })
   const store = await openStore(config)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
     fail = resolve
   })
-  const random = { bytes: (count: number) => randomBytes(count) }
   const core = createBroker({
     config,
     clock: systemClock,
@@ -97,12 +106,13 @@ export async function startBroker(
     schedule: setImmediate,
     storeFailed: fail,
     heapBytes: () => process.memoryUsage().heapUsed,
-    ...authentication(options, config, { isGuarded, random }),
+    authenticator: authentication.authenticator,
+    methods: methods ?? authentication.methods,
     policies,
     ...(options.access && { access: options.access }),
   })
   if (options.access === undefined && policies !== undefined) warnOfDenial(policies, log)
-  const running = new RunningBroker(core, log, failed)
+  const running = new RunningBroker({ core, log, failed, authentication })
   try {
     await running.start()
     return running
@@ -127,28 +137,11 @@ async function openStore(config: Config): Promise<Store> {
   return createSqliteStore({ folder, ...(maxPages !== undefined && { maxPages }) })
 }
 
-function authentication(
-  options: BrokerOptions,
-  config: Config,
-  { isGuarded, random }: { isGuarded: boolean; random: Random },
-): { authenticator: Authenticator; methods: readonly AuthenticationMethod[] } {
-  const { users } = config.auth
-  const allowAnonymous = allowsAnonymous(config, isGuarded)
-  const list = createUserList(users.map(listedUser), { allowAnonymous })
-  const ownMethods = users.length > 0 ? [createScram(list.lookup, random, list.shape)] : []
-  // Nobody is known, and everybody may come: a name that is given is as good as none.
-  const letIn: Authenticator = {
-    authenticate: () => ({ outcome: 'accepted', user: undefined }),
-  }
-  const own = users.length === 0 && allowAnonymous ? letIn : list.authenticator
-  return { authenticator: options.authenticator ?? own, methods: options.methods ?? ownMethods }
-}
-
-function listedUser({ name, scram }: Config['auth']['users'][number]) {
-  const { salt, iterations, storedKey, serverKey } = scram
-  const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'))
-  const keys = { storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
-  return { name, scram: { salt: bytes(salt), iterations, ...keys } }
+interface BrokerParts {
+  readonly core: Core
+  readonly log: Log
+  readonly failed: Promise<Error>
+  readonly authentication: OpenAuthentication
 }
 
 class RunningBroker implements Broker {
@@ -157,17 +150,20 @@ class RunningBroker implements Broker {
   readonly failed: Promise<Error>
   readonly #core: Core
   readonly #log: Log
+  readonly #authentication: OpenAuthentication
   readonly #listeners: Listener[] = []
   #control: ControlSocket | undefined
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
-  constructor(core: Core, log: Log, failed: Promise<Error>) {
+  constructor({ core, log, failed, authentication }: BrokerParts) {
     this.config = core.config
     this.durability = core.level
     this.failed = failed
     this.#core = core
     this.#log = log
+    this.#authentication = authentication
+    authentication.usersChanged = (names) => core.disconnectUsers(names)
   }
 
   async start(): Promise<void> {
@@ -229,6 +225,7 @@ class RunningBroker implements Broker {
     for (const listener of this.#listeners) listener.stopAccepting()
     this.#control?.stopAccepting()
     clearInterval(this.#ticking)
+    await this.#authentication[Symbol.asyncDispose]()
     try {
       await this.#core.stop()
     } finally {

@@ -22,9 +22,14 @@ export interface ConfigFile {
 /** Reads a YAML 1.2 file. Throws `ConfigError` when there is none, or it is not YAML. */
 export async function readConfigFile(path: string): Promise<ConfigFile> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw unreadable(path, readFailures[error.code ?? ''] ?? error.message)
+    throw unreadable(path, readFailure(error))
   })
   return parseConfigText(decodeUtf8(bytes, path), path)
+}
+
+/** Why a file cannot be read, in words. */
+export function readFailure(error: NodeJS.ErrnoException): string {
+  return readFailures[error.code ?? ''] ?? error.message
 }
 
 const readFailures: Readonly<Record<string, string>> = {

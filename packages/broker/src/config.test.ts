@@ -14,10 +14,11 @@ test('an empty configuration has every default', () => {
       { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt' },
     ])
     assert.deepEqual(
-      [store, auth, sys],
+      [store, auth.users, auth.certificate, sys],
       [
         { engine: 'sqlite', dir: './busbar-data', onFailure: 'exit' },
-        { users: [] },
+        [],
+        'none',
         { intervalSeconds: 10 },
       ],
     )
@@ -157,7 +158,7 @@ const refused: readonly (readonly [string, unknown, ...string[]])[] = [
   [
     'a password',
     users({ name: 'a', password: 'b', scram }),
-    'auth.users[0].password: is not a setting; allowed here is name, scram',
+    'auth.users[0].password: is not a setting; allowed here is name, groups, scram',
   ],
   [
     'keys, which it does not repeat',

@@ -1,13 +1,12 @@
 import { parseTopicFilter } from '@busbar/protocol'
 import { z } from 'zod'
-import { saslPrep } from './access/sasl-prep.ts'
-import { minimumScramIterations } from './access/scram.ts'
 import { access } from './config-access.ts'
+import { auth } from './config-auth.ts'
 import { ConfigError, type ConfigSource, describeIssues } from './config-error.ts'
 import { limits } from './config-limits.ts'
 import { listeners } from './config-listeners.ts'
 import { mqtt } from './config-mqtt.ts'
-import { level, mqttText } from './config-text.ts'
+import { level } from './config-text.ts'
 
 const store = z.strictObject({
   engine: z.enum(['sqlite', 'memory']).default('sqlite').meta({
@@ -57,41 +56,6 @@ const durability = z.strictObject({
     }),
 })
 
-const key = z
-  .string()
-  .regex(/^[A-Za-z0-9+/]{43}=$/)
-  .meta({ allowed: 'Base64 of 32 bytes', secret: true })
-
-const scram = z.strictObject({
-  salt: z
-    .base64()
-    .min(4)
-    .max(1_024)
-    .meta({ description: 'Salt.', allowed: 'Base64 of 4 to 1024 characters' }),
-  iterations: z.int().min(minimumScramIterations).max(10_000_000).meta({
-    description: 'Iterations of PBKDF2; RFC 7677 asks for 4096 at least.',
-  }),
-  storedKey: key.meta({ description: 'StoredKey of RFC 5802.' }),
-  serverKey: key.meta({ description: 'ServerKey of RFC 5802.' }),
-})
-
-const auth = z.strictObject({
-  allowAnonymous: z.boolean().optional().meta({
-    description:
-      'Whether clients may connect without authentication. Not given: yes while there is no user and no authenticator, and then on loopback only.',
-  }),
-  users: z
-    .array(
-      z.strictObject({
-        name: mqttText.meta({ description: 'User name.' }),
-        scram: scram.meta({ description: 'Keys for SCRAM-SHA-256.' }),
-      }),
-    )
-    .check(forbidRepeatedNames)
-    .prefault([])
-    .meta({ description: 'Who may connect.' }),
-})
-
 const sys = z.strictObject({
   intervalSeconds: z
     .int()
@@ -138,21 +102,4 @@ export function parseConfig(input: unknown, source?: ConfigSource): Config {
   const result = configSchema.safeParse(input ?? {})
   if (result.success) return result.data
   throw new ConfigError(describeIssues(configSchema, result.error.issues, input, source))
-}
-
-function forbidRepeatedNames(payload: z.core.ParsePayload<{ name: string }[]>): void {
-  const seen = new Set<string>()
-  for (const [index, { name: written }] of payload.value.entries()) {
-    const name = saslPrep(written) ?? written
-    if (seen.has(name))
-      payload.issues.push({
-        code: 'custom',
-        input: written,
-        path: [index, 'name'],
-        params: {
-          text: `is ${JSON.stringify(written)}, as that of another user; allowed is a name of its own`,
-        },
-      })
-    seen.add(name)
-  }
 }

@@ -40,8 +40,8 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
   const kept = ownCopy(connect)
   connection.hold()
   connection.authentication.begin(kept, (result, data) => {
-    if (result.outcome === 'refused') connection.refuse(result.reasonCode, result.reason)
-    else accept(connection, kept, result, data)
+    if (result.outcome === 'accepted') return accept(connection, kept, result, data)
+    connection.refuse(result.reasonCode, result.reason)
   })
 }
 
@@ -85,6 +85,7 @@ function accept(
     // Before takeover and before Clean Start, so that the owner notices nothing.
     return connection.refuse(ReasonCode.NotAuthorized, 'the Session belongs to another user')
   }
+  if (existing?.connection !== undefined && !mayTakeOver(connection)) return
   endOthers(connection, connect)
   if (core.sessions.isLeaving(clientIdentifier)) {
     // From the beginning, as others may have come meanwhile.
@@ -114,6 +115,19 @@ function accept(
     })
     connection.release()
   })
+}
+
+/** Refuses a takeover where clients take one identifier from each other without end. */
+function mayTakeOver(connection: Connection): boolean {
+  const { core, clientIdentifier: clientId } = connection
+  const decision = core.flapping.takeover(clientId, core.clock.now())
+  if (decision === 'allowed') return true
+  const { address } = connection.transport
+  if (decision === 'begins') {
+    core.log.warn('clients fight for one identifier, takeovers are refused', { clientId, address })
+  }
+  connection.refuse(ReasonCode.ConnectionRateExceeded, 'the identifier is taken over too often')
+  return false
 }
 
 /** Who had the Client Identifier before: the connection ends, and with Clean Start the Session. */

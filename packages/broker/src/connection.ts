@@ -214,7 +214,9 @@ export class Connection implements TransportEvents, SessionConnection {
       const properties = { reasonString, ...this.#reference(reasonCode) }
       this.send({ type: 'connack', sessionPresent: false, reasonCode: returnCode, properties })
     }
-    this.core.log.info('connection refused', {
+    // Of what comes without end it was said once when it began.
+    const level = reasonCode === ReasonCode.ConnectionRateExceeded ? 'debug' : 'info'
+    this.core.log[level]('connection refused', {
       clientId: this.clientIdentifier,
       address: this.transport.address,
       reason: reasonString,

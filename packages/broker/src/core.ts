@@ -4,6 +4,7 @@ import { AccessControl, type Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
 import { Denials } from './access/denials.ts'
 import { RetainedSources } from './access/retained-sources.ts'
+import { Flapping } from './access/flapping.ts'
 import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -74,6 +75,7 @@ export class Core implements Context {
   readonly retained: Retained
   readonly wills: Wills
   readonly sessions: Sessions
+  readonly flapping: Flapping
   readonly frames: Frames
   readonly #retainedSources: RetainedSources
   readonly forwarding = new Forwarding()
@@ -109,6 +111,7 @@ export class Core implements Context {
       health.decided(changes, error, this.clock.now())
     }
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
+    this.flapping = new Flapping(this.config.auth.flapping)
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {
@@ -168,6 +171,15 @@ export class Core implements Context {
   connectionOf(clientIdentifier: string): Connection | undefined {
     const connection = this.sessions.get(clientIdentifier)?.connection
     return connection instanceof Connection ? connection : undefined
+  }
+
+  /** Their passwords or groups are not what they were: who is connected has to come again. */
+  disconnectUsers(names: ReadonlySet<string>): void {
+    for (const { user, clientIdentifier } of [...this.sessions]) {
+      if (user === undefined || !names.has(user)) continue
+      const connection = this.connectionOf(clientIdentifier)
+      connection?.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
+    }
   }
 
   forget(connection: Connection): void {

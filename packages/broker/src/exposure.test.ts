@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ConfigInput, parseConfig } from './config.ts'
-import { allowsAnonymous, isLoopback, refuseExposure } from './exposure.ts'
+import { allowsAnonymous, isLoopback, passwordFileOf, refuseExposure } from './exposure.ts'
 
 const addresses = [
   ['127.0.0.1', true],
@@ -55,6 +58,30 @@ const rows: readonly [string, ConfigInput, boolean, 'refused' | 'guarded' | 'ano
     'anonymous',
   ],
   ['a network with an authenticator', { listeners: open }, true, 'guarded'],
+  [
+    'a network with a password file',
+    { listeners: open, auth: { passwordFile: 'p' } },
+    false,
+    'guarded',
+  ],
+  [
+    'a network with certificates',
+    { listeners: open, auth: { certificate: 'common-name' } },
+    false,
+    'guarded',
+  ],
+  [
+    'a network with tokens',
+    { listeners: open, auth: { jwt: { audience: 'a', secretFile: 's' } } },
+    false,
+    'guarded',
+  ],
+  [
+    'a network with a hook',
+    { listeners: open, auth: { http: { url: 'https://a.example/' } } },
+    false,
+    'guarded',
+  ],
   ['loopback with users', { auth: { users } }, false, 'guarded'],
 ]
 
@@ -64,7 +91,7 @@ for (const [name, input, hasAuthenticator, expected] of rows) {
     if (expected === 'refused') {
       assert.throws(
         () => refuseExposure(config, hasAuthenticator),
-        /^ConfigError: listeners\[0\].host: is "0.0.0.0".*auth.users.*--allow-anonymous/,
+        /^ConfigError: listeners\[0\].host: is "0.0.0.0".*`busbar user add NAME`, or .*`busbar broker --allow-anonymous`/,
       )
       return
     }
@@ -72,3 +99,36 @@ for (const [name, input, hasAuthenticator, expected] of rows) {
     assert.equal(allowsAnonymous(config, hasAuthenticator), expected === 'anonymous')
   })
 }
+
+test('the password file of the data folder is used when it is there', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'busbar-exposure-'))
+  try {
+    const configOf = (engine: 'sqlite' | 'memory') => parseConfig({ store: { dir, engine } })
+    assert.equal(passwordFileOf(configOf('sqlite')), undefined)
+    await writeFile(join(dir, 'passwords'), '')
+    assert.equal(passwordFileOf(configOf('sqlite')), join(dir, 'passwords'))
+    assert.equal(allowsAnonymous(configOf('sqlite'), false), false)
+    assert.equal(passwordFileOf(configOf('memory')), undefined)
+    const config = parseConfig({ store: { dir }, auth: { passwordFile: 'other' } })
+    assert.equal(passwordFileOf(config), 'other')
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+test('the way out names the data folder, and the file where there is none', () => {
+  const refusal = (store: ConfigInput['store']) => {
+    const config = parseConfig({ listeners: open, store })
+    assert.throws(
+      () => refuseExposure(config, false),
+      (error: Error) => {
+        message = error.message
+        return true
+      },
+    )
+    return message
+  }
+  let message = ''
+  assert.match(refusal({ dir: '/d' }), /Add a user with `busbar user add NAME --data "\/d"`, or/)
+  assert.match(refusal({ engine: 'memory' }), /--file passwords.*auth.passwordFile=passwords/)
+})

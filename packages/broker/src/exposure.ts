@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
+import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigSource, pathText } from './config-error.ts'
 
@@ -13,14 +15,27 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
 }
 
+/** Name of the password file in the data folder. */
+export const passwordFileName = 'passwords'
+
+/** The password file in use: the one that is named, or that in the data folder if it is there. */
+export function passwordFileOf({ auth, store }: Config): string | undefined {
+  if (auth.passwordFile !== undefined || store.engine === 'memory') return auth.passwordFile
+  const usual = join(store.dir, passwordFileName)
+  return existsSync(usual) ? usual : undefined
+}
+
 /** Whether clients without credentials are let in. */
 export function allowsAnonymous(config: Config, hasAuthenticator: boolean): boolean {
-  return config.auth.allowAnonymous ?? (config.auth.users.length === 0 && !hasAuthenticator)
+  return config.auth.allowAnonymous ?? !hasAuthentication(config, hasAuthenticator)
 }
 
 /** Whether there is any way to authenticate; access rules deny by default then. */
 export function hasAuthentication(config: Config, hasAuthenticator: boolean): boolean {
-  return config.auth.users.length > 0 || hasAuthenticator
+  const { users, certificate, jwt, http } = config.auth
+  const isConfigured =
+    users.length > 0 || certificate !== 'none' || jwt !== undefined || http !== undefined
+  return isConfigured || hasAuthenticator || passwordFileOf(config) !== undefined
 }
 
 /**
@@ -36,8 +51,17 @@ export function refuseExposure(
   const problems = config.listeners.flatMap(({ host }, index) => {
     if (isLoopback(host)) return []
     const path = ['listeners', index, 'host']
-    const text = `is ${JSON.stringify(host)}, which others can reach, and nobody has to authenticate; allowed is a loopback address. Add users under auth.users, or let everybody in with --allow-anonymous (auth.allowAnonymous: true)`
+    const text = `is ${JSON.stringify(host)}, which others can reach, and nobody has to authenticate; allowed is a loopback address. ${remedy(config)}, or let everybody in with \`busbar broker --allow-anonymous\` (auth.allowAnonymous: true)`
     return [{ place: source?.locate(path), path: pathText(path), text }]
   })
   if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** What makes users, so that the broker finds them. */
+function remedy({ store }: Config): string {
+  if (store.engine === 'sqlite') {
+    const folder = store.dir === './busbar-data' ? '' : ` --data ${JSON.stringify(store.dir)}`
+    return `Add a user with \`busbar user add NAME${folder}\``
+  }
+  return 'Add a user with `busbar user add NAME --file passwords` and name the file with `busbar broker --set auth.passwordFile=passwords`'
 }

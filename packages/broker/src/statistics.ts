@@ -17,6 +17,10 @@ export class Statistics {
   socketsOpened = 0
   /** CONNECT packets that were answered with success. */
   connectionsAccepted = 0
+  /** Clients that were not let in. */
+  authenticationsRefused = 0
+  /** Attempts that were not looked at, because there were too many wrong ones before. */
+  authenticationsDelayed = 0
   /** Sessions that ended because their Session Expiry Interval did. */
   sessionsExpired = 0
   /** What access rules denied: to publish, to subscribe, to be sent. */

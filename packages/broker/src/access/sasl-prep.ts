@@ -31,3 +31,8 @@ export function saslPrep(text: string): string | undefined {
   const mapped = text.replace(nonAsciiSpaces, ' ').replace(ignorable, '').normalize('NFKC')
   return prohibited.test(mapped) ? undefined : mapped
 }
+
+/** How a user is called. A name that SASLprep refuses stands for itself; SCRAM cannot send it. */
+export function preparedName(name: string): string {
+  return saslPrep(name) ?? name
+}

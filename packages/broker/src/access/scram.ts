@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { ReasonCode } from '@busbar/protocol'
-import type { AuthenticationMethod, Exchange, ExchangeStep } from './authenticator.ts'
+import type { AuthenticationMethod, Credentials, Exchange, ExchangeStep } from './authenticator.ts'
 import { saslPrep } from './sasl-prep.ts'
 
 /** What is kept of a password (RFC 5802, section 3): enough to verify it, not to log in with. */
@@ -21,6 +21,11 @@ export type ScramLookup = (
 export interface ScramShape {
   readonly saltBytes: number
   readonly iterations: number
+}
+
+/** SCRAM-SHA-256; `named` is told who the client wants to be, known or not. */
+export interface ScramMethod extends AuthenticationMethod {
+  start(credentials: Credentials, named?: (user: string) => void): Exchange
 }
 
 /** What RFC 7677 asks for, section 4. */
@@ -66,16 +71,18 @@ export function createScram(
   lookup: ScramLookup,
   random: { bytes(count: number): Uint8Array },
   unknownUsers: ScramShape = usualScramShape,
-): AuthenticationMethod {
+): ScramMethod {
   const secret = random.bytes(keyBytes)
-  const credentialsOf = async (user: string): Promise<Known> => {
+  const credentialsOf = async (user: string, named: (user: string) => void): Promise<Known> => {
+    named(user)
     const invented = inventCredentials(secret, user, unknownUsers)
     const credentials = await lookup(user)
     return { credentials: credentials ?? invented, exists: credentials !== undefined }
   }
   return {
     name: 'SCRAM-SHA-256',
-    start: () => new ScramExchange(credentialsOf, base64(random.bytes(nonceBytes))),
+    start: (_credentials, named = () => {}) =>
+      new ScramExchange((user) => credentialsOf(user, named), base64(random.bytes(nonceBytes))),
   }
 }
 

@@ -1,0 +1,55 @@
+export interface FlappingLimits {
+  /** Takeovers of one Client Identifier within the time that are borne; 0 sets no limit. */
+  readonly takeovers: number
+  readonly withinSeconds: number
+  readonly backOffSeconds: number
+}
+
+interface Takeovers {
+  count: number
+  isBlocked: boolean
+  /** When counting, or the back-off, is over. */
+  endsAt: number
+}
+
+/** Client Identifiers that are remembered; the oldest go first. */
+const remembered = 10_000
+
+/**
+ * Two clients with one Client Identifier take it from each other without end. From some takeovers on
+ * whoever is connected stays, and the others wait. Only takeovers by the Session's own user count, so
+ * that no stranger can keep a client out.
+ */
+export class Flapping {
+  readonly #limits: FlappingLimits
+  readonly #takeovers = new Map<string, Takeovers>()
+
+  constructor(limits: FlappingLimits) {
+    this.#limits = limits
+  }
+
+  /** Counts a takeover that is about to be; says whether it may, and whether it is the first no. */
+  takeover(clientIdentifier: string, now: number): 'allowed' | 'blocked' | 'begins' {
+    const { takeovers, backOffSeconds } = this.#limits
+    if (takeovers === 0) return 'allowed'
+    const known = this.#recent(clientIdentifier, now)
+    if (known.isBlocked) return 'blocked'
+    known.count++
+    if (known.count <= takeovers) return 'allowed'
+    known.endsAt = now + backOffSeconds * 1_000
+    known.isBlocked = true
+    return 'begins'
+  }
+
+  #recent(clientIdentifier: string, now: number): Takeovers {
+    const known = this.#takeovers.get(clientIdentifier)
+    if (known !== undefined && known.endsAt > now) return known
+    const endsAt = now + this.#limits.withinSeconds * 1_000
+    const fresh = { count: 0, isBlocked: false, endsAt }
+    this.#takeovers.delete(clientIdentifier)
+    this.#takeovers.set(clientIdentifier, fresh)
+    const [oldest] = this.#takeovers.keys()
+    if (this.#takeovers.size > remembered && oldest !== undefined) this.#takeovers.delete(oldest)
+    return fresh
+  }
+}

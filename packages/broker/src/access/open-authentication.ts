@@ -1,0 +1,236 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createRemoteJWKSet, customFetch } from 'jose'
+import { WebClient } from '../bounded-request.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
+import { ConfigError, type ConfigSource } from '../config-error.ts'
+import { readFailure } from '../config-file.ts'
+import type { Random } from '../context.ts'
+import type { Log } from '../log.ts'
+import { AttemptGuard } from './attempt-guard.ts'
+import { AuthenticationChain, guarded, lastLink } from './authentication-chain.ts'
+import type { AuthenticationMethod, Authenticator } from './authenticator.ts'
+import { createCertificateAuthenticator } from './certificate.ts'
+import { createHttpHook } from './http-hook.ts'
+import { PasswordFileWatch } from './password-file-watch.ts'
+import { scramVerifier } from './password-verifier.ts'
+import { preparedName } from './sasl-prep.ts'
+import { createTokenAuthenticator, type TokenOptions } from './token.ts'
+import { type User, Users } from './users.ts'
+
+export interface AuthenticationRim {
+  readonly config: Config
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Asked after the certificate and before all that the configuration names. */
+  readonly authenticators: readonly Authenticator[]
+  /** Where the password file is, if there is one. */
+  readonly passwordFile: string | undefined
+  readonly allowAnonymous: boolean
+  readonly source?: ConfigSource | undefined
+}
+
+/** Who is let in, as the configuration says. */
+export interface OpenAuthentication extends AsyncDisposable {
+  readonly authenticator: Authenticator
+  readonly methods: readonly AuthenticationMethod[]
+  /** Called with the names of the users who are gone, or not what they were. */
+  usersChanged: (names: ReadonlySet<string>) => void
+  /** Reads the password file again if it has changed; a bad one changes nothing. */
+  reload(): Promise<void>
+}
+
+/** Reads the files that the configuration names. Throws `ConfigError`. */
+export async function openAuthentication(rim: AuthenticationRim): Promise<OpenAuthentication> {
+  const { config, clock, log, authenticators, allowAnonymous } = rim
+  const { auth } = config
+  const open = new DisposableStack()
+  const guard = new AttemptGuard(auth.attempts, { now: () => clock.now(), log })
+  const links: Authenticator[] = []
+  if (auth.certificate !== 'none') links.push(createCertificateAuthenticator(auth.certificate))
+  links.push(...authenticators.map((each) => guarded(each, guard)))
+  if (auth.jwt !== undefined) links.push(await openTokens(auth.jwt, rim, open))
+  const opened: Pick<OpenAuthentication, 'usersChanged'> = { usersChanged: () => {} }
+  const listed = await openUsers(rim, guard, (names) => opened.usersChanged(names))
+  if (listed !== undefined) links.push(listed.users)
+  if (auth.http !== undefined) links.push(guarded(await openHook(auth.http, rim, open), guard))
+  const refuseUnknown = listed?.users.refuseUnknown.bind(listed.users)
+  const last = lastLink({ allowAnonymous, refuseUnknown })
+  // Nobody is known, and everybody may come: a name that is given is as good as none.
+  const isOpen = links.length === 0 && allowAnonymous
+  return Object.assign(opened, {
+    authenticator: isOpen ? everybody : new AuthenticationChain([...links, last]),
+    methods: listed === undefined ? [] : [listed.users.method()],
+    reload: async () => listed?.watch?.check(),
+    [Symbol.asyncDispose]: async () => {
+      listed?.watch?.[Symbol.dispose]()
+      open.dispose()
+    },
+  })
+}
+
+const everybody: Authenticator = {
+  authenticate: () => ({ outcome: 'accepted', user: undefined }),
+}
+
+/** Users of the configuration and of the password file, as one: nobody can tell which knows a name. */
+async function openUsers(
+  rim: AuthenticationRim,
+  guard: AttemptGuard,
+  usersChanged: (names: ReadonlySet<string>) => void,
+): Promise<{ users: Users; watch: PasswordFileWatch | undefined } | undefined> {
+  const { config, clock, random, passwordFile, log } = rim
+  const { auth } = config
+  if (passwordFile === undefined && auth.users.length === 0) return undefined
+  const inline = auth.users.map(configuredUser)
+  const join = (fromFile: readonly User[]) => {
+    const known = new Set(inline.map(({ name }) => name))
+    return [...inline, ...fromFile.filter(({ name }) => !known.has(name))]
+  }
+  const users = new Users(inline, {
+    guard,
+    random,
+    now: () => clock.now(),
+    whenUnknown: auth.http === undefined ? 'refuse' : 'pass-on',
+    maximumWaiting: auth.waiting,
+    cacheMs: auth.cacheSeconds * 1_000,
+  })
+  if (passwordFile === undefined) return { users, watch: undefined }
+  const watch = new PasswordFileWatch(passwordFile, log, (fromFile, names) => {
+    users.replace(join(fromFile))
+    usersChanged(names)
+  })
+  users.replace(join(await watch.open()))
+  watch.start()
+  return { users, watch }
+}
+
+function configuredUser({ name, groups, scram }: Config['auth']['users'][number]): User {
+  const { salt, iterations, storedKey, serverKey } = scram
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'))
+  const keys = { storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
+  const credentials = { salt: bytes(salt), iterations, ...keys }
+  const verifier = scramVerifier(credentials)
+  return { name: preparedName(name), groups, verifier, scram: credentials }
+}
+
+type JwtConfig = NonNullable<Config['auth']['jwt']>
+type HttpConfig = NonNullable<Config['auth']['http']>
+
+/** Largest key set, and how long its server may take. */
+const keySetLimits = { method: 'GET', timeoutMs: 5_000, maximumBytes: 262_144 } as const
+const keySetMaximumAgeMs = 600_000
+
+async function openTokens(
+  jwt: JwtConfig,
+  { clock, log, source }: AuthenticationRim,
+  open: DisposableStack,
+): Promise<Authenticator> {
+  const { audience, issuer, from, userClaim, groupsClaim, clockToleranceSeconds } = jwt
+  const usual = jwt.secretFile === undefined ? ['RS256', 'ES256', 'EdDSA'] : ['HS256']
+  return createTokenAuthenticator({
+    key: await openKey(jwt, open, source),
+    algorithms: jwt.algorithms ?? usual,
+    audience: typeof audience === 'string' ? [audience] : audience,
+    issuer,
+    from,
+    userClaim,
+    groupsClaim,
+    clockToleranceSeconds,
+    wallNow: () => clock.wallNow(),
+    log,
+  })
+}
+
+async function openKey(
+  { jwksUrl, publicKeyFile, secretFile, allowLinkLocal }: JwtConfig,
+  open: DisposableStack,
+  source: ConfigSource | undefined,
+): Promise<TokenOptions['key']> {
+  if (publicKeyFile !== undefined) {
+    const path = ['auth', 'jwt', 'publicKeyFile']
+    return readPublicKey(await readSetting(publicKeyFile, path, source), path, source)
+  }
+  if (secretFile !== undefined) {
+    const path = ['auth', 'jwt', 'secretFile']
+    const secret = trimmed(await readSetting(secretFile, path, source))
+    // A shorter one can be found by trying (RFC 7518, section 3.2).
+    if (secret.length >= 32) return secret
+    throw settingError(path, `has ${secret.length} bytes; allowed are 32 or more`, source)
+  }
+  const url = new URL(jwksUrl ?? '')
+  const client = open.use(new WebClient(url, 2))
+  return createRemoteJWKSet(url, {
+    cacheMaxAge: keySetMaximumAgeMs,
+    [customFetch]: async () => {
+      const { status, body } = await client.ask({ ...keySetLimits, allowLinkLocal })
+      if (status !== 200) throw new Error(`the key set was answered with status ${status}`)
+      return new Response(new Uint8Array(body), { status })
+    },
+  })
+}
+
+function readPublicKey(
+  pem: Buffer,
+  path: readonly string[],
+  source: ConfigSource | undefined,
+): KeyObject {
+  try {
+    return createPublicKey(pem)
+  } catch {
+    throw settingError(path, 'is not a public key in PEM', source)
+  }
+}
+
+async function openHook(
+  http: HttpConfig,
+  { clock, log, source }: AuthenticationRim,
+  open: DisposableStack,
+): Promise<Authenticator> {
+  const { url, authorizationFile, timeoutMs, concurrency, waiting, allowLinkLocal } = http
+  const path = ['auth', 'http', 'authorizationFile']
+  const authorization =
+    authorizationFile === undefined
+      ? undefined
+      : trimmed(await readSetting(authorizationFile, path, source)).toString('latin1')
+  return createHttpHook({
+    client: open.use(new WebClient(new URL(url), concurrency)),
+    timeoutMs,
+    concurrency,
+    maximumWaiting: waiting,
+    allowLinkLocal,
+    authorization,
+    log,
+    now: () => clock.now(),
+  })
+}
+
+async function readSetting(
+  file: string,
+  path: readonly string[],
+  source: ConfigSource | undefined,
+): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    const reason = readFailure(error as NodeJS.ErrnoException)
+    throw settingError(path, `is ${JSON.stringify(file)}, which cannot be read: ${reason}`, source)
+  }
+}
+
+function settingError(
+  path: readonly string[],
+  text: string,
+  source: ConfigSource | undefined,
+): ConfigError {
+  return new ConfigError([{ place: source?.locate(path), path: path.join('.'), text }])
+}
+
+/** Without the line end that editors add. */
+function trimmed(bytes: Buffer): Buffer {
+  let end = bytes.length
+  while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--
+  return bytes.subarray(0, end)
+}
