@@ -30,7 +30,11 @@ const webAddress = z
   .url({ protocol: /^https?$/ })
   .max(2_048)
   .refine((text) => URL.canParse(text) && !/\/\/[^/?#]*@/.test(text))
-  .meta({ allowed: 'an address that begins with https:// or http://, without user and password' })
+  // Secret, because of what it might wrongly have in it.
+  .meta({
+    allowed: 'an address that begins with https:// or http://, without user and password',
+    secret: true,
+  })
 
 const allowInsecure = z.boolean().default(false).meta({
   description: 'Whether `http://` may lead anywhere but to loopback, readable on the way.',
@@ -134,6 +138,7 @@ function checkAddress(
   value: { readonly allowInsecure: boolean; readonly allowLinkLocal: boolean },
   issues: Issues,
 ): void {
+  if (!URL.canParse(text)) return // which is said already
   const url = new URL(text)
   const shown = JSON.stringify(url.origin)
   const problem = (says: string) =>

@@ -24,6 +24,19 @@ export {
   readPolicyTests,
   runPolicyTests,
 } from './access/policy-tests.ts'
+export {
+  formatEntry,
+  makeEntry,
+  type PasswordEntry,
+  readPasswordFile,
+} from './access/password-file.ts'
+export {
+  editPasswordFile,
+  PasswordFileError,
+  parseMosquittoPasswords,
+} from './access/password-file-edit.ts'
+export { type Password, readPassword } from './access/password-verifier.ts'
+export { preparedName } from './access/sasl-prep.ts'
 export { askBroker, ControlError, type Question } from './admin/control-client.ts'
 export type {
   Answer,
@@ -38,7 +51,7 @@ export { ConfigError, type ConfigProblem, type ConfigSource } from './config-err
 export { type ConfigFile, readConfigFile } from './config-file.ts'
 export { type Override, overrideConfig, parseOverride } from './config-override.ts'
 export { closest } from './did-you-mean.ts'
-export { allowsAnonymous, hasAuthentication, isLoopback } from './exposure.ts'
+export { allowsAnonymous, hasAuthentication, isLoopback, passwordFileName } from './exposure.ts'
 export { ListenError } from './listener/listener.ts'
 export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
 export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'

@@ -46,6 +46,22 @@ const answers = [
   [['store', 'check', 'a', 'b'], 2, /^$/, /^busbar: busbar store check takes no b$/],
   [['store', 'check', 'a', '--data', 'b'], 2, /^$/, /takes FILE, or --data or --config, not both$/],
   [['store', 'check', '/nonexistent'], 1, /^$/, /^busbar: There is no \/nonexistent: /],
+  [['user'], 2, /^$/, /^busbar: busbar user does add, passwd, del, list, import: busbar user add/],
+  [['user', 'toString'], 2, /^$/, /^busbar: busbar user does add, /],
+  [['user', 'add'], 2, /^$/, /^busbar: busbar user add needs NAME$/],
+  [['user', 'add', 'a', 'b'], 2, /^$/, /^busbar: busbar user add takes no b$/],
+  [['user', 'list', 'a'], 2, /^$/, /^busbar: busbar user list takes no a$/],
+  [['user', 'del', 'a', '--group', 'b'], 2, /^$/, /^busbar: busbar user del takes no --group$/],
+  [['user', 'list', '--file', 'a', '--data', 'b'], 2, /^$/, /takes either --file or --data, not/],
+  [['user', 'add', ''], 2, /^$/, /^busbar: a name has 1 to 65535 bytes and no U\+0000$/],
+  [
+    ['user', 'del', 'a', '--file', '/dev/null/p'],
+    1,
+    /^$/,
+    /^busbar: \/dev\/null\/p cannot be written: /,
+  ],
+  [['user', 'list', '--file', '/nonexistent'], 2, /^$/, /`busbar user add` makes it$/],
+  [['user', 'import', '/nonexistent'], 1, /^$/, /^busbar: \/nonexistent cannot be read: /],
   [['--config', '/nonexistent/busbar.yaml'], 2, /^$/, /there is no such file/],
 ] as const
 

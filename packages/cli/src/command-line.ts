@@ -4,6 +4,7 @@ import {
   ControlError,
   closest,
   ListenError,
+  PasswordFileError,
   StoreOpenError,
   version,
 } from '@busbar/broker'
@@ -17,10 +18,12 @@ import { lossesCommand } from './commands/losses.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { storeCommand } from './commands/store.ts'
+import { userCommand } from './commands/user.ts'
 import { columns, type Output, UsageError } from './output.ts'
 
 const commands: readonly Command[] = [
   brokerCommand,
+  userCommand,
   statusCommand,
   lossesCommand,
   kickCommand,
@@ -32,7 +35,7 @@ const commands: readonly Command[] = [
 ]
 
 /** Their message says it all. */
-const plainErrors = [ListenError, StoreOpenError, BackupError, ControlError]
+const plainErrors = [ListenError, StoreOpenError, BackupError, ControlError, PasswordFileError]
 
 /** Runs one command line and resolves with the exit code. */
 export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {

@@ -75,6 +75,10 @@ export class Program implements AsyncDisposable {
     this.#child.stdin?.write(text)
   }
 
+  endInput(): void {
+    this.#child.stdin?.end()
+  }
+
   kill(signal: NodeJS.Signals): void {
     if (!this.#hasExited) this.#child.kill(signal)
   }
@@ -104,6 +108,7 @@ export async function run(
 ): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
   await using program = new Program(command, args, options)
   if (options.input !== undefined) program.write(options.input)
+  program.endInput()
   const code = await within(program.exited, `the end of ${command} ${args.join(' ')}`)
   return { code, stdout: program.stdout, stderr: program.stderr }
 }

@@ -17,11 +17,14 @@ export async function editPasswordFile(
   path: string,
   change: (entries: readonly PasswordEntry[]) => Promise<readonly PasswordEntry[]>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const cannot = ({ message }: Error): never => {
+    throw new PasswordFileError(`${path} cannot be written: ${message}`)
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(cannot)
   const next = `${path}.new`
   // It is also the lock: two changes at once would lose one.
   const file = await open(next, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw new PasswordFileError(`${next}: ${error.message}`)
+    if (error.code !== 'EEXIST') return cannot(error)
     throw new PasswordFileError(
       `Another command is changing ${path}, or was stopped while it did: if none runs, remove ${next}.`,
     )

@@ -7,6 +7,7 @@ import {
   type ProtocolVersion,
   readPacket,
 } from '@busbar/protocol'
+import type { PeerCertificate } from '../access/authenticator.ts'
 import type { Core } from '../core.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 
@@ -15,6 +16,8 @@ type PacketOf<T extends Packet['type']> = Extract<Packet, { type: T }>
 /** A client whose packets are given one by one, and whose reading can be stopped. */
 export class TestPeer implements Transport {
   readonly address = 'test'
+  /** To be set before CONNECT. */
+  certificate: PeerCertificate | undefined
   readonly received: Packet[] = []
   isClosed = false
   /** The broker has stopped reading. */
