@@ -246,7 +246,7 @@ describe('while nobody has to authenticate', { concurrency: 4 }, () => {
         )
       }
       assert.match(stderr, /--allow-anonymous/)
-      assert.match(stderr, /auth\.users/)
+      assert.match(stderr, /`busbar user add NAME`/)
     })
   }
 })
