@@ -1,0 +1,6 @@
+import { test } from 'node:test'
+import { authenticationCases } from '../src/attack/authentication-cases.ts'
+
+for (const { number, name, run } of authenticationCases) {
+  test(`${number}: ${name}`, { timeout: 120_000 }, run)
+}
