@@ -33,7 +33,7 @@ test('groups and variables are those of the Session', async () => {
     .cut()
   const session = broker.core.sessions.get('peer')
   assert.deepEqual(session?.groups, ['ops'])
-  assert.equal(session?.variables.get('site'), 'n1')
+  assert.equal(session?.variables?.get('site'), 'n1')
   groups = []
   broker.open().connect({ cleanStart: false })
   assert.equal(broker.core.sessions.get('peer'), session)

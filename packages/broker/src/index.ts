@@ -19,12 +19,6 @@ export { type AccessQuestion, type Explanation, explainAccess } from './access/e
 export { loadPolicies } from './access/load-policies.ts'
 export { importMosquittoAcl } from './access/mosquitto-acl.ts'
 export {
-  type PolicyTestResult,
-  type PolicyTests,
-  readPolicyTests,
-  runPolicyTests,
-} from './access/policy-tests.ts'
-export {
   formatEntry,
   makeEntry,
   type PasswordEntry,
@@ -36,6 +30,12 @@ export {
   parseMosquittoPasswords,
 } from './access/password-file-edit.ts'
 export { type Password, readPassword } from './access/password-verifier.ts'
+export {
+  type PolicyTestResult,
+  type PolicyTests,
+  readPolicyTests,
+  runPolicyTests,
+} from './access/policy-tests.ts'
 export { preparedName } from './access/sasl-prep.ts'
 export { askBroker, ControlError, type Question } from './admin/control-client.ts'
 export type {

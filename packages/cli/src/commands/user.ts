@@ -15,7 +15,7 @@ import {
 import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
 import { readNewPassword } from '../secret-input.ts'
-import { dataFlag, dataFolder } from './data-folder.ts'
+import { dataFlags, dataFolder } from './data-folder.ts'
 
 export const userCommand: Command = {
   name: 'user',
@@ -28,7 +28,7 @@ export const userCommand: Command = {
     'user import MOSQUITTO_FILE',
   ],
   flags: {
-    ...dataFlag,
+    ...dataFlags,
     file: {
       value: 'FILE',
       description: 'The password file (default: passwords in the data folder).',
@@ -79,7 +79,7 @@ async function run(given: Arguments, output: Output): Promise<number> {
   if (given.has('group') && name !== 'add') {
     throw new UsageError(`busbar user ${name} takes no --group`)
   }
-  const file = given.value('file') ?? join(dataFolder(given), passwordFileName)
+  const file = given.value('file') ?? join(await dataFolder(given), passwordFileName)
   await action.run({ file, subject: subject ?? '', given, output })
   return 0
 }
