@@ -3,20 +3,23 @@ import type { Link } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
 import type { Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
-import { loadPolicies } from './access/load-policies.ts'
 import { type OpenAuthentication, openAuthentication } from './access/open-authentication.ts'
 import { type ControlSocket, startControlSocket } from './admin/control-socket.ts'
+import { Admission } from './admission.ts'
 import { systemClock } from './clock.ts'
-import { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
+import type { Config, ConfigInput, ListenerConfig } from './config.ts'
+import { checkConfig } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
-import { allowsAnonymous, hasAuthentication, passwordFileOf, refuseExposure } from './exposure.ts'
+import { allowsAnonymous, passwordFileOf } from './exposure.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
-import { startTcpListener } from './listener/tcp.ts'
-import { startWebSocketListener } from './listener/websocket.ts'
-import { createLog, type Log } from './log.ts'
+import { startListener } from './listener/start.ts'
+import type { TlsFiles } from './listener/tls-files.ts'
+import type { Reloaded } from './live-config.ts'
+import { createLog, type Log, silentLog } from './log.ts'
 import type { Losses } from './losses.ts'
+import { Reloader, type ReloaderOptions, type UncheckedConfig } from './reloader.ts'
 import type { Statistics } from './statistics.ts'
 import { createMemoryStore } from './store/memory.ts'
 import { createSqliteStore } from './store/sqlite.ts'
@@ -32,6 +35,8 @@ export interface BrokerOptions {
   readonly access?: Access
   /** Instead of standard error. */
   readonly log?: Log
+  /** Reads again what the broker was started with, for `reload` and `busbar reload`. */
+  readonly reread?: () => Promise<UncheckedConfig>
   /** Lets the errors of a configuration point to the file it was read from. */
   readonly source?: ConfigSource
 }
@@ -60,6 +65,12 @@ export interface Broker extends AsyncDisposable {
   readonly failed: Promise<Error>
   /** Opens a Network Connection within the process. */
   connectInMemory(): Link
+  /**
+   * Puts another configuration in force, as far as that is possible while clients are connected, and
+   * reads the files that it names again; without one, what `reread` of the options gives. Rejects
+   * with a ConfigError when it cannot be used: nothing has changed then.
+   */
+  reload(input?: ConfigInput): Promise<Reloaded>
   /** Says goodbye to the clients, keeps what is to be kept, and closes everything. */
   close(): Promise<void>
 }
@@ -75,12 +86,11 @@ export async function startBroker(
   input: ConfigInput = {},
   options: BrokerOptions = {},
 ): Promise<Broker> {
-  const config = parseConfig(input, options.source)
   const { source, authenticators = [], methods } = options
   const isGuarded = authenticators.length > 0 || (methods ?? []).length > 0
-  refuseExposure(config, isGuarded, source)
-  const log = options.log ?? createLog(config.log)
-  const policies = await loadPolicies(config, hasAuthentication(config, isGuarded))
+  const { config, tls, policies } = await checkConfig(input, source, isGuarded)
+  const ownLog = options.log === undefined ? createLog(config.log) : undefined
+  const log = options.log ?? ownLog ?? silentLog
   const random = { bytes: (count: number) => randomBytes(count) }
   const authentication = await openAuthentication({
     config,
@@ -112,7 +122,17 @@ export async function startBroker(
     ...(options.access && { access: options.access }),
   })
   if (options.access === undefined && policies !== undefined) warnOfDenial(policies, log)
-  const running = new RunningBroker({ core, log, failed, authentication })
+  const running = new RunningBroker({
+    core,
+    log,
+    ownLog,
+    failed,
+    authentication,
+    tls,
+    isGuarded,
+    reread: options.reread,
+    followsAccess: options.access === undefined,
+  })
   try {
     await running.start()
     return running
@@ -137,56 +157,93 @@ async function openStore(config: Config): Promise<Store> {
   return createSqliteStore({ folder, ...(maxPages !== undefined && { maxPages }) })
 }
 
-interface BrokerParts {
-  readonly core: Core
-  readonly log: Log
+interface BrokerParts extends Omit<ReloaderOptions, 'listeners' | 'followers'> {
   readonly failed: Promise<Error>
   readonly authentication: OpenAuthentication
+  /** By the position of the listener. */
+  readonly tls: readonly (TlsFiles | undefined)[]
 }
 
 class RunningBroker implements Broker {
-  readonly config: Config
   readonly durability: DurabilityLevel
   readonly failed: Promise<Error>
   readonly #core: Core
   readonly #log: Log
   readonly #authentication: OpenAuthentication
+  readonly #tls: readonly (TlsFiles | undefined)[]
+  readonly #admission: Admission
   readonly #listeners: Listener[] = []
+  readonly #reloader: Reloader
   #control: ControlSocket | undefined
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
-  constructor({ core, log, failed, authentication }: BrokerParts) {
-    this.config = core.config
+  constructor(options: BrokerParts) {
+    const { core, log, failed, tls, authentication } = options
     this.durability = core.level
     this.failed = failed
     this.#core = core
     this.#log = log
     this.#authentication = authentication
     authentication.usersChanged = (names) => core.disconnectUsers(names)
+    this.#tls = tls
+    const { clock, statistics } = core
+    this.#admission = new Admission({ limits: () => core.config.limits, clock, statistics, log })
+    const followsUsers = async () => () => void authentication.reload()
+    this.#reloader = new Reloader({
+      ...options,
+      listeners: this.#listeners,
+      followers: [followsUsers],
+    })
   }
 
   async start(): Promise<void> {
     // First of all, so that no client finds its Session missing.
     await this.#core.start()
     // Listeners keep the process alive; a broker that is used in memory only does not.
-    this.#ticking = setInterval(() => this.#core.advance(), tickMs).unref()
-    for (const listener of this.config.listeners) {
-      const { url } = await this.#open(listener)
+    this.#ticking = setInterval(this.#ticker(), tickMs).unref()
+    for (const [index, listener] of this.config.listeners.entries()) {
+      const files = this.#tls[index]
+      for (const warning of files?.warnings ?? []) this.#log.warn('TLS', { warning })
+      const { url } = await this.#open(listener, files)
       this.#log.info('listening', { url })
     }
     const { engine, dir } = this.config.store
     if (engine === 'memory') return // there is no folder that would be ours alone
     const startedAt = this.#core.clock.now()
     const { addresses } = this
-    this.#control = await startControlSocket(dir, { core: this.#core, addresses, startedAt })
+    const reload = () => this.reload()
+    const administered = { core: this.#core, addresses, startedAt, reload }
+    this.#control = await startControlSocket(dir, administered)
   }
 
-  async #open(options: ListenerConfig): Promise<Listener> {
-    const accept: Accept = (transport) => this.#core.accept(transport, options.durability)
-    const listener = await startListener(options, this.config, accept, this.#log)
+  /** Meets deadlines, and notices when it comes late to do so. */
+  #ticker(): () => void {
+    const { clock } = this.#core
+    let dueAt = clock.now() + tickMs
+    return () => {
+      const now = clock.now()
+      this.#admission.noteLag(now - dueAt)
+      dueAt = now + tickMs
+      this.#core.advance()
+    }
+  }
+
+  async #open(options: ListenerConfig, files: TlsFiles | undefined): Promise<Listener> {
+    const accept: Accept = (transport, entry) =>
+      this.#core.accept(transport, options.durability, entry)
+    const given = { config: this.config, admission: this.#admission, log: this.#log, files }
+    const listener = await startListener(options, accept, given)
     this.#listeners.push(listener)
     return listener
+  }
+
+  get config(): Config {
+    return this.#core.config
+  }
+
+  reload(input?: ConfigInput): Promise<Reloaded> {
+    return this.#reloader.reload(input && { input })
   }
 
   get addresses(): readonly Address[] {
@@ -234,23 +291,4 @@ class RunningBroker implements Broker {
     }
     this.#log.info('stopped')
   }
-}
-
-function startListener(
-  options: ListenerConfig,
-  { limits, mqtt }: Config,
-  accept: Accept,
-  log: Log,
-): Promise<Listener> {
-  const { host, port } = options
-  const portOptions = { host, port, closeTimeoutMs: limits.closeTimeoutSeconds * 1_000 }
-  if (options.kind === 'tcp') return startTcpListener(portOptions, accept, log)
-  const webSocketOptions = {
-    ...portOptions,
-    path: options.path,
-    maximumPacketSize: mqtt.maximumPacketSize,
-    connectBytes: limits.connectBytes,
-    handshakeTimeoutMs: limits.connectTimeoutSeconds * 1_000,
-  }
-  return startWebSocketListener(webSocketOptions, accept, log)
 }

@@ -52,6 +52,55 @@ export const limits = z.strictObject({
     .max(10_000_000)
     .default(100_000)
     .meta({ description: 'Connections open at the same time; 0 sets no limit.' }),
+  connectionsPerAddress: z.int().min(0).max(10_000_000).default(0).meta({
+    description:
+      'The same from one address, or from one IPv6 network of 64 bits; 0 sets no limit. More are refused with Quota exceeded (0x97).',
+  }),
+  connecting: z.int().min(0).max(10_000_000).default(20_000).meta({
+    description:
+      'Connections that have not logged in yet; more are closed at once. 0 sets no limit.',
+  }),
+  connectRate: z.int().min(0).max(10_000_000).default(0).meta({
+    description:
+      'New connections in a second; 0 sets no limit. More are refused with Connection rate exceeded (0x9F), or closed before a TLS handshake.',
+  }),
+  connectRatePerAddress: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(0)
+    .meta({ description: 'The same from one address; 0 sets no limit.' }),
+  overloadLagMs: z.int().min(0).max(600_000).default(2_000).meta({
+    description:
+      'New connections are refused (0x89) while the event loop comes later than this to what is due; 0 lets them in always.',
+  }),
+  messageRate: z.int().min(0).max(10_000_000).default(0).meta({
+    description:
+      'PUBLISH packets a second from one client; 0 sets no limit. A faster one is not read from for a while: nothing is lost.',
+  }),
+  byteRate: z.int().min(0).max(10_000_000_000).default(0).meta({
+    description: 'Bytes a second from one client, in the same way; 0 sets no limit.',
+  }),
+  subscriptionsPerClient: z.int().min(0).max(100_000_000).default(200_000).meta({
+    description:
+      'Subscriptions of one session; more are refused with Quota exceeded (0x97). 0 sets no limit.',
+  }),
+  subscriptions: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(10_000_000)
+    .meta({ description: 'Subscriptions of all sessions; 0 sets no limit.' }),
+  retainedMessages: z.int().min(0).max(1_000_000_000).default(2_000_000).meta({
+    description:
+      'Retained messages; one more is refused with Quota exceeded (0x97), and counted as lost. 0 sets no limit.',
+  }),
+  retainedBytes: z
+    .int()
+    .min(0)
+    .max(1_099_511_627_776)
+    .default(1_073_741_824)
+    .meta({ description: 'Bytes of all retained messages; 0 sets no limit.' }),
   connectTimeoutSeconds: z.int().min(1).max(3_600).default(10).meta({
     description: 'From opening a connection to the end of its CONNECT, in total.',
   }),

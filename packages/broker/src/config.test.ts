@@ -11,7 +11,7 @@ test('an empty configuration has every default', () => {
     const { listeners, store, mqtt, limits, auth, sys, log } = parseConfig(input)
     assert.deepEqual(listeners, [
       { kind: 'tcp', host: '127.0.0.1', port: 1_883 },
-      { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt' },
+      { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt', origins: [] },
     ])
     assert.deepEqual(
       [store, auth.users, auth.certificate, sys],
@@ -40,7 +40,7 @@ test('a part that is given leaves the other defaults', () => {
   assert.equal(config.limits.queue.policy, 'drop-newest')
   assert.equal(config.limits.topicLevels, 128)
   assert.deepEqual(config.listeners, [
-    { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt' },
+    { kind: 'ws', host: '127.0.0.1', port: 8_083, path: '/mqtt', origins: [] },
   ])
 })
 
@@ -118,12 +118,12 @@ const refused: readonly (readonly [string, unknown, ...string[]])[] = [
   [
     'a listener without a kind',
     { listeners: [{ port: 1 }] },
-    'listeners[0].kind: is missing; allowed is tcp or ws',
+    'listeners[0].kind: is missing; allowed is tcp, ws or unix',
   ],
   [
     'a listener of another kind',
     { listeners: [{ kind: 'udp' }] },
-    'listeners[0].kind: is "udp"; allowed is tcp or ws',
+    'listeners[0].kind: is "udp"; allowed is tcp, ws or unix',
   ],
   [
     'a relative path',

@@ -35,6 +35,10 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
     const { ServerBusy } = ReasonCode
     return connection.refuse(core.elsewhere(connection, ServerBusy), 'too many connections')
   }
+  const refusal = connection.entry?.refusal
+  if (refusal !== undefined) {
+    return connection.refuse(core.elsewhere(connection, refusal.reasonCode), refusal.reason)
+  }
   if (connect.will !== undefined) checkWill(connection, connect.will)
   // The password and the Will's payload are views of a buffer that may be gone when this is done.
   const kept = ownCopy(connect)

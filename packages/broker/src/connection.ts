@@ -17,6 +17,7 @@ import {
   readPacket,
   reasonCodeName,
 } from '@busbar/protocol'
+import type { Entry } from './admission.ts'
 import { Authentication } from './authentication.ts'
 import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
@@ -42,6 +43,8 @@ export class Connection implements TransportEvents, SessionConnection {
   readonly core: Core
   readonly transport: Transport
   readonly authentication: Authentication
+  /** What the limits for new connections say of it. */
+  readonly entry: Entry | undefined
   /** The durability of what is done over this connection. */
   readonly level: DurabilityLevel
   state: 'connecting' | 'connected' | 'ended' = 'connecting'
@@ -67,8 +70,9 @@ export class Connection implements TransportEvents, SessionConnection {
   /** Nothing has come yet. */
   #isSilent = true
 
-  constructor(core: Core, transport: Transport, level: DurabilityLevel) {
+  constructor(core: Core, transport: Transport, level: DurabilityLevel, entry?: Entry) {
     this.core = core
+    this.entry = entry
     this.level = level
     this.transport = transport
     this.authentication = new Authentication(this)

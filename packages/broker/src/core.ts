@@ -5,6 +5,7 @@ import type { AuthenticationMethod, Authenticator } from './access/authenticator
 import { Denials } from './access/denials.ts'
 import { Flapping } from './access/flapping.ts'
 import { RetainedSources } from './access/retained-sources.ts'
+import type { Entry } from './admission.ts'
 import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -57,7 +58,8 @@ export interface CoreOptions {
 
 /** The broker without sockets, timers and files: bytes, events and time in, bytes out. */
 export class Core implements Context {
-  readonly config: Config
+  /** Replaced as a whole when it is reloaded: to be looked up where it matters. */
+  config: Config
   readonly clock: Clock
   readonly random: Random
   readonly store: Store
@@ -144,8 +146,12 @@ export class Core implements Context {
   }
 
   /** A new Network Connection; `level` is that of the Sessions that are used over it. */
-  accept(transport: Transport, level: DurabilityLevel = this.durability.default): TransportEvents {
-    const connection = new Connection(this, transport, level)
+  accept(
+    transport: Transport,
+    level: DurabilityLevel = this.durability.default,
+    entry?: Entry,
+  ): TransportEvents {
+    const connection = new Connection(this, transport, level, entry)
     this.#connections.add(connection)
     this.statistics.socketsOpened++
     return connection
@@ -183,7 +189,7 @@ export class Core implements Context {
   }
 
   forget(connection: Connection): void {
-    this.#connections.delete(connection)
+    if (this.#connections.delete(connection)) connection.entry?.leave()
   }
 
   /** Meets the deadlines that have come; the rim calls it about every 100 ms. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { join } from 'node:path'
-import type { Config } from './config.ts'
+import type { Config, ListenerConfig } from './config.ts'
 import { ConfigError, type ConfigSource, pathText } from './config-error.ts'
 
 const loopback = new BlockList()
@@ -23,6 +23,11 @@ export function passwordFileOf({ auth, store }: Config): string | undefined {
   if (auth.passwordFile !== undefined || store.engine === 'memory') return auth.passwordFile
   const usual = join(store.dir, passwordFileName)
   return existsSync(usual) ? usual : undefined
+}
+
+/** Whether nobody but this machine reaches a listener; the mode of a socket file says who. */
+export function isLocal(listener: ListenerConfig): boolean {
+  return listener.kind === 'unix' || isLoopback(listener.host)
 }
 
 /** Whether clients without credentials are let in. */
@@ -48,8 +53,9 @@ export function refuseExposure(
   source?: ConfigSource,
 ): void {
   if (config.auth.allowAnonymous === true || !allowsAnonymous(config, hasAuthenticator)) return
-  const problems = config.listeners.flatMap(({ host }, index) => {
-    if (isLoopback(host)) return []
+  const problems = config.listeners.flatMap((listener, index) => {
+    if (listener.kind === 'unix' || isLocal(listener)) return []
+    const { host } = listener
     const path = ['listeners', index, 'host']
     const text = `is ${JSON.stringify(host)}, which others can reach, and nobody has to authenticate; allowed is a loopback address. ${remedy(config)}, or let everybody in with \`busbar broker --allow-anonymous\` (auth.allowAnonymous: true)`
     return [{ place: source?.locate(path), path: pathText(path), text }]

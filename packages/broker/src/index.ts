@@ -46,15 +46,26 @@ export type {
   Status,
 } from './admin/handlers.ts'
 export { type Address, type Broker, type BrokerOptions, startBroker } from './broker.ts'
+export {
+  CertificateError,
+  createAuthority,
+  issueCertificate,
+  type KeyPair,
+  revokeCertificate,
+} from './certificates/certificates.ts'
 export { type Config, type ConfigInput, type ListenerConfig, parseConfig } from './config.ts'
+export { tryConfig } from './config-check.ts'
+export { environmentOverrides } from './config-environment.ts'
 export { ConfigError, type ConfigProblem, type ConfigSource } from './config-error.ts'
 export { type ConfigFile, readConfigFile } from './config-file.ts'
 export { type Override, overrideConfig, parseOverride } from './config-override.ts'
 export { closest } from './did-you-mean.ts'
-export { allowsAnonymous, hasAuthentication, isLoopback, passwordFileName } from './exposure.ts'
+export { allowsAnonymous, hasAuthentication, isLocal, passwordFileName } from './exposure.ts'
 export { ListenError } from './listener/listener.ts'
+export type { Reloaded } from './live-config.ts'
 export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
 export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'
+export type { UncheckedConfig } from './reloader.ts'
 export type { Statistics } from './statistics.ts'
 export { BackupError, StoreOpenError } from './store/errors.ts'
 export { backupStore, restoreStore } from './store/sqlite-backup.ts'

@@ -17,6 +17,11 @@ export interface Log {
   debug(event: string, fields?: LogFields): void
 }
 
+/** A log whose level can change while it is used. */
+export interface AdjustableLog extends Log {
+  setLevel(level: LogLevel): void
+}
+
 export interface LogOptions {
   /** Takes one line, its newline included; standard error when left out. */
   readonly write?: (line: string) => void
@@ -27,19 +32,22 @@ export interface LogOptions {
 const longestText = 512
 
 /** Writes events of the configured level and above, one line each. */
-export function createLog(config: Config['log'], options: LogOptions = {}): Log {
+export function createLog(config: Config['log'], options: LogOptions = {}): AdjustableLog {
   const write = options.write ?? ((line: string) => void process.stderr.write(line))
   const wallNow = options.wallNow ?? Date.now
   const lineOf = config.format === 'json' ? jsonLine : textLine
-  const threshold = levels.indexOf(config.level)
+  let threshold = levels.indexOf(config.level)
+  const isOn = (level: LogLevel) => levels.indexOf(level) <= threshold
   const writer = (level: LogLevel) => {
-    if (levels.indexOf(level) > threshold) return () => {}
     return (event: string, fields: LogFields = {}) => {
-      write(lineOf(new Date(wallNow()).toISOString(), level, event, fields))
+      if (isOn(level)) write(lineOf(new Date(wallNow()).toISOString(), level, event, fields))
     }
   }
   return {
-    isOn: (level) => levels.indexOf(level) <= threshold,
+    isOn,
+    setLevel(level) {
+      threshold = levels.indexOf(level)
+    },
     error: writer('error'),
     warn: writer('warn'),
     info: writer('info'),

@@ -15,6 +15,8 @@ export class Statistics {
   publishBytesReceived = 0
   publishBytesSent = 0
   socketsOpened = 0
+  /** Connections that a limit refused, most of them before their CONNECT. */
+  connectionsRefused = 0
   /** CONNECT packets that were answered with success. */
   connectionsAccepted = 0
   /** Clients that were not let in. */

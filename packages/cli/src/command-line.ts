@@ -1,5 +1,6 @@
 import {
   BackupError,
+  CertificateError,
   ConfigError,
   ControlError,
   closest,
@@ -12,9 +13,12 @@ import { type Command, helpText, readArguments } from './command.ts'
 import { aclCommand } from './commands/acl.ts'
 import { backupCommand } from './commands/backup.ts'
 import { brokerCommand } from './commands/broker.ts'
+import { certCommand } from './commands/cert.ts'
+import { checkCommand } from './commands/check.ts'
 import { conformanceCommand } from './commands/conformance.ts'
 import { kickCommand } from './commands/kick.ts'
 import { lossesCommand } from './commands/losses.ts'
+import { reloadCommand } from './commands/reload.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { storeCommand } from './commands/store.ts'
@@ -24,6 +28,9 @@ import { columns, type Output, UsageError } from './output.ts'
 const commands: readonly Command[] = [
   brokerCommand,
   userCommand,
+  checkCommand,
+  reloadCommand,
+  certCommand,
   statusCommand,
   lossesCommand,
   kickCommand,
@@ -35,7 +42,14 @@ const commands: readonly Command[] = [
 ]
 
 /** Their message says it all. */
-const plainErrors = [ListenError, StoreOpenError, BackupError, ControlError, PasswordFileError]
+const plainErrors = [
+  CertificateError,
+  ListenError,
+  StoreOpenError,
+  BackupError,
+  ControlError,
+  PasswordFileError,
+]
 
 /** Runs one command line and resolves with the exit code. */
 export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {

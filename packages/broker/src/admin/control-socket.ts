@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
+import { pathFault, withMask } from '../listener/unix-path.ts'
 import { type Administered, handle, RequestError } from './handlers.ts'
 
 /** Characters of a request at most, its newline not counted. */
@@ -16,17 +16,12 @@ const idleMs = 60_000
 /** The same after a request that was too long. */
 const refusedMs = 1_000
 
-/** Bytes of a path that the system takes for a socket; one more ends it. */
-const longestPath = process.platform === 'linux' ? 107 : 103
-
 /** Where the control socket of a broker with this data folder is. Throws when it cannot be there. */
 export function controlPath(folder: string): string {
   const path = join(folder, 'control.sock')
-  const length = Buffer.byteLength(path)
-  if (length <= longestPath) return path
-  throw new Error(
-    `the path of ${path} is too long for a socket: it has ${length} bytes, ${longestPath} are allowed`,
-  )
+  const fault = pathFault(path)
+  if (fault !== undefined) throw new Error(fault)
+  return path
 }
 
 /** What is sent: one line of JSON for each request, in the order of the requests. */
@@ -112,17 +107,6 @@ class ListeningControlSocket implements ControlSocket {
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopAccepting()
     await this.#closed
-  }
-}
-
-/** The socket is never there with another mode, not even until `chmod`. */
-function withMask(mask: number, work: () => void): void {
-  if (!isMainThread) return work() // the mask belongs to the process
-  const before = process.umask(mask)
-  try {
-    work()
-  } finally {
-    process.umask(before)
   }
 }
 

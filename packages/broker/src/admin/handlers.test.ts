@@ -7,7 +7,12 @@ import { type Administered, handle, RequestError, type Status } from './handlers
 const addresses = [{ kind: 'tcp', url: 'mqtt://127.0.0.1:1883' }]
 
 function administered({ core, clock }: TestBroker): Administered {
-  return { core, addresses, startedAt: clock.now() }
+  return {
+    core,
+    addresses,
+    reload: async () => ({ changed: [], needsRestart: [], files: [] }),
+    startedAt: clock.now(),
+  }
 }
 
 const refused: [name: string, request: string, given: unknown, message: RegExp][] = [

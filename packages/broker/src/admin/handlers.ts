@@ -3,9 +3,10 @@ import { ProtocolError, ReasonCode } from '@busbar/protocol'
 import { z } from 'zod'
 import { accessActions } from '../access/access.ts'
 import { type Explanation, explainAccess } from '../access/explain.ts'
-import { describeIssues } from '../config-error.ts'
+import { ConfigError, describeIssues } from '../config-error.ts'
 import type { Core } from '../core.ts'
 import { closest } from '../did-you-mean.ts'
+import type { Reloaded } from '../live-config.ts'
 import { type Amount, type ClientLosses, type LossCause, lossCauses } from '../losses.ts'
 import type { Session } from '../session.ts'
 import type { Statistics } from '../statistics.ts'
@@ -17,6 +18,8 @@ import { version } from '../version.ts'
 export interface Administered {
   readonly core: Core
   readonly addresses: readonly { readonly kind: string; readonly url: string }[]
+  /** Puts the configuration in force that it was started with, read again. */
+  reload(): Promise<Reloaded>
   /** When it was started, on the clock that never jumps. */
   readonly startedAt: number
 }
@@ -65,6 +68,7 @@ const clientId = z.string().meta({ description: 'A Client Identifier.' })
 export const handlers = {
   status: handler(nothing, status),
   losses: handler(z.strictObject({ clientId: clientId.optional() }), losses),
+  reload: handler(nothing, ({ reload }) => reload()),
   kick: handler(z.strictObject({ clientId }), kick),
   explain: handler(explainRequest, explain),
   denials: handler(nothing, ({ core }) => core.access.denials.list()),
@@ -88,9 +92,14 @@ export async function handle(at: Administered, name: string, given: unknown): Pr
   try {
     return await found.run(at, parsed.data)
   } catch (error) {
-    throw error instanceof BackupError ? new RequestError(error.message, { cause: error }) : error
+    throw plainErrors.some((each) => error instanceof each)
+      ? new RequestError((error as Error).message, { cause: error })
+      : error
   }
 }
+
+/** Their message is the answer. */
+const plainErrors = [BackupError, ConfigError]
 
 function unknownRequest(name: string): RequestError {
   const names = Object.keys(handlers)

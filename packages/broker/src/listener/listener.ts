@@ -1,18 +1,22 @@
 import { isIPv6 } from 'node:net'
+import type { Entry } from '../admission.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 import { portHolder } from './port-holder.ts'
+import type { TlsFiles } from './tls-files.ts'
 
 /** A place where clients connect, open until it is disposed of. */
 export interface Listener extends AsyncDisposable {
-  readonly kind: 'tcp' | 'ws'
-  /** With the port that was taken, as in `mqtt://127.0.0.1:1883` or `ws://[::1]:8083/mqtt`. */
+  readonly kind: 'tcp' | 'ws' | 'unix'
+  /** With the port that was taken, as in `mqtt://127.0.0.1:1883` or `wss://[::1]:8083/mqtt`. */
   readonly url: string
   /** Takes no new connections; those that are open stay. */
   stopAccepting(): void
+  /** New TLS handshakes use these files; false when they hold what they held before. */
+  replaceFiles?(files: TlsFiles): boolean
 }
 
-/** The core's side of a connection that has just come. */
-export type Accept = (transport: Transport) => TransportEvents
+/** The core's side of a connection that has just come, and that had to ask for its `entry` before. */
+export type Accept = (transport: Transport, entry?: Entry) => TransportEvents
 
 /** What every listener that opens a port needs. */
 export interface PortOptions {

@@ -87,18 +87,23 @@ export function peerAddress({ remoteAddress, remotePort }: Socket): string {
 /** After the last byte was sent: for the peer's end, so that an early reset does not eat bytes. */
 const lingerMs = 500
 
-class TcpTransport implements Transport {
+/** What a listener knows of a peer beyond its socket. */
+type Named = Partial<Pick<Transport, 'address' | 'certificate'>>
+
+export class TcpTransport implements Transport {
   readonly address: string
+  readonly certificate: Transport['certificate']
   readonly #socket: Socket
   readonly #closeTimeoutMs: number
   #drain: Drain | undefined
   #isEnding = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, closeTimeoutMs: number) {
+  constructor(socket: Socket, closeTimeoutMs: number, peer: Named = {}) {
     this.#socket = socket
     this.#closeTimeoutMs = closeTimeoutMs
-    this.address = peerAddress(socket)
+    this.address = peer.address ?? peerAddress(socket)
+    this.certificate = peer.certificate
     // Each error is followed by `close`, which is all that the core needs to know.
     socket.on('error', () => {})
   }

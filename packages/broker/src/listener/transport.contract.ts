@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Admission } from '../admission.ts'
+import { systemClock } from '../clock.ts'
+import { type Config, parseConfig } from '../config.ts'
+import { silentLog } from '../log.ts'
+import { Statistics } from '../statistics.ts'
 import type { Transport } from '../transport.ts'
 import type { Accept } from './listener.ts'
 
@@ -76,6 +81,13 @@ export async function eventually(condition: () => boolean, what: string): Promis
     assert.ok(performance.now() < giveUpAt, `did not happen: ${what}`)
     await nextTurn()
   }
+}
+
+/** Admission with these limits, on the real clock. */
+export function admissionWith(limits: Partial<Config['limits']> = {}): Admission {
+  const all = { ...parseConfig({}).limits, ...limits }
+  const statistics = new Statistics()
+  return new Admission({ limits: () => all, clock: systemClock, statistics, log: silentLog })
 }
 
 /** Bytes that show any loss, repetition or swap. */

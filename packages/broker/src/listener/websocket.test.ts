@@ -6,8 +6,15 @@ import { WebSocket } from 'ws'
 import { silentLog } from '../log.ts'
 import type { Transport } from '../transport.ts'
 import type { Accept } from './listener.ts'
-import { type ConnectPeer, eventually, pattern, transportContract } from './transport.contract.ts'
-import { startWebSocketListener } from './websocket.ts'
+import { lab } from './tls.contract.ts'
+import {
+  admissionWith,
+  type ConnectPeer,
+  eventually,
+  pattern,
+  transportContract,
+} from './transport.contract.ts'
+import { startWebSocketListener, type WebSocketOptions } from './websocket.ts'
 
 const options = {
   host: '127.0.0.1',
@@ -17,38 +24,43 @@ const options = {
   maximumPacketSize: 8 * 1_048_576,
   connectBytes: 16 * 1_048_576,
   handshakeTimeoutMs: 5_000,
+  origins: [] as readonly string[],
+  admission: admissionWith(),
 }
 const deaf = { receive() {}, drained() {}, closed() {} }
 
-function start(accept: Accept = () => deaf, changed: Partial<typeof options> = {}) {
+function start(accept: Accept = () => deaf, changed: Partial<WebSocketOptions> = {}) {
   return startWebSocketListener({ ...options, ...changed }, accept, silentLog)
 }
 
-const connectPeer: ConnectPeer = async (accept) => {
-  const listener = await start(accept)
-  const socket = new WebSocket(listener.url, 'mqtt')
-  const chunks: Uint8Array[] = []
-  socket.on('message', (bytes: Buffer) => chunks.push(bytes))
-  socket.on('error', () => {})
-  await once(socket, 'open')
-  return {
-    peer: {
-      send: (bytes) => socket.send(bytes),
-      received: () => Buffer.concat(chunks),
-      isClosed: () => socket.readyState === WebSocket.CLOSED,
-      stopReading: () => socket.pause(),
-      startReading: () => socket.resume(),
-      end: () => socket.close(),
-      reset: () => socket.terminate(),
-    },
-    async [Symbol.asyncDispose]() {
-      socket.terminate()
-      await listener[Symbol.asyncDispose]()
-    },
+const connectPeer =
+  (changed: Partial<WebSocketOptions>): ConnectPeer =>
+  async (accept) => {
+    const listener = await start(accept, changed)
+    const socket = new WebSocket(listener.url, 'mqtt', { ca: lab.ca })
+    const chunks: Uint8Array[] = []
+    socket.on('message', (bytes: Buffer) => chunks.push(bytes))
+    socket.on('error', () => {})
+    await once(socket, 'open')
+    return {
+      peer: {
+        send: (bytes) => socket.send(bytes),
+        received: () => Buffer.concat(chunks),
+        isClosed: () => socket.readyState === WebSocket.CLOSED,
+        stopReading: () => socket.pause(),
+        startReading: () => socket.resume(),
+        end: () => socket.close(),
+        reset: () => socket.terminate(),
+      },
+      async [Symbol.asyncDispose]() {
+        socket.terminate()
+        await listener[Symbol.asyncDispose]()
+      },
+    }
   }
-}
 
-transportContract('websocket', connectPeer)
+transportContract('websocket', connectPeer({}))
+transportContract('secure websocket', connectPeer({ tls: lab.settings() }))
 
 /** Sends text to the port and returns all that comes back before the end. */
 async function exchange(url: string, request: string): Promise<string> {
@@ -108,6 +120,35 @@ for (const [name, request, status] of refused) {
   test(`answers ${name} with ${status}`, { timeout: 10_000 }, async () => {
     await using listener = await start(() => assert.fail('must not be accepted'))
     assert.match(await exchange(listener.url, request), new RegExp(`^HTTP/1\\.1 ${status} `))
+  })
+}
+
+const connecting = (...lines: string[]) => upgrade(['Sec-WebSocket-Protocol: mqtt', ...lines])
+const page = 'https://page.example'
+
+// origins that are configured, lines of the request, status
+const origins = [
+  ['a program', [], [], 101],
+  ['a page of the same host', [], ['Origin: http://localhost'], 101],
+  ['a page of the same host over TLS', [], ['Origin: https://localhost'], 101],
+  ['a page of another port', [], ['Origin: http://localhost:81'], 403],
+  ['a page of another site', [], [`Origin: ${page}`], 403],
+  ['a page from nowhere', [], ['Origin: null'], 403],
+  ['a listed page', ['http://a', page], ['Origin: HTTPS://page.example'], 101],
+  ['a page whose site begins like a listed one', [page], [`Origin: ${page}.evil`], 403],
+  ['any page', ['*'], ['Origin: http://evil.example'], 101],
+] as const
+
+for (const [name, allowed, lines, status] of origins) {
+  test(`${name} is answered with ${status}`, { timeout: 10_000 }, async () => {
+    // Closed as soon as it is accepted.
+    const accept: Accept = (transport) => {
+      transport.destroy()
+      return deaf
+    }
+    await using listener = await start(accept, { origins: allowed })
+    const answer = await exchange(listener.url, connecting(...lines))
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `))
   })
 }
 

@@ -1,21 +1,23 @@
 import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Log } from '../log.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 import { Drain } from './drain.ts'
+import { Front, type FrontOptions, type Peer, type Take } from './front.ts'
 import { guardEvents } from './guard.ts'
 import { type Accept, hostAndPort, type Listener, type PortOptions } from './listener.ts'
-import { listen, peerAddress } from './tcp.ts'
+import { listen } from './tcp.ts'
 
-export interface WebSocketOptions extends PortOptions {
+export interface WebSocketOptions extends PortOptions, FrontOptions {
   readonly path: string
+  /** Web sites whose pages may connect, beside our own. */
+  readonly origins: readonly string[]
   /** The largest MQTT packet; a message may be a little larger, as it may hold several. */
   readonly maximumPacketSize: number
   /** Taken from a client before anything was sent to it. */
   readonly connectBytes: number
-  /** For the HTTP request. */
-  readonly handshakeTimeoutMs: number
 }
 
 /** In the order in which one is chosen; MQTT 3.1 had a name of its own. */
@@ -28,21 +30,13 @@ export async function startWebSocketListener(
   log: Log,
 ): Promise<Listener> {
   const open = new Set<WebSocketTransport>()
-  const server = createServer(
-    {
-      noDelay: true,
-      maxHeaderSize: 16_384,
-      headersTimeout: options.handshakeTimeoutMs,
-      requestTimeout: options.handshakeTimeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, options.handshakeTimeoutMs),
-    },
-    (request, response) => {
-      const status = isPath(request, options.path) ? 426 : 404
-      if (status === 426) response.setHeader('Upgrade', 'websocket')
-      response.writeHead(status, { 'Content-Type': 'text/plain', Connection: 'close' })
-      response.end(refusals[status])
-    },
-  )
+  const peers = new WeakMap<Duplex, { peer: Peer; begun: () => void }>()
+  const server = createServer({ noDelay: true, maxHeaderSize: 16_384 }, (request, response) => {
+    const status = isPath(request, options.path) ? 426 : 404
+    if (status === 426) response.setHeader('Upgrade', 'websocket')
+    response.writeHead(status, { 'Content-Type': 'text/plain', Connection: 'close' })
+    response.end(refusals[status])
+  })
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -54,28 +48,38 @@ export async function startWebSocketListener(
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // Until `ws` takes the socket over.
     socket.on('error', () => socket.destroy())
-    if (!isPath(request, options.path)) return refuse(socket, 404)
-    if (!offersMqtt(request)) return refuse(socket, 400)
+    const known = peers.get(socket)
+    const status = known === undefined ? 400 : refusalOf(request, options)
+    if (known === undefined || status !== undefined) return refuse(socket, status ?? 400)
+    const { peer, begun } = known
     upgrader.handleUpgrade(request, socket, head, (webSocket) => {
-      const transport = new WebSocketTransport(webSocket, socket, options)
+      begun()
+      const transport = new WebSocketTransport(webSocket, socket, { ...options, peer })
       open.add(transport)
       socket.once('close', () => open.delete(transport))
       try {
-        transport.start(guardEvents(accept(transport), transport, log))
+        transport.start(guardEvents(accept(transport, peer.entry), transport, log))
       } catch (error) {
         log.error('defect in the broker, connection refused', { address: transport.address, error })
         transport.destroy()
       }
     })
   })
-  const port = await listen(server, options, '--ws-port', log)
+  const take: Take = (socket, peer, begun) => {
+    peers.set(socket, { peer, begun })
+    server.emit('connection', socket)
+  }
+  const front = new Front(options, take, log)
+  const port = await listen(front.server, options, '--ws-port', log)
+  const scheme = options.tls === undefined ? 'ws' : 'wss'
   return {
     kind: 'ws',
-    url: `ws://${hostAndPort(options.host, port)}${options.path}`,
-    stopAccepting: () => void server.close(),
+    url: `${scheme}://${hostAndPort(options.host, port)}${options.path}`,
+    stopAccepting: () => void front.server.close(),
+    replaceFiles: (files) => front.replaceFiles(files),
     async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
+      const closed = new Promise<void>((resolve) => front.server.close(() => resolve()))
+      front[Symbol.dispose]()
       for (const transport of open) transport.abandon()
       await closed
     },
@@ -84,12 +88,13 @@ export async function startWebSocketListener(
 
 const refusals = {
   400: 'MQTT over WebSocket needs the subprotocol mqtt.\n',
+  403: 'Pages of this web site may not connect.\n',
   404: 'There is nothing here.\n',
   426: 'This is the address of an MQTT broker: connect with MQTT over WebSocket.\n',
 } as const
 
 /** Answers a request for an upgrade with an error. */
-function refuse(socket: Socket, status: 400 | 404): void {
+function refuse(socket: Socket, status: 400 | 403 | 404): void {
   const text = refusals[status]
   socket.once('finish', () => socket.destroy())
   socket.end(
@@ -97,6 +102,25 @@ function refuse(socket: Socket, status: 400 | 404): void {
       `Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
   )
 }
+
+function refusalOf(
+  request: IncomingMessage,
+  { path, origins }: WebSocketOptions,
+): 400 | 403 | 404 | undefined {
+  if (!isPath(request, path)) return 404
+  if (!mayCome(request, origins)) return 403
+  return offersMqtt(request) ? undefined : 400
+}
+
+/** Browsers say which site a page is from, and would let the page of any site connect. */
+function mayCome({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+  const { origin, host } = headers
+  if (origin === undefined || origins.includes('*')) return true
+  const own = host !== undefined && [`http://${host}`, `https://${host}`]
+  return [...origins, ...(own || [])].some((allowed) => isSame(allowed, origin))
+}
+
+const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 
 function isPath(request: IncomingMessage, path: string): boolean {
   return request.url?.split('?', 1)[0] === path
@@ -115,17 +139,23 @@ class WebSocketTransport implements Transport {
   readonly address: string
   readonly #webSocket: WebSocket
   readonly #socket: Socket
+  readonly certificate: Transport['certificate']
   readonly #options: WebSocketOptions
   #drain: Drain | undefined
   #isEnding = false
   #hasWritten = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(webSocket: WebSocket, socket: Socket, options: WebSocketOptions) {
+  constructor(
+    webSocket: WebSocket,
+    socket: Socket,
+    options: WebSocketOptions & { readonly peer: Peer },
+  ) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.#options = options
-    this.address = peerAddress(socket)
+    this.address = options.peer.address
+    this.certificate = options.peer.certificate
   }
 
   /** Passes on what happens to the core. */

@@ -47,15 +47,27 @@ const ports = [
 for (const [name, input, line, expected] of ports) {
   test(`ports: ${name}: busbar ${line}`, () => {
     const { listeners } = configOf(input, line)
-    assert.equal(listeners.map(({ kind, port }) => `${kind} ${port}`).join(', '), expected)
+    assert.equal(
+      listeners.map((each) => `${each.kind} ${each.kind !== 'unix' && each.port}`).join(', '),
+      expected,
+    )
   })
 }
 
 test('--host is for all listeners, the added ones too', () => {
   const { listeners } = configOf(onlyWebSocket, '--host [::1] --port 3')
   assert.deepEqual(
-    listeners.map(({ host }) => host),
+    listeners.map((each) => each.kind !== 'unix' && each.host),
     ['::1', '::1'],
+  )
+})
+
+test('--host passes a Unix socket by', () => {
+  const unix = { kind: 'unix', path: 'a.sock' }
+  const { listeners } = configOf({ listeners: [unix, { kind: 'tcp' }] }, '--host ::1')
+  assert.deepEqual(
+    listeners.map((each) => (each.kind === 'unix' ? each.path : each.host)),
+    ['a.sock', '::1'],
   )
 })
 

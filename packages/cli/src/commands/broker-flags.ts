@@ -14,7 +14,8 @@ export const brokerFlags: Flags = {
 }
 
 export const brokerNotes = [
-  'Flags win over the file. --port and --ws-port change the first listener of their kind,',
+  'The environment wins over the file, as BUSBAR_LIMITS_CONNECTIONS=5 for limits.connections, and flags',
+  'win over both. SIGHUP reads the file again, as `busbar reload` does. --port and --ws-port change the first listener of their kind,',
   '--host all of them. With a --port other than 1883 and no --ws-port, the WebSocket listener',
   'takes a free port unless the file names one; with --port 0 it always does, so that several',
   'brokers can run side by side. docs/configuration.md has all settings.',
@@ -62,11 +63,11 @@ function listenerOverrides(given: Arguments, input: unknown): Override[] {
     setPort('ws', 0, '--port')
   const host = given.value('host')?.replace(/^\[(.*)\]$/, '$1')
   if (host === undefined) return overrides
-  const hosts = listeners.map((_, index) => ({
-    path: ['listeners', index, 'host'],
-    value: host,
-    place: '--host',
-  }))
+  const hosts = listeners.flatMap((listener, index) =>
+    kindOf(listener) === 'unix'
+      ? []
+      : [{ path: ['listeners', index, 'host'], value: host, place: '--host' }],
+  )
   return [...overrides, ...hosts]
 }
 

@@ -3,7 +3,8 @@ import {
   type Broker,
   type ConfigFile,
   type ConfigInput,
-  isLoopback,
+  environmentOverrides,
+  isLocal,
   overrideConfig,
   readConfigFile,
   startBroker,
@@ -24,16 +25,25 @@ export const brokerCommand: Command = {
 
 const noFile: ConfigFile = { input: {}, source: { locate: () => undefined } }
 
+/** The file, over it the environment, over that the flags. */
+export async function readSettings(given: Arguments): Promise<ConfigFile> {
+  const path = given.value('config')
+  const file = path === undefined ? noFile : await readConfigFile(path)
+  const withEnvironment = overrideConfig(file, environmentOverrides(process.env))
+  return overrideConfig(withEnvironment, brokerOverrides(given, withEnvironment.input))
+}
+
 async function run(given: Arguments, output: Output): Promise<number> {
   const [surplus] = given.positionals
   if (surplus !== undefined) throw new UsageError(`busbar broker takes no ${surplus}`)
-  const path = given.value('config')
-  const file = path === undefined ? noFile : await readConfigFile(path)
-  const { input, source } = overrideConfig(file, brokerOverrides(given, file.input))
+  const { input, source } = await readSettings(given)
   // Before the banner, because whoever has read it may send a signal.
   const toldToStop = untilToldToStop(output)
   // `startBroker` checks it, and the errors point to the file or the flag.
-  const broker = await startBroker(input as ConfigInput, { source })
+  const reread = () => readSettings(given)
+  const broker = await startBroker(input as ConfigInput, { source, reread })
+  // What is wrong is in the log, and the old settings stay.
+  process.on('SIGHUP', () => void broker.reload().catch(() => {}))
   output.say(banner(broker))
   const { onFailure } = broker.config.store
   const failure = await Promise.race([toldToStop, ...(onFailure === 'exit' ? [broker.failed] : [])])
@@ -69,7 +79,10 @@ function untilToldToStop({ complain }: Output): Promise<undefined> {
 
 function banner(broker: Broker): string {
   const { addresses, config } = broker
-  const exposed = addresses.filter((_, index) => !isLoopback(config.listeners[index]?.host ?? ''))
+  const exposed = addresses.filter((_, index) => {
+    const listener = config.listeners[index]
+    return listener !== undefined && !isLocal(listener)
+  })
   const isOpen = allowsAnonymous(config, false)
   return [
     `busbar ${version}`,
@@ -97,8 +110,9 @@ const durabilities = {
 } as const
 
 function publishCommand(address: string, isOpen: boolean): string {
-  const { hostname, port } = new URL(address)
+  const { hostname, port, protocol } = new URL(address)
   const host = { '0.0.0.0': '127.0.0.1', '[::]': '::1' }[hostname] ?? hostname.replace(/[[\]]/g, '')
   const user = isOpen ? '' : ' -u NAME -P PASSWORD'
-  return `mosquitto_pub -h ${host} -p ${port}${user} -t hello -m world`
+  const tls = protocol === 'mqtts:' ? ' --cafile ca.crt' : ''
+  return `mosquitto_pub -h ${host} -p ${port}${tls}${user} -t hello -m world`
 }

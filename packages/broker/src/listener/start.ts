@@ -1,0 +1,58 @@
+import type { Admission } from '../admission.ts'
+import type { Config, ListenerConfig } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { TransportEvents } from '../transport.ts'
+import type { Accept, Listener } from './listener.ts'
+import { startFrontedTcpListener, startUnixListener } from './stream.ts'
+import { startTcpListener } from './tcp.ts'
+import type { TlsFiles } from './tls-files.ts'
+import { startWebSocketListener } from './websocket.ts'
+
+export interface StartOptions {
+  readonly config: Config
+  readonly admission: Admission
+  readonly log: Log
+  /** Of a listener with TLS. */
+  readonly files: TlsFiles | undefined
+}
+
+/** Opens one of the places where clients connect. Throws `ListenError`. */
+export function startListener(
+  listener: ListenerConfig,
+  accept: Accept,
+  options: StartOptions,
+): Promise<Listener> {
+  const { admission, log, files } = options
+  const { limits, mqtt } = options.config
+  const closeTimeoutMs = limits.closeTimeoutSeconds * 1_000
+  const handshakeTimeoutMs = limits.connectTimeoutSeconds * 1_000
+  const front = { closeTimeoutMs, handshakeTimeoutMs, admission }
+  if (listener.kind === 'unix') return startUnixListener({ ...listener, ...front }, accept, log)
+  const { host, port, tls, proxyProtocol: proxies } = listener
+  if (listener.kind === 'tcp' && tls === undefined && proxies === undefined) {
+    const plain = { host, port, closeTimeoutMs }
+    return startTcpListener(plain, (transport) => admit(admission, transport, accept), log)
+  }
+  const secure = tls && files && { files, clientCertificate: tls.clientCertificate }
+  const fronted = { host, port, proxies, tls: secure, ...front }
+  if (listener.kind === 'tcp') return startFrontedTcpListener(fronted, accept, log)
+  const { path, origins } = listener
+  const { maximumPacketSize } = mqtt
+  const { connectBytes } = limits
+  const webSocket = { ...fronted, path, origins, maximumPacketSize, connectBytes }
+  return startWebSocketListener(webSocket, accept, log)
+}
+
+const deaf: TransportEvents = { receive() {}, drained() {}, closed() {} }
+
+/** For listeners whose connections begin with MQTT: asks whether a connection is welcome. */
+function admit(
+  admission: Admission,
+  transport: Parameters<Accept>[0],
+  accept: Accept,
+): TransportEvents {
+  const entry = admission.enter(transport.address)
+  if (entry !== undefined) return accept(transport, entry)
+  transport.destroy()
+  return deaf
+}
