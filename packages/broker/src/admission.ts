@@ -4,7 +4,7 @@ import type { Config } from './config.ts'
 import { networkOf } from './ip-address.ts'
 import type { Log } from './log.ts'
 import type { Statistics } from './statistics.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { bucketOf, type TokenBucket } from './token-bucket.ts'
 
 /** A connection that was let in as far as its CONNECT. */
 export interface Entry {
@@ -175,16 +175,6 @@ const calmTicks = 10
 function takeOne(neighbour: Neighbour, perSecond: number, now: number): boolean {
   neighbour.rate = bucketOf(neighbour.rate, perSecond, now)
   return neighbour.rate?.take(1, now) ?? true
-}
-
-/** Made anew when the limit has changed; 0 sets none. */
-function bucketOf(
-  known: TokenBucket | undefined,
-  perSecond: number,
-  now: number,
-): TokenBucket | undefined {
-  if (perSecond === 0) return undefined
-  return known?.perSecond === perSecond ? known : new TokenBucket(perSecond, now)
 }
 
 /** Undefined for peers without an address. */

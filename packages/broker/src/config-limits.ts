@@ -76,7 +76,7 @@ export const limits = z.strictObject({
   }),
   messageRate: z.int().min(0).max(10_000_000).default(0).meta({
     description:
-      'PUBLISH packets a second from one client; 0 sets no limit. A faster one is not read from for a while: nothing is lost.',
+      'MQTT packets a second from one client; 0 sets no limit. A faster one is not read from for a while, so that nothing is lost.',
   }),
   byteRate: z.int().min(0).max(10_000_000_000).default(0).meta({
     description: 'Bytes a second from one client, in the same way; 0 sets no limit.',

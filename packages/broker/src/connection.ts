@@ -25,6 +25,7 @@ import { Deadline } from './deadlines.ts'
 import type { PassingFrame } from './forward.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
 import { Output } from './output.ts'
+import { Pace } from './pace.ts'
 import type { Delivery, Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
@@ -65,6 +66,9 @@ export class Connection implements TransportEvents, SessionConnection {
   #keepAlive = new KeepAlive(0)
   /** First for CONNECT to come in time, then for Keep Alive. */
   readonly #deadline: Deadline
+  /** Not yet counted for the client's rate. */
+  #unpacedBytes = 0
+  #pace: { readonly of: Pace; readonly ends: Deadline } | undefined
   #isHeld = false
   #isPaused = false
   /** Nothing has come yet. */
@@ -88,6 +92,7 @@ export class Connection implements TransportEvents, SessionConnection {
     if (this.#isSilent && !isConnect(bytes)) return this.#close('the first packet is not CONNECT')
     this.#isSilent = false
     this.core.statistics.bytesReceived += bytes.length
+    this.#unpacedBytes += bytes.length
     this.guard(() => {
       this.#framer.push(bytes)
       if (this.#isHeld) this.#framer.settle()
@@ -107,17 +112,40 @@ export class Connection implements TransportEvents, SessionConnection {
 
   #readPackets(): void {
     const now = this.core.clock.now()
+    const { messageRate, byteRate } = this.core.config.limits
+    const isPaced = messageRate > 0 || byteRate > 0
     while (this.state !== 'ended' && this.#framer.advance()) {
       this.core.statistics.messagesReceived++
       this.#keepAlive.heard(now)
       const { firstByte } = this.#framer
       if (firstByte === publishQoS0 && this.state === 'connected') {
         const session = this.session as Session
-        if (this.core.forwarding.forward(this, session, this.#framer)) continue
+        if (this.core.forwarding.forward(this, session, this.#framer)) {
+          if (isPaced && this.#mustRest(now)) return this.#framer.settle()
+          continue
+        }
       }
       this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
-      if (this.#isHeld) return this.#framer.settle()
+      if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#framer.settle()
     }
+  }
+
+  /** A client that is faster than it may be is not read from for a while. */
+  #mustRest(now: number): boolean {
+    if (this.state !== 'connected') return false
+    this.#pace ??= { of: new Pace(), ends: new Deadline((then) => this.#rested(then)) }
+    const until = this.#pace.of.spend(this.core.config.limits, this.#unpacedBytes, now)
+    this.#unpacedBytes = 0
+    if (until <= now) return false
+    this.core.deadlines.set(this.#pace.ends, until)
+    this.hold()
+    return true
+  }
+
+  #rested(now: number): void {
+    // Nothing could be heard from it meanwhile.
+    this.#keepAlive.heard(now)
+    this.release()
   }
 
   #inbound(packet: Packet): void {
@@ -195,6 +223,7 @@ export class Connection implements TransportEvents, SessionConnection {
 
   #deadlineReached(now: number): void {
     if (this.state === 'connecting') return this.#close('CONNECT took too long') // U5-3.1.4-a
+    if (this.#isHeld) this.#keepAlive.heard(now)
     if (this.#keepAlive.deadline > now) {
       // Moved here and not for each packet, so that a packet costs no timer.
       return this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
@@ -299,6 +328,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.state = 'ended'
     const { core, session } = this
     core.deadlines.clear(this.#deadline)
+    if (this.#pace !== undefined) core.deadlines.clear(this.#pace.ends)
     this.authentication.ended()
     core.forget(this)
     this.#output.clear()

@@ -117,7 +117,7 @@ export class Core implements Context {
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {
-      publish: (message, mustWait) => this.publish(message, mustWait),
+      publish: (will, mustWait) => this.#publishWill(will, mustWait),
       save: (session) => this.sessions.save(session),
     })
     this.sessions = new Sessions(this, this.router, this.wills)
@@ -199,12 +199,25 @@ export class Core implements Context {
 
   /**
    * Retains and routes a message. Returns the Reason Code for its publisher: 0x10 when nobody has
-   * subscribed, 0x97 when everybody's queue is full. `mustWait`: it may not leave before this turn's
+   * subscribed, 0x97 when everybody's queue is full or there is no room to retain it. `mustWait`: it may not leave before this turn's
    * batch is committed.
    */
   publish(message: Message, mustWait = false): number {
-    if (message.retain) this.retained.store(message)
+    if (message.retain) {
+      if (!this.retained.hasRoom(message)) {
+        this.losses.record(message.publisher, 'retained-full', message.payload.length)
+        return ReasonCode.QuotaExceeded
+      }
+      this.retained.store(message)
+    }
     return this.#route(message, mustWait)
+  }
+
+  /** A Will goes to those who wait for it also where there is no room to retain it. */
+  #publishWill(will: Message, mustWait: boolean): void {
+    const isKept = !will.retain || this.retained.hasRoom(will)
+    if (!isKept) this.losses.record(will.publisher, 'retained-full', will.payload.length)
+    this.publish(isKept ? will : { ...will, retain: false }, mustWait)
   }
 
   #route(message: Message, mustWait = false): number {

@@ -8,6 +8,7 @@ export const lossCauses = {
   'packet-too-large': 'The PUBLISH would exceed the Maximum Packet Size of the receiver.',
   'not-authorized': 'The access rules deny publishing it, or delivering it to this receiver.',
   'offline-qos-0': 'The Session had no Network Connection, and QoS 0 is not queued.',
+  'retained-full': 'There are as many retained messages as the limits allow, or as many bytes.',
   'session-ended': 'The Session ended with the message still in its queue.',
   'slow-reader': 'The receiver read too slowly, and a QoS 0 message is not kept for it.',
   'store-failed': 'The store could not keep the message.',

@@ -6,6 +6,8 @@ import { type Message, messageBytes } from './message.ts'
 export class Retained {
   readonly #context: Context
   readonly #messages = new TopicIndex<Message>()
+  /** What the limits are for: all but the broker's own. */
+  readonly #limited = { messages: 0, bytes: 0 }
 
   constructor(context: Context) {
     this.#context = context
@@ -23,6 +25,20 @@ export class Retained {
     }
     this.restore(message)
     journal.add({ kind: 'retained', message }, level)
+  }
+
+  /** Whether the limits allow it to be kept. */
+  hasRoom(message: Message): boolean {
+    if (message.payload.length === 0) return true
+    const { retainedMessages, retainedBytes } = this.#context.config.limits
+    const replaced = this.#messages.get(message.topicName as TopicName)
+    const count = this.#limited.messages + (replaced === undefined ? 1 : 0)
+    const freed = replaced === undefined ? 0 : messageBytes(replaced)
+    const bytes = this.#limited.bytes - freed + messageBytes(message)
+    return (
+      (retainedMessages === 0 || count <= retainedMessages) &&
+      (retainedBytes === 0 || bytes <= retainedBytes)
+    )
   }
 
   /** Says once more what the store could not be told of a topic. */
@@ -72,6 +88,10 @@ export class Retained {
   }
 
   #count(message: Message, sign: 1 | -1): void {
+    if (!message.topicName.startsWith('$SYS/')) {
+      this.#limited.messages += sign
+      this.#limited.bytes += sign * messageBytes(message)
+    }
     this.#context.statistics.retainedMessages += sign
     this.#context.statistics.retainedBytes += sign * messageBytes(message)
   }

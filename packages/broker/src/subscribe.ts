@@ -77,7 +77,19 @@ function checkFilter(
   if (filter.shareName !== undefined && !mqtt.sharedSubscriptionAvailable) {
     return unavailable(connection, SharedSubscriptionsNotSupported, 'U5-3.2.2-f')
   }
-  return core.access.maySubscribe(session, filter) ? filter : NotAuthorized
+  if (!core.access.maySubscribe(session, filter)) return NotAuthorized
+  return hasRoom(connection, session, filter) ? filter : ReasonCode.QuotaExceeded
+}
+
+/** A subscription that is there already may be replaced. */
+function hasRoom({ core }: Connection, session: Session, { text }: SubscriptionFilter): boolean {
+  if (session.subscriptions.has(text)) return true
+  const { subscriptionsPerClient, subscriptions } = core.config.limits
+  const isWithin = (count: number, limit: number) => limit === 0 || count < limit
+  return (
+    isWithin(session.subscriptions.size, subscriptionsPerClient) &&
+    isWithin(core.statistics.subscriptions, subscriptions)
+  )
 }
 
 /** 3.1 has no refusal in SUBACK: it says that the client is then told the QoS that it asked for. */

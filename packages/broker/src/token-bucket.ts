@@ -41,3 +41,13 @@ export class TokenBucket {
     this.#at = now
   }
 }
+
+/** Made anew when the limit has changed; 0 sets none. */
+export function bucketOf(
+  known: TokenBucket | undefined,
+  perSecond: number,
+  now: number,
+): TokenBucket | undefined {
+  if (perSecond === 0) return undefined
+  return known?.perSecond === perSecond ? known : new TokenBucket(perSecond, now)
+}
