@@ -48,6 +48,20 @@ test('examples/embedded-broker.ts', async () => {
   )
 })
 
+test('examples/authenticator.ts', async () => {
+  const args = ['-C', '@busbar/source', 'examples/authenticator.ts']
+  const { code, stdout, stderr } = await run(process.execPath, args, { cwd: root })
+  assert.equal(code, 0, stderr)
+  const lines = [
+    /^machine-7 is let in$/,
+    /^machine-7 is refused: .*wrong user name or password/i,
+    /^somebody is refused: .*wrong user name or password/i,
+  ]
+  for (const [at, line] of stdout.trimEnd().split('\n').entries()) {
+    assert.match(line, lines[at] ?? /^nothing more$/)
+  }
+})
+
 const programs = [
   ['a broker that is closed', 'const broker = await startBroker(); await broker.close()'],
   [
