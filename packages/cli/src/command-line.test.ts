@@ -52,7 +52,12 @@ const answers = [
   [['user', 'add', 'a', 'b'], 2, /^$/, /^busbar: busbar user add takes no b$/],
   [['user', 'list', 'a'], 2, /^$/, /^busbar: busbar user list takes no a$/],
   [['user', 'del', 'a', '--group', 'b'], 2, /^$/, /^busbar: busbar user del takes no --group$/],
-  [['user', 'list', '--file', 'a', '--data', 'b'], 2, /^$/, /takes either --file or --data, not/],
+  [
+    ['user', 'list', '--file', 'a', '--data', 'b'],
+    2,
+    /^$/,
+    /one of --file, --data and --config, not two$/,
+  ],
   [['user', 'add', ''], 2, /^$/, /^busbar: a name has 1 to 65535 bytes and no U\+0000$/],
   [
     ['user', 'del', 'a', '--file', '/dev/null/p'],

@@ -5,17 +5,19 @@ import {
   makeEntry,
   type PasswordEntry,
   PasswordFileError,
+  parseConfig,
   parseMosquittoPasswords,
   passwordFileName,
   preparedName,
   printable,
+  readConfigFile,
   readPassword,
   readPasswordFile,
 } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
 import { readNewPassword } from '../secret-input.ts'
-import { dataFlags, dataFolder } from './data-folder.ts'
+import { dataFlags } from './data-folder.ts'
 
 export const userCommand: Command = {
   name: 'user',
@@ -73,16 +75,27 @@ async function run(given: Arguments, output: Output): Promise<number> {
   if (action.subject !== undefined && subject === undefined) {
     throw new UsageError(`busbar user ${name} needs ${action.subject}`)
   }
-  if (given.has('file') && given.has('data')) {
-    throw new UsageError('busbar user takes either --file or --data, not both')
+  if (['file', 'data', 'config'].filter((flag) => given.has(flag)).length > 1) {
+    throw new UsageError('busbar user takes one of --file, --data and --config, not two')
   }
   if (given.has('group') && name !== 'add') {
     throw new UsageError(`busbar user ${name} takes no --group`)
   }
-  const file = given.value('file') ?? join(await dataFolder(given), passwordFileName)
-  await action.run({ file, subject: subject ?? '', given, output })
+  await action.run({ file: await passwordFile(given), subject: subject ?? '', given, output })
   return 0
 }
+
+/** Where the broker looks for it. */
+async function passwordFile(given: Arguments): Promise<string> {
+  const [file, folder, path] = [given.value('file'), given.value('data'), given.value('config')]
+  if (file !== undefined) return file
+  if (folder !== undefined) return join(folder, passwordFileName)
+  const { input, source } = path === undefined ? noFile : await readConfigFile(path)
+  const { auth, store } = parseConfig(input, source)
+  return auth.passwordFile ?? join(store.dir, passwordFileName)
+}
+
+const noFile = { input: {}, source: undefined }
 
 async function add({ file, subject: name, given, output }: At): Promise<void> {
   checkName(name)
