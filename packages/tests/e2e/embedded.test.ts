@@ -54,8 +54,8 @@ test('examples/authenticator.ts', async () => {
   assert.equal(code, 0, stderr)
   const lines = [
     /^machine-7 is let in$/,
-    /^machine-7 is refused: .*wrong user name or password/i,
-    /^somebody is refused: .*wrong user name or password/i,
+    /^machine-7 is refused: .*bad user name or password/i,
+    /^somebody is refused: .*bad user name or password/i,
   ]
   for (const [at, line] of stdout.trimEnd().split('\n').entries()) {
     assert.match(line, lines[at] ?? /^nothing more$/)

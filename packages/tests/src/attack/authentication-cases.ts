@@ -86,7 +86,7 @@ async function sameRefusal(): Promise<void> {
 
 async function bruteForce(): Promise<void> {
   const attempts = { free: 3, delaySeconds: 60, maximumDelaySeconds: 60, perAddress: 0 }
-  await using broker = await startWithUser({ attempts, waiting: 20 })
+  await using broker = await startWithUser({ attempts, waiting: 10 })
   const { client: bystander } = await logIn(broker.tcp, 'ada', 'lovelace', 'bystander')
   const guesses = await Promise.all(
     Array.from({ length: 200 }, (_, at) => codeOf(broker.tcp, 'ada', `guess ${at}`)),

@@ -43,7 +43,9 @@ export async function startOwnBroker(
 
 /** The same with one user, `ada`, whose password is `lovelace`. */
 export async function startWithUser(auth: ConfigInput['auth'] = {}): Promise<OwnBroker> {
-  const config = { auth: { passwordFile, ...auth } }
+  // A CONNECT that waits for a worker on a busy machine is not to be taken for a slow one.
+  const limits = { connectTimeoutSeconds: 120 }
+  const config = { limits, auth: { passwordFile, ...auth } }
   return await startOwnBroker(config, { [passwordFile]: formatEntry(await ada()) })
 }
 
