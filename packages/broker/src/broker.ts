@@ -12,6 +12,14 @@ import { checkConfig } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
 import { allowsAnonymous, passwordFileOf } from './exposure.ts'
+import type { Hook } from './hooks/hook.ts'
+import {
+  Program,
+  type ProgramSubscription,
+  type PublishOptions,
+  type SubscribeOptions,
+} from './hooks/program.ts'
+import type { Consumer } from './hooks/subscriber.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
 import { startListener } from './listener/start.ts'
@@ -33,6 +41,10 @@ export interface BrokerOptions {
   readonly methods?: readonly AuthenticationMethod[]
   /** Who may do what, instead of the rules in `access`. */
   readonly access?: Access
+  /** Code that takes part in what the broker does, in this order. */
+  readonly hooks?: readonly Hook[]
+  /** How long a hook may take where it decides; 5,000 when left out. */
+  readonly hookTimeoutMs?: number
   /** Instead of standard error. */
   readonly log?: Log
   /** Reads again what the broker was started with, for `reload` and `busbar reload`. */
@@ -71,6 +83,27 @@ export interface Broker extends AsyncDisposable {
    * with a ConfigError when it cannot be used: nothing has changed then.
    */
   reload(input?: ConfigInput): Promise<Reloaded>
+  /**
+   * Publishes, at QoS 1 when nothing is said. Resolves when the message is stored wherever it has to
+   * be, with Reason Code 0, or 0x10 when nobody has subscribed. Rejects with a PublishError when
+   * nobody could take it, and with a ProtocolError for what is no Topic Name.
+   */
+  publish(
+    topicName: string,
+    payload: string | Uint8Array,
+    options?: PublishOptions,
+  ): Promise<number>
+  /**
+   * Subscribes, and resolves when that is stored. A message is acknowledged when the consumer has
+   * resolved for it. Rejects with a ProtocolError for what is no Topic Filter.
+   */
+  subscribe(
+    topicFilter: string,
+    consumer: Consumer,
+    options?: SubscribeOptions,
+  ): Promise<ProgramSubscription>
+  /** The same, for `for await`: a message is acknowledged when the next one is asked for. */
+  subscribe(topicFilter: string, options?: SubscribeOptions): Promise<ProgramSubscription>
   /** Says goodbye to the clients, keeps what is to be kept, and closes everything. */
   close(): Promise<void>
 }
@@ -86,8 +119,11 @@ export async function startBroker(
   input: ConfigInput = {},
   options: BrokerOptions = {},
 ): Promise<Broker> {
-  const { source, authenticators = [], methods } = options
-  const isGuarded = authenticators.length > 0 || (methods ?? []).length > 0
+  const { source, authenticators = [], methods, hooks = [], hookTimeoutMs } = options
+  const isGuarded =
+    authenticators.length > 0 ||
+    (methods ?? []).length > 0 ||
+    hooks.some(({ authenticate }) => authenticate !== undefined)
   const { config, tls, policies } = await checkConfig(input, source, isGuarded)
   const ownLog = options.log === undefined ? createLog(config.log) : undefined
   const log = options.log ?? ownLog ?? silentLog
@@ -119,6 +155,8 @@ export async function startBroker(
     authenticator: authentication.authenticator,
     methods: methods ?? authentication.methods,
     policies,
+    hooks,
+    ...(hookTimeoutMs !== undefined && { hookTimeoutMs }),
     ...(options.access && { access: options.access }),
   })
   if (options.access === undefined && policies !== undefined) warnOfDenial(policies, log)
@@ -172,6 +210,7 @@ class RunningBroker implements Broker {
   readonly #authentication: OpenAuthentication
   readonly #tls: readonly (TlsFiles | undefined)[]
   readonly #admission: Admission
+  readonly #program: Program
   readonly #listeners: Listener[] = []
   readonly #reloader: Reloader
   #control: ControlSocket | undefined
@@ -195,6 +234,7 @@ class RunningBroker implements Broker {
       listeners: this.#listeners,
       followers: [followsUsers],
     })
+    this.#program = new Program(core)
   }
 
   async start(): Promise<void> {
@@ -264,6 +304,14 @@ class RunningBroker implements Broker {
     return this.#core.statistics
   }
 
+  publish(topicName: string, payload: string | Uint8Array, options?: PublishOptions) {
+    return this.#program.publish(topicName, payload, options)
+  }
+
+  subscribe(topicFilter: string, consumer?: Consumer | SubscribeOptions, given?: SubscribeOptions) {
+    return this.#program.subscribe(topicFilter, consumer, given)
+  }
+
   connectInMemory(): Link {
     if (this.#closing !== undefined) throw new Error('this broker is closed')
     return connectInMemory((transport) => this.#core.accept(transport), this.#log)
@@ -283,6 +331,7 @@ class RunningBroker implements Broker {
     this.#control?.stopAccepting()
     clearInterval(this.#ticking)
     await this.#authentication[Symbol.asyncDispose]()
+    this.#program.close()
     try {
       await this.#core.stop()
     } finally {

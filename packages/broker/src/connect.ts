@@ -13,7 +13,7 @@ import {
 import type { Identity } from './access/authenticator.ts'
 import { withdrawSubscriptions } from './access-change.ts'
 import type { Connection } from './connection.ts'
-import type { Session } from './session.ts'
+import { internalPrefix, type Session } from './session.ts'
 import { limitExpiry } from './sessions.ts'
 
 /** The value that means "never" in a Session Expiry Interval. */
@@ -43,6 +43,25 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
   // The password and the Will's payload are views of a buffer that may be gone when this is done.
   const kept = ownCopy(connect)
   connection.hold()
+  if (core.hooks.connect === undefined) return authenticate(connection, kept)
+  const { protocolVersion, cleanStart, clientIdentifier, username } = kept
+  const { address } = connection.transport
+  const request = { clientIdentifier, username, protocolVersion, cleanStart, address }
+  core.hooks.connect(request, (changed, refusal) => {
+    if (connection.state === 'ended') return
+    if (refusal !== undefined) return connection.refuse(refusal.reasonCode, refusal.reason)
+    connection.clientIdentifier = changed.clientIdentifier
+    const { clientIdentifier, username } = changed
+    connection.guard(() => authenticate(connection, { ...kept, clientIdentifier, username }))
+  })
+}
+
+function authenticate(connection: Connection, kept: Connect): void {
+  const { clientIdentifier } = kept
+  if (clientIdentifier.startsWith(internalPrefix)) {
+    const { ClientIdentifierNotValid } = ReasonCode
+    return connection.refuse(ClientIdentifierNotValid, `${internalPrefix} is the broker's own`)
+  }
   connection.authentication.begin(kept, (result, data) => {
     if (result.outcome === 'accepted') return accept(connection, kept, result, data)
     connection.refuse(result.reasonCode, result.reason)
@@ -205,6 +224,7 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
   core.sessions.save(session)
   core.statistics.connectionsAccepted++
   core.statistics.clientsConnected++
+  core.hooks.connected?.(session)
   core.log.info('client connected', {
     clientId: connection.clientIdentifier,
     address: connection.transport.address,

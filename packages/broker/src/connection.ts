@@ -334,6 +334,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.#output.clear()
     if (session === undefined) return
     core.statistics.clientsConnected--
+    core.hooks.disconnected?.(session)
     core.sessions.connectionEnded(session)
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Durability } from './durability.ts'
+import type { Hooks } from './hooks/hooks.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import type { Losses } from './losses.ts'
@@ -23,6 +24,7 @@ export interface Context {
   readonly log: Log
   readonly access: Access
   readonly deadlines: Deadlines
+  readonly hooks: Hooks
   readonly journal: Journal
   readonly arrears: Arrears
   readonly store: Store

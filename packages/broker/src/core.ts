@@ -15,6 +15,8 @@ import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
 import { Forwarding } from './forward.ts'
 import { Frames } from './frames.ts'
+import type { Hook } from './hooks/hook.ts'
+import { createHooks, type Hooks } from './hooks/hooks.ts'
 import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
@@ -48,6 +50,10 @@ export interface CoreOptions {
   readonly access?: Access
   /** Everybody may do everything when left out. */
   readonly policies?: Policies | undefined
+  /** Code of the program that takes part, in this order. */
+  readonly hooks?: readonly Hook[]
+  /** How long a hook may take where it decides; 5,000 when left out. */
+  readonly hookTimeoutMs?: number
   /** Calls back once at the end of this turn of the event loop. */
   readonly schedule: (endOfTurn: () => void) => void
   /** The store has failed for good; called once. */
@@ -68,6 +74,7 @@ export class Core implements Context {
   readonly methods: readonly AuthenticationMethod[]
   readonly access: AccessControl
   readonly deadlines: Deadlines
+  readonly hooks: Hooks
   readonly durability: Durability
   readonly journal: Journal
   readonly arrears: Arrears
@@ -98,14 +105,17 @@ export class Core implements Context {
     this.random = options.random
     this.store = options.store
     this.log = options.log
-    this.authenticator = options.authenticator
+    this.deadlines = new Deadlines(this.clock.now())
+    this.hooks = createHooks(this, options)
+    this.authenticator = this.hooks.authenticator(options.authenticator)
     this.methods = options.methods ?? []
     const { access, policies } = options
-    this.access = new AccessControl({ denials: new Denials(this), access, policies })
+    const { authorize } = this.hooks
+    this.access = new AccessControl({ denials: new Denials(this), access, policies, authorize })
+    this.losses.heard = this.hooks.lost
     this.router = new Router((session, name) => this.access.couldReceive(session, name))
     this.#schedule = options.schedule
     this.durability = new Durability(this.config)
-    this.deadlines = new Deadlines(this.clock.now())
     this.arrears = new Arrears(this, (change) => this.#restate(change))
     const health = new StoreHealth(this.log, options.storeFailed ?? (() => {}))
     const outcome: Outcome = (changes, error) => {
@@ -213,11 +223,33 @@ export class Core implements Context {
     return this.#route(message, mustWait)
   }
 
-  /** A Will goes to those who wait for it also where there is no room to retain it. */
   #publishWill(will: Message, mustWait: boolean): void {
+    const { publish } = this.hooks
+    if (publish === undefined) return this.#publishAllowedWill(will, mustWait)
+    const { publisher: clientIdentifier, publisherUser: user } = will
+    publish(will, { clientIdentifier, user, origin: 'will' }, (changed, refusal) => {
+      if (changed !== undefined && refusal === undefined) {
+        this.#publishAllowedWill(changed, mustWait)
+      } else this.losses.record(clientIdentifier, 'refused-by-hook', will.payload.length)
+    })
+  }
+
+  /** A Will goes to those who wait for it also where there is no room to retain it. */
+  #publishAllowedWill(will: Message, mustWait: boolean): void {
     const isKept = !will.retain || this.retained.hasRoom(will)
     if (!isKept) this.losses.record(will.publisher, 'retained-full', will.payload.length)
     this.publish(isKept ? will : { ...will, retain: false }, mustWait)
+  }
+
+  /** Sends or queues a message as the hooks want it; false when it was lost. */
+  send(session: Session, delivery: Delivery, mustWait = false): boolean {
+    const { deliver } = this.hooks
+    if (deliver === undefined) return session.deliver(delivery, mustWait)
+    const changed = deliver(delivery, session)
+    if (changed !== undefined) return session.deliver(changed, mustWait)
+    const { payload } = delivery.message
+    this.losses.record(session.clientIdentifier, 'refused-by-hook', payload.length)
+    return true
   }
 
   #route(message: Message, mustWait = false): number {
@@ -256,7 +288,7 @@ export class Core implements Context {
   deliver(session: Session, delivery: Delivery, mustWait = false): 'delivered' | 'lost' | 'denied' {
     const { topicName, payload } = delivery.message
     if (this.access.mayReceive(session, topicName)) {
-      return session.deliver(delivery, mustWait) ? 'delivered' : 'lost'
+      return this.send(session, delivery, mustWait) ? 'delivered' : 'lost'
     }
     this.losses.record(session.clientIdentifier, 'not-authorized', payload.length)
     return 'denied'

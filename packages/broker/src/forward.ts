@@ -29,6 +29,7 @@ export class Forwarding {
   /** False when nothing has been done, and the packet has to be read and published. */
   forward(connection: Connection, session: Session, framer: Framer): boolean {
     const { core } = connection
+    if (core.hooks.seesMessages) return false
     const version = connection.version as ProtocolVersion
     const places = this.#places
     const { bytes, bodyStart: start, bodyEnd: end } = framer

@@ -7,7 +7,8 @@ import {
   ReasonCode,
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
-import { createMessage } from './message.ts'
+import type { HookRefusal } from './hooks/hooks.ts'
+import { createMessage, type Message } from './message.ts'
 import type { Session } from './session.ts'
 import { StoreFullError } from './store/errors.ts'
 
@@ -30,7 +31,9 @@ export function inboundPublish(connection: Connection, session: Session, publish
   // 3. Authorise.
   if (!core.access.mayPublish(session, topicName, publish.retain)) return refuse(answer)
   // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
-  const reasonCode = core.publish(ownMessage(connection, topicName, publish, properties))
+  const message = ownMessage(connection, topicName, publish, properties)
+  if (core.hooks.publish !== undefined) return publishWithHooks(answer, message)
+  const reasonCode = core.publish(message)
   if (publish.qos > 0) acknowledge(answer, reasonCode)
 }
 
@@ -98,6 +101,54 @@ function refuse(answer: Answer): void {
   }
   if (publish.qos === 0) return
   acknowledge(answer, version === 5 ? ReasonCode.NotAuthorized : ReasonCode.Success)
+}
+
+/** Between 3. and 4.: the hooks of the program. While one thinks, nothing more is read. */
+function publishWithHooks(answer: Answer, message: Message): void {
+  const { connection, session, publish } = answer
+  const { core } = connection
+  const { qos, packetIdentifier } = publish
+  const { clientIdentifier, user } = session
+  let isHeld = false
+  let isDecided = false
+  const decided = (changed: Message | undefined, refusal: HookRefusal | undefined) => {
+    isDecided = true
+    if (!isHeld) return followHooks(answer, changed, refusal)
+    if (connection.state !== 'connected') {
+      // Unacknowledged, and sent again by a client whose Session goes on; QoS 0 is only sent once.
+      if (qos === 0 && changed !== undefined && refusal === undefined) core.publish(changed)
+      return
+    }
+    connection.guard(() => {
+      if (qos > 0) session.inbound.publish(packetIdentifier, qos as 1 | 2)
+      followHooks(answer, changed, refusal)
+    })
+    connection.release()
+  }
+  core.hooks.publish?.(message, { clientIdentifier, user, origin: 'client' }, decided)
+  if (isDecided) return
+  isHeld = true
+  connection.hold()
+  // As if it had not come yet, so that it is new when the client has to send it again.
+  if (qos === 1) session.inbound.acknowledged(packetIdentifier)
+  if (qos === 2) session.inbound.refused(packetIdentifier)
+}
+
+function followHooks(
+  answer: Answer,
+  message: Message | undefined,
+  refusal: HookRefusal | undefined,
+): void {
+  const { connection, publish } = answer
+  const { core, clientIdentifier, version } = connection
+  if (message !== undefined && refusal === undefined) {
+    const reasonCode = core.publish(message)
+    if (publish.qos > 0) acknowledge(answer, reasonCode)
+    return
+  }
+  core.losses.record(clientIdentifier, 'refused-by-hook', publish.payload.length)
+  if (publish.qos === 0) return
+  acknowledge(answer, version === 5 ? (refusal?.reasonCode ?? 0) : ReasonCode.Success)
 }
 
 /** The identifier is that of an exchange of the other QoS; 3.x has no answer but the end. */

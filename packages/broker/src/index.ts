@@ -61,10 +61,31 @@ export { type ConfigFile, readConfigFile } from './config-file.ts'
 export { type Override, overrideConfig, parseOverride } from './config-override.ts'
 export { closest } from './did-you-mean.ts'
 export { allowsAnonymous, hasAuthentication, isLocal, passwordFileName } from './exposure.ts'
+export type {
+  AuthorizeQuestion,
+  ConnectChange,
+  ConnectRequest,
+  Hook,
+  HookClient,
+  HookPoint,
+  Maybe,
+  MessageChange,
+  Publisher,
+  Refusal,
+} from './hooks/hook.ts'
+export type { HookReport } from './hooks/hook-health.ts'
+export {
+  type ProgramSubscription,
+  PublishError,
+  type PublishOptions,
+  type SubscribeOptions,
+} from './hooks/program.ts'
+export type { Consumer, ReceivedMessage } from './hooks/subscriber.ts'
 export { ListenError } from './listener/listener.ts'
 export type { Reloaded } from './live-config.ts'
 export { createLog, type Log, type LogFields, type LogLevel, printable, silentLog } from './log.ts'
-export type { Amount, ClientLosses, LossCause, Losses } from './losses.ts'
+export type { Amount, ClientLosses, Loss, LossCause, Losses } from './losses.ts'
+export type { Message } from './message.ts'
 export type { UncheckedConfig } from './reloader.ts'
 export type { Statistics } from './statistics.ts'
 export { BackupError, StoreOpenError } from './store/errors.ts'

@@ -12,6 +12,7 @@ export const lossCauses = {
   'session-ended': 'The Session ended with the message still in its queue.',
   'slow-reader': 'The receiver read too slowly, and a QoS 0 message is not kept for it.',
   'store-failed': 'The store could not keep the message.',
+  'refused-by-hook': 'A hook of the program refused or dropped it, or failed while it decided.',
   'refused-by-client': 'The receiver answered the PUBLISH with a Reason Code of 0x80 or more.',
 } as const
 
@@ -21,6 +22,12 @@ export type LossCause = keyof typeof lossCauses
 export interface Amount {
   readonly messages: number
   readonly bytes: number
+}
+
+/** One entry in the ledger. */
+export interface Loss extends Amount {
+  readonly clientIdentifier: string
+  readonly cause: LossCause
 }
 
 /** The losses of one client. */
@@ -68,6 +75,8 @@ export class Losses {
   readonly #clients = new Map<string, Account>()
   readonly #others = new Account(undefined)
   readonly #all = new Account(undefined)
+  /** Is told of each entry, if there is anybody who wants to hear it. */
+  heard: ((loss: Loss) => void) | undefined
   #identifierCharacters = 0
   #touches = 0
 
@@ -81,6 +90,7 @@ export class Losses {
     const account = this.#clients.get(clientIdentifier) ?? this.#open(clientIdentifier)
     account.touched = ++this.#touches
     account.add(cause, messages, bytes)
+    this.heard?.({ clientIdentifier, cause, messages, bytes })
   }
 
   /** What was lost since the start, of one cause or of all. */

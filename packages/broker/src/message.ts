@@ -12,7 +12,7 @@ export interface Message {
   readonly properties: PublishProperties
   /** The publisher's Client Identifier, for No Local; empty for the broker itself. */
   readonly publisher: string
-  /** The publisher's user, of a retained message. */
+  /** The publisher's user, of a retained message or a Will. */
   readonly publisherUser?: string | undefined
   /** When it came, in milliseconds of `Clock.now`. */
   readonly arrivedAt: number

@@ -50,10 +50,14 @@ export interface SessionIdentity {
   readonly owner: string | undefined
 }
 
+/** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
+export const internalPrefix = '$program/'
+
 /** The state that a client and the broker share until the Session Expiry Interval has passed. */
 export class Session implements Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
+  readonly isInternal: boolean
   // as the last authentication gave them; undefined from a restart until the client is back
   groups: readonly string[] | undefined
   variables: ReadonlyMap<string, string> | undefined
@@ -97,6 +101,7 @@ export class Session implements Subject {
     this.level = context.durability.default
     this.clientIdentifier = identity.clientIdentifier
     this.user = identity.owner
+    this.isInternal = identity.clientIdentifier.startsWith(internalPrefix)
     this.queue = new SessionQueue(context, identity.clientIdentifier)
     this.ends = new Deadline(() => expired(this))
   }

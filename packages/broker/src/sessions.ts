@@ -61,6 +61,7 @@ export class Sessions {
     const session = new Session(this.#context, identity, (expired) => this.expire(expired))
     this.#byIdentifier.set(identity.clientIdentifier, session)
     this.#context.statistics.sessions++
+    this.#context.hooks.sessionBegan?.(session)
     return session
   }
 
@@ -127,10 +128,11 @@ export class Sessions {
   end(session: Session): void {
     if (session.hasEnded) return
     session.hasEnded = true
-    const { deadlines, journal, statistics } = this.#context
+    const { deadlines, hooks, journal, statistics } = this.#context
     const { clientIdentifier } = session
     this.#byIdentifier.delete(clientIdentifier)
     statistics.sessions--
+    hooks.sessionEnded?.(session)
     deadlines.clear(session.ends)
     this.#leaving.set(clientIdentifier, { session, gone: [] })
     this.#wills.publish(session)
@@ -162,11 +164,8 @@ export class Sessions {
 
   /** Removes a subscription for good. */
   unsubscribe(subscription: Subscription): void {
-    const { clientIdentifier, isStored, level } = subscription.session
-    const { text } = subscription.filter
     this.forget(subscription)
-    if (!isStored) return
-    this.#context.journal.add({ kind: 'subscription-end', clientIdentifier, text }, level)
+    this.forgetFilter(subscription.session, subscription.filter.text)
   }
 
   /** Removes a subscription from routing and from its Session. */

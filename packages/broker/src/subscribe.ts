@@ -9,6 +9,7 @@ import {
   type Unsubscribe,
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
+import type { Core } from './core.ts'
 import { gather } from './router.ts'
 import type { Session } from './session.ts'
 import type { Subscription } from './subscription.ts'
@@ -18,6 +19,49 @@ export function inboundSubscribe(
   connection: Connection,
   session: Session,
   subscribe: Subscribe,
+): void {
+  if (connection.core.hooks.subscribe === undefined) return answer(connection, session, subscribe)
+  let isHeld = false
+  let isDecided = false
+  askHooks(connection.core, { session, subscribe }, (changed, refusals) => {
+    isDecided = true
+    if (connection.state !== 'connected') return
+    connection.guard(() => answer(connection, session, changed, refusals))
+    if (isHeld) connection.release()
+  })
+  if (isDecided) return
+  isHeld = true
+  connection.hold()
+}
+
+/** What hooks refused: Reason Codes by the place in SUBSCRIBE. */
+type Refusals = ReadonlyMap<number, number>
+
+/** Asks for one filter after the other; what is refused or changed goes into the answer. */
+function askHooks(
+  core: Core,
+  { session, subscribe }: { session: Session; subscribe: Subscribe },
+  done: (changed: Subscribe, refusals: Refusals) => void,
+): void {
+  const subscriptions: SubscriptionRequest[] = []
+  const refusals = new Map<number, number>()
+  const next = () => {
+    const request = subscribe.subscriptions[subscriptions.length]
+    if (request === undefined) return done({ ...subscribe, subscriptions }, refusals)
+    core.hooks.subscribe?.(request, session, (changed, refusal) => {
+      if (refusal !== undefined) refusals.set(subscriptions.length, refusal.reasonCode)
+      subscriptions.push(changed)
+      next()
+    })
+  }
+  next()
+}
+
+function answer(
+  connection: Connection,
+  session: Session,
+  subscribe: Subscribe,
+  refusals?: Refusals,
 ): void {
   const { core } = connection
   const { mark } = core.journal
@@ -29,8 +73,8 @@ export function inboundSubscribe(
   }
   const reasonCodes: number[] = []
   const retained: (() => void)[] = []
-  for (const request of subscriptions) {
-    const filter = checkFilter(connection, session, request.topicFilter)
+  for (const [at, request] of subscriptions.entries()) {
+    const filter = refusals?.get(at) ?? checkFilter(connection, session, request.topicFilter)
     if (typeof filter === 'number') {
       reasonCodes.push(refusalCode(connection, filter, request))
       continue
@@ -41,8 +85,8 @@ export function inboundSubscribe(
       options: grantedOptions(connection, request),
       subscriptionIdentifier,
     }
-    const isNew = add(connection, subscription)
-    retained.push(() => sendRetained(connection, subscription, isNew))
+    const isNew = addSubscription(core, subscription)
+    retained.push(() => sendRetained(core, subscription, isNew))
     reasonCodes.push(subscription.options.qos) // [MQTT5-3.8.4-7]
   }
   core.acknowledge(connection, mark, (error) => {
@@ -115,8 +159,7 @@ function grantedOptions(connection: Connection, request: SubscriptionRequest) {
 }
 
 /** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
-function add(connection: Connection, subscription: Subscription): boolean {
-  const { core } = connection
+export function addSubscription(core: Core, subscription: Subscription): boolean {
   const { session, filter } = subscription
   const isNew = !session.subscriptions.has(filter.text)
   core.sessions.subscribe(subscription)
@@ -125,15 +168,14 @@ function add(connection: Connection, subscription: Subscription): boolean {
 }
 
 /** What is retained for a new subscription, by Retain Handling [MQTT5-3.3.1-9] to -11. */
-function sendRetained(connection: Connection, subscription: Subscription, isNew: boolean): void {
-  const { core } = connection
+export function sendRetained(core: Core, subscription: Subscription, isNew: boolean): void {
   const { filter, options, session } = subscription
   if (filter.shareName !== undefined) return // U5-3.8.4-a
   if (options.retainHandling === 2 || (options.retainHandling === 1 && !isNew)) return
   for (const message of core.retained.matching(filter.topicFilter, core.clock.now())) {
     if (!core.mayReceiveRetained(session, message)) continue
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
-    session.deliver({ ...gather(subscription, message), retain: true })
+    core.send(session, { ...gather(subscription, message), retain: true })
   }
 }
 

@@ -82,7 +82,7 @@ export class Wills {
     }
     const { willDelayInterval: _, ...publishProperties } = properties
     const publisher = session.clientIdentifier
-    const from = { publisher, publisherUser: retain ? session.user : undefined }
+    const from = { publisher, publisherUser: session.user }
     const message = { topicName, payload, qos, retain, properties: publishProperties, ...from }
     this.#effects.publish(createMessage(message, clock.now()), session.isStored)
     if (!session.isStored) return

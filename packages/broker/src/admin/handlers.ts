@@ -6,6 +6,7 @@ import { type Explanation, explainAccess } from '../access/explain.ts'
 import { ConfigError, describeIssues } from '../config-error.ts'
 import type { Core } from '../core.ts'
 import { closest } from '../did-you-mean.ts'
+import type { HookReport } from '../hooks/hook-health.ts'
 import type { Reloaded } from '../live-config.ts'
 import { type Amount, type ClientLosses, type LossCause, lossCauses } from '../losses.ts'
 import type { Session } from '../session.ts'
@@ -118,6 +119,8 @@ export interface Status {
   readonly durability: DurabilityLevel
   readonly statistics: Readonly<Record<string, number>>
   readonly losses: CauseAmounts
+  /** Those that failed or took too long, and the others. */
+  readonly hooks: readonly HookReport[]
 }
 
 /** Causes of which something was lost. */
@@ -134,6 +137,7 @@ function status({ core, addresses, startedAt }: Administered): Status {
     durability: core.level,
     statistics: numbersOf(core.statistics),
     losses: total(core),
+    hooks: core.hooks.health.list(),
   }
 }
 
