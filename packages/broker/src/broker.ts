@@ -102,7 +102,10 @@ export interface Broker extends AsyncDisposable {
     consumer: Consumer,
     options?: SubscribeOptions,
   ): Promise<ProgramSubscription>
-  /** The same, for `for await`: a message is acknowledged when the next one is asked for. */
+  /**
+   * The same, for `for await`: a message is acknowledged when the next one is asked for, and the one
+   * with which the loop was left is not.
+   */
   subscribe(topicFilter: string, options?: SubscribeOptions): Promise<ProgramSubscription>
   /** Says goodbye to the clients, keeps what is to be kept, and closes everything. */
   close(): Promise<void>

@@ -5,6 +5,7 @@ import type { AuthenticationMethod, Authenticator } from './access/authenticator
 import { Denials } from './access/denials.ts'
 import { Flapping } from './access/flapping.ts'
 import { RetainedSources } from './access/retained-sources.ts'
+import { withdrawSubscriptions } from './access-change.ts'
 import type { Entry } from './admission.ts'
 import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
@@ -148,6 +149,8 @@ export class Core implements Context {
   /** Restores what the store kept. Nothing may be accepted before it has resolved. */
   async start(): Promise<void> {
     restore(this, await this.store.open())
+    // The rules may have changed while the broker was down.
+    for (const session of this.sessions) withdrawSubscriptions(this, session)
     this.#repeat(this.config.sys.intervalSeconds * 1_000, () => this.#publishSysTopics())
     this.#repeat(sweepMs, (now) => {
       this.retained.sweep(now)

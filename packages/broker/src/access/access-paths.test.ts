@@ -279,6 +279,21 @@ test('a right that is taken away: what was sent and not acknowledged is not sent
   }
 })
 
+test('a right that is taken away while the broker is down', async () => {
+  const store = createMemoryStore()
+  const first = await start({ rules: [everything] }, { store })
+  open(first, 'reader', lasting).send(subscribe('a'), subscribe('b')).cut()
+  const rules = [{ ...everything, topics: ['b'] }]
+  await using second = await start({ rules }, { store })
+  second.endTurn()
+  assert.equal(second.core.statistics.subscriptions, 1)
+  const { sessions } = await store.open()
+  assert.deepEqual(
+    sessions[0]?.subscriptions.map(({ text }) => text),
+    ['b'],
+  )
+})
+
 test('another group at the next CONNECT ends subscriptions, too', async () => {
   let groups = ['staff']
   const changing = { authenticate: () => ({ outcome: 'accepted' as const, user: 'u', groups }) }
