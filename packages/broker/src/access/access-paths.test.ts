@@ -343,6 +343,27 @@ test('a retained message whose publisher may not publish it any more is withheld
   }
 })
 
+test('a topic that is often used is decided like any other', async () => {
+  await using broker = await start({ rules: [everything] })
+  const reader = open(broker, 'reader').send(subscribe('a', 0))
+  const writer = open(broker, 'writer')
+  const often = Array.from({ length: 5 }, () => publish('a'))
+  writer.send(...often)
+  assert.equal(reader.take('publish').length, 5)
+  await change(broker, {
+    rules: [{ deny: ['receive'], users: ['reader'], topics: ['a'] }, everything],
+  })
+  writer.send(...often)
+  assert.equal(reader.take('publish').length, 0)
+  assert.equal(denied(broker, 'reader-id'), 5)
+  await change(broker, {
+    rules: [{ deny: ['publish'], users: ['writer'], topics: ['a'] }, everything],
+  })
+  writer.send(...often)
+  assert.equal(reader.take('publish').length, 0)
+  assert.equal(denied(broker, 'writer-id'), 5)
+})
+
 test('a shadow policy denies nothing, and says what it would deny', async () => {
   await using broker = await start({
     default: 'allow',

@@ -185,6 +185,16 @@ test('publish: changes, refuses, drops; stacked in their order', async () => {
   assert.equal(lostTo(broker, 'writer'), 2)
 })
 
+test('a topic that is often used goes through the hooks like any other', async () => {
+  for (const point of ['publish', 'deliver'] as const) {
+    let seen = 0
+    await using broker = await start({ [point]: () => void seen++ })
+    const reader = open(broker, 'reader').send(subscribe('a', 0))
+    open(broker, 'writer').send(...Array.from({ length: 5 }, () => publish('a')))
+    assert.deepEqual([seen, topics(reader).length], [5, 5])
+  }
+})
+
 test('publish: while a hook thinks nothing overtakes, at any QoS', async () => {
   const waiting: (() => void)[] = []
   const publishHook = () =>
