@@ -12,8 +12,8 @@ const runScript = (...args: readonly string[]) =>
 
 // The long form is `npm run crash-test`.
 const rows = [
-  ['kill -9, level disk', 'SIGKILL', 'disk', 5],
-  ['kill -9, level os', 'SIGKILL', 'os', 2],
+  ['kill -9, level disk', 'SIGKILL', 'disk', 15],
+  ['kill -9, level os', 'SIGKILL', 'os', 5],
   ['SIGTERM, level disk', 'SIGTERM', 'disk', 2],
 ] as const
 

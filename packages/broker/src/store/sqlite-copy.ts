@@ -81,11 +81,12 @@ async function writeCopy(
   await handle.sync()
 }
 
-const mostAttempts = 5
+const mostAttempts = 100
 
 /**
- * Under a load of commits a backup now and then ends with SQLite's text for success, on Node 26.10: it
- * is begun again, over what it wrote.
+ * A step that finds the database in the middle of a transaction is put off, but Node (26.10) takes the
+ * first one for the last then, and rejects with SQLite's text for success. Nothing has been copied by
+ * that: the backup is begun again.
  */
 function isSpurious(error: unknown): boolean {
   return error instanceof Error && error.message === 'not an error'

@@ -329,6 +329,34 @@ test('a position that an ended Session had may be queued again', async () => {
   )
 })
 
+test('a file that was written anew is smaller, and has everything', async () => {
+  const folder = newFolder()
+  const { store } = await opened({ folder })
+  const large = message({ payload: noise(5_000) })
+  await commit(store, [session('a'), session('b'), retained('t')])
+  const positions = Array.from({ length: 500 }, (_, at) => at + 1)
+  await commit(
+    store,
+    positions.map((position) =>
+      queued('a', position, { message: message({ payload: noise(5_000) }) }),
+    ),
+  )
+  await commit(store, [end('a'), queued('b', 501, { message: large })])
+  await store[Symbol.asyncDispose]()
+  const before = statSync(storeFile(folder)).size
+  const database = new DatabaseSync(storeFile(folder))
+  database.exec('DELETE FROM entry WHERE session NOT IN (SELECT id FROM session)')
+  database.exec('DELETE FROM message WHERE id NOT IN (SELECT message FROM entry)')
+  database.exec('VACUUM')
+  database.close()
+  assert.ok(statSync(storeFile(folder)).size < before / 10)
+  const again = await opened({ folder })
+  assert.deepEqual(counts(again.recovered), [1, 1, 1])
+  const [entry] = await readQueue(again.store, 'b', 0, 10)
+  assert.deepEqual([entry?.position, entry?.message.payload], [501, large.payload])
+  await again.store[Symbol.asyncDispose]()
+})
+
 test('shows its queues and retained messages to SQL', async () => {
   const folder = newFolder()
   const { store } = await opened({ folder })
