@@ -206,6 +206,30 @@ for (const isFull of [false, true]) {
   })
 }
 
+test('what could not be stored as sent is not overtaken', async () => {
+  await using scene = await start()
+  const { broker, store } = scene
+  broker.open().connect(lasting('s')).send(subscribe('t')).cut()
+  const publisher = broker.open().connect({ clientIdentifier: 'p' })
+  publisher.send(publish('t', 2, { payload: bytes('first') }))
+  store.isLate = true
+  const client = broker.open().connect(lasting('s'))
+  store.catchUp() // CONNACK leaves, and the first is on its way
+  store.isLate = true
+  store.isFull = true
+  broker.endTurn()
+  store.isFull = false
+  publisher.send(publish('t', 2, { payload: bytes('second'), packetIdentifier: 10 }))
+  store.catchUp()
+  broker.endTurn()
+  assert.deepEqual([client.take('publish').length, client.isClosed], [0, true])
+  const again = broker.open().connect(lasting('s'))
+  assert.deepEqual(
+    again.take('publish').map(({ payload }) => new TextDecoder().decode(payload)),
+    ['first', 'second'],
+  )
+})
+
 test('a Session whose time is over is not resumed, also when nobody has looked yet', async () => {
   await using scene = await start()
   const { broker } = scene

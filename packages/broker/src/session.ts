@@ -173,14 +173,17 @@ export class Session implements Subject {
   pump(): void {
     const { connection, outbound, queue } = this
     if (connection === undefined) return
+    let mustWait = false
     while (outbound.isResending && !connection.isCongested) {
       const unfinished = outbound.nextResend()
       if (unfinished === undefined) break
       const { message: entry } = unfinished
       if (unfinished.state === 'released') this.#release(entry)
-      else if (this.#unsettled.has(entry)) this.#sendStored(entry, connection)
-      else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
-      else this.#transmit(entry, connection, true) // resent with DUP [MQTT5-3.3.1-1]
+      else if (this.#unsettled.has(entry)) {
+        mustWait = true
+        this.#sendStored(entry, connection)
+      } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
+      else this.#resend(entry, connection, mustWait)
     }
     this.#pumpQoS0(connection)
     while (outbound.hasRoom && !connection.isCongested) {
@@ -189,6 +192,16 @@ export class Session implements Subject {
       if (!this.#isStillDue(entry)) continue
       this.#takeIdentifier(entry)
       this.#sendStored(entry, connection)
+    }
+  }
+
+  /** With DUP [MQTT5-3.3.1-1], and not before one in front of it that waits [MQTT5-4.6.0-1]. */
+  #resend(entry: QueueEntry, connection: SessionConnection, mustWait: boolean): void {
+    if (!mustWait) this.#transmit(entry, connection, true)
+    else {
+      this.#context.journal.whenCommitted(() => {
+        if (this.connection === connection) this.#transmit(entry, connection, true)
+      })
     }
   }
 
