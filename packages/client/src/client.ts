@@ -1,11 +1,4 @@
-import {
-  encodePacket,
-  noProperties,
-  ProtocolError,
-  type PublishProperties,
-  parseTopicName,
-  type QoS,
-} from '@busbar/protocol'
+import { noProperties } from '@busbar/protocol'
 import { type ClientState, Connector, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
@@ -13,34 +6,20 @@ import type { Message } from './message.ts'
 import type { ClientOptions, Negotiated, Payload } from './options.ts'
 import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
 import { bytesOf } from './payload.ts'
+import {
+  type AnyTopic,
+  checkProperties,
+  checkTopicName,
+  type OutgoingItem,
+  type PublishOptions,
+  type ValueFor,
+} from './publish-options.ts'
 import { type RequestOptions, Requests, type Responder, type RespondOptions } from './requests.ts'
+import type { ClientStatistics } from './statistics.ts'
 import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
-import type { Topic, TopicPattern } from './topics/topic.ts'
+import type { TopicPattern } from './topics/topic.ts'
 import type { OpenTransport } from './transport/transport.ts'
 import { type TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
-
-/** How a message is sent. */
-export interface PublishOptions {
-  /** Default 0, or what the topic says. */
-  readonly qos?: QoS
-  readonly retain?: boolean
-  /** 5.0 only. A Message Expiry Interval counts from now, and while the message waits here. */
-  readonly properties?: Omit<PublishProperties, 'topicAlias' | 'subscriptionIdentifiers'>
-  /** Takes the message back while it was not sent; afterwards only the caller leaves. */
-  readonly signal?: AbortSignal
-}
-
-/** One message of `publishAll`. */
-export interface OutgoingItem extends Omit<PublishOptions, 'signal'> {
-  readonly topic: string
-  readonly payload: Payload
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a topic takes one type, so only any fits all
-type AnyTopic = Topic<any>
-
-/** What may be published to a topic: a payload, or a value of a typed topic. */
-export type ValueFor<To> = To extends Topic<infer Input> ? Input : Payload
 
 /** What a subscription to it gives. */
 export type SubscriptionOf<To> =
@@ -50,28 +29,6 @@ export type SubscriptionOf<To> =
 
 // biome-ignore lint/suspicious/noExplicitAny: as above
 type AnyPattern = TopicPattern<any, any, any>
-
-/** Counted since the client was made. */
-export interface ClientStatistics {
-  /** QoS 1 and 2 that were sent and are not acknowledged. */
-  readonly inflight: number
-  /** Messages that wait or are unacknowledged, and their bytes. */
-  readonly outboxMessages: number
-  readonly outboxBytes: number
-  /** Calls that wait for room in the outbox. */
-  readonly waitingCalls: number
-  readonly acknowledged: number
-  /** From the outbox, by `whenFull` or `qos0WhileOffline`. */
-  readonly dropped: number
-  /** Sent anew because the server had lost the Session. */
-  readonly requeued: number
-  readonly received: number
-  /** Received for no subscription, or for one that has ended. */
-  readonly unclaimed: number
-  readonly reconnects: number
-  /** From the last PINGREQ to its answer. */
-  readonly rttMs: number | undefined
-}
 
 export interface CloseOptions {
   /** How long to go on sending what waits; default 5,000. */
@@ -336,7 +293,8 @@ export class Client implements AsyncDisposable {
   #messageOf(topicName: string, payload: Payload, options: PublishOptions): OutgoingMessage {
     this.#checkOpen()
     if (options.signal?.aborted === true) throw aborted(options.signal)
-    if (topicName !== this.#checkedTopic) this.#checkTopic(topicName)
+    if (topicName !== this.#checkedTopic) checkTopicName(topicName)
+    this.#checkedTopic = topicName // programs publish to one topic many times in a row
     const { qos = 0, retain = false, properties } = options
     if (properties !== undefined) checkProperties(properties)
     const seconds = properties?.messageExpiryInterval
@@ -350,30 +308,5 @@ export class Client implements AsyncDisposable {
     const { state, error } = this.#connector
     if (state !== 'closing' && state !== 'stopped') return
     throw new ClientError('closed', 'the client is closed', error && { cause: error })
-  }
-
-  /** Programs publish to one topic many times in a row. */
-  #checkTopic(topicName: string): void {
-    try {
-      parseTopicName(topicName)
-    } catch (cause) {
-      if (!(cause instanceof ProtocolError)) throw cause
-      const { message, reasonCode } = cause
-      throw new ClientError('invalid-topic', message, { cause, reasonCode })
-    }
-    this.#checkedTopic = topicName
-  }
-}
-
-/** What the wire cannot hold is the caller's to hear, and not the connection's. */
-function checkProperties(properties: PublishProperties): void {
-  const payload = new Uint8Array()
-  const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
-  try {
-    encodePacket({ type: 'publish', ...plain, properties, payload }, 5)
-    if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
-  } catch (cause) {
-    const text = cause instanceof Error ? cause.message : 'a property cannot be written'
-    throw new ClientError('invalid-argument', text, { cause })
   }
 }

@@ -19,6 +19,9 @@ import type { OpenTransport, Transport, TransportEvents } from './transport/tran
 /** Where to connect: a URL, or the end of a connection within the process. */
 export type Target = string | URL | Link | (() => Link)
 
+/** How long a program has to subscribe again after it has taken up a Session. */
+const unclaimedMs = 10_000
+
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
 
 /** Keeps a client connected: attempts, delays, what ends it. */
@@ -52,6 +55,7 @@ export class Connector {
   #isLeaving = false
   #wake: (() => void) | undefined
   #deadline: unknown
+  #unclaimedTimer: unknown
 
   constructor(target: Target, options: ClientOptions, open: OpenTransport) {
     this.#target = target
@@ -107,6 +111,7 @@ export class Connector {
     this.state = 'stopped'
     this.error = error
     this.clock.clear(this.#deadline)
+    this.clock.clear(this.#unclaimedTimer)
     const reason = error ?? new ClientError('closed', 'the client was closed')
     this.#attempt?.destroy(reason)
     this.session.publisher.close(reason)
@@ -139,6 +144,7 @@ export class Connector {
       journal: publisher.journal,
       targets: (packet, topicName) => subscriber.targets(packet, topicName),
     })
+    subscriber.added = () => receiver.claim()
     return new Session({ publisher, receiver, subscriber, identifiers })
   }
 
@@ -207,6 +213,7 @@ export class Connector {
       open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
+        if (negotiated.sessionPresent && !this.#hadSession) this.#keepUnclaimed()
         session.connected(connection, negotiated)
         this.#tellConnected(negotiated)
       },
@@ -247,6 +254,12 @@ export class Connector {
     this.#connectedAt = this.clock.now()
     this.#attempts = 0
     if (this.state !== 'closing') this.state = 'connected'
+  }
+
+  #keepUnclaimed(): void {
+    const { receiver } = this.session
+    receiver.keepUnclaimed()
+    this.#unclaimedTimer = this.clock.set(() => receiver.giveUpUnclaimed(), unclaimedMs)
   }
 
   #tellConnected(negotiated: Negotiated): void {

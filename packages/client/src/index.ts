@@ -1,12 +1,8 @@
 export { fileStore, indexedDbStore } from '#platform'
 export {
   Client,
-  type ClientStatistics,
   type CloseOptions,
-  type OutgoingItem,
-  type PublishOptions,
   type SubscriptionOf,
-  type ValueFor,
 } from './client.ts'
 export type { Clock } from './clock.ts'
 export { systemClock } from './clock.ts'
@@ -38,8 +34,10 @@ export type {
   WillOptions,
 } from './options.ts'
 export type { PublishResult } from './outgoing-message.ts'
+export type { OutgoingItem, PublishOptions, ValueFor } from './publish-options.ts'
 export type { RequestOptions, Responder, RespondOptions } from './requests.ts'
 export { scramSha256 } from './scram.ts'
+export type { ClientStatistics } from './statistics.ts'
 export { memoryStore } from './store/memory.ts'
 export type {
   SessionStore,

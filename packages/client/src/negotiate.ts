@@ -3,6 +3,8 @@ import { defaultKeepAliveSeconds, defaultSessionExpirySeconds } from './connect-
 import type { ClientOptions, Negotiated } from './options.ts'
 
 const unlimited = 65_535
+/** 3.1.1 servers announce nothing, and some lose their way when they get more. */
+const cautious = 20
 
 /** The limits that CONNACK sets, with the values that count where it says nothing. */
 export function negotiate(
@@ -11,6 +13,7 @@ export function negotiate(
   { sessionPresent, properties }: Connack,
 ): Negotiated {
   const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
+  const { sendMaximum = version === 5 ? unlimited : cautious } = options
   const { expirySeconds = defaultSessionExpirySeconds } = session
   return {
     version,
@@ -18,7 +21,7 @@ export function negotiate(
     sessionPresent,
     sessionExpirySeconds: properties.sessionExpiryInterval ?? expirySeconds,
     keepAlive: properties.serverKeepAlive ?? keepAlive, // [MQTT5-3.2.2-21]
-    receiveMaximum: properties.receiveMaximum ?? unlimited,
+    receiveMaximum: Math.min(properties.receiveMaximum ?? unlimited, sendMaximum),
     maximumPacketSize: properties.maximumPacketSize ?? largestPacket,
     maximumQoS: properties.maximumQoS ?? 2,
     retainAvailable: properties.retainAvailable !== 0,

@@ -24,6 +24,11 @@ export interface ClientOptions {
   readonly outbox?: OutboxOptions
   /** QoS 1 and 2 messages that the server may send without acknowledgement; default 64. */
   readonly receiveMaximum?: number
+  /**
+   * QoS 1 and 2 messages that we send without acknowledgement, where the server allows more; default
+   * 65,535 in 5.0 and 20 in 3.1.1, whose servers cannot say what they allow.
+   */
+  readonly sendMaximum?: number
   /** Largest packet we take, in bytes; default 1 MiB. Larger ones end the connection. */
   readonly maximumPacketSize?: number
   /** How many Topic Aliases to use at most, each way; default 32, 0 for none. */
@@ -133,7 +138,7 @@ export interface Negotiated {
   readonly sessionPresent: boolean
   readonly sessionExpirySeconds: number
   readonly keepAlive: number
-  /** The server's: how many QoS 1 and 2 messages may be unacknowledged. */
+  /** How many QoS 1 and 2 messages may be unacknowledged: what the server allows, or less. */
   readonly receiveMaximum: number
   readonly maximumPacketSize: number
   readonly maximumQoS: QoS

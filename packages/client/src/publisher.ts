@@ -1,12 +1,9 @@
 import {
   type AckProperties,
-  fitPacket,
   noProperties,
   Outbound,
   type OutboundEntry,
-  OutboundTopicAliases,
   type PacketIdentifiers,
-  type Publish,
   ReasonCode,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
@@ -16,23 +13,14 @@ import { Journal } from './journal.ts'
 import type { Negotiated, OutboxOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
-import {
-  mayTakeAlias,
-  outcomeOf,
-  plainResult,
-  publishPacket,
-  refusalOf,
-  remainingSeconds,
-  sizeBound,
-  tooLarge,
-} from './publish-packet.ts'
+import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
+import { PublishWriter, sent } from './publish-writer.ts'
 import type { Queue } from './queue.ts'
 import type { SessionStore, StoredMessage } from './store/session-store.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
 
 // Shared by the many messages of which nothing more is to be said.
-const sent = plainResult('sent')
 const puback = plainResult('puback')
 const pubcomp = plainResult('pubcomp')
 const pubrec = plainResult('pubrec')
@@ -62,11 +50,7 @@ export class Publisher {
   #outbound: Outbound<OutgoingMessage>
   #sequence = 0
   // for the Network Connection
-  #connection: Connection | undefined
-  #limits: Negotiated | undefined
-  #aliases = new OutboundTopicAliases(0)
-  #batch: Promise<void> | undefined
-  #batchSent: Promise<PublishResult> | undefined
+  #writer: PublishWriter | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -86,28 +70,19 @@ export class Publisher {
   /** Takes a message; its caller is told through it. */
   submit(message: OutgoingMessage): void {
     if (message.qos === 0 && !this.#mayTakeQoS0(message)) return
-    const refusal = this.#limits && refusalOf(message, this.#limits)
+    const refusal = this.#writer?.refusal(message)
     if (refusal !== undefined) message.tell(refusal)
     else this.outbox.submit(message)
   }
 
   /** Sends a message of QoS 0 at once where nothing is in its way: its promise, or undefined. */
   sendQoS0(message: OutgoingMessage): Promise<PublishResult> | undefined {
-    const connection = this.#connection
-    if (connection === undefined || this.outbox.callers > 0 || !this.#mayPassQoS0) return undefined
-    if (this.#limits !== undefined && refusalOf(message, this.#limits) !== undefined)
+    const writer = this.#writer
+    if (writer === undefined || this.outbox.callers > 0 || !this.#mayPassQoS0(writer)) {
       return undefined
-    if (!this.#write(connection, message, 0, false)) return undefined
-    return this.#sentWith(connection.sent())
-  }
-
-  /** One promise for all messages that leave together. */
-  #sentWith(batch: Promise<void>): Promise<PublishResult> {
-    if (batch !== this.#batch || this.#batchSent === undefined) {
-      this.#batch = batch
-      this.#batchSent = batch.then(() => sent)
     }
-    return this.#batchSent
+    if (writer.refusal(message) !== undefined) return undefined
+    return writer.write(message, 0, false) ? writer.sent() : undefined
   }
 
   /** Its caller takes it back; what was sent stays. */
@@ -133,12 +108,8 @@ export class Publisher {
 
   /** CONNACK has come. With the Session what was unacknowledged is sent again, else sent anew. */
   connected(connection: Connection, limits: Negotiated): void {
-    this.#limits = limits
-    this.#aliases = new OutboundTopicAliases(
-      Math.min(limits.topicAliasMaximum, this.#options.topicAliasMaximum),
-    )
     if (!limits.sessionPresent) this.#requeue()
-    this.#connection = connection
+    this.#writer = new PublishWriter(connection, limits, this.#options)
     this.#outbound.connected(limits.receiveMaximum)
     // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
     for (const entry of this.#outbound.unfinished()) {
@@ -148,7 +119,7 @@ export class Publisher {
   }
 
   disconnected(): void {
-    this.#connection = undefined
+    this.#writer = undefined
     if (this.#options.outbox.qos0WhileOffline === 'keep') return
     for (;;) {
       const message = this.outbox.waitingQoS0.first
@@ -161,13 +132,13 @@ export class Publisher {
 
   /** Sends what may be sent, in order. */
   pump(): void {
-    const connection = this.#connection
-    if (connection === undefined || !this.#resend(connection)) return
-    while (!connection.isCongested) {
+    const writer = this.#writer
+    if (writer === undefined || !this.#resend(writer)) return
+    while (!writer.isCongested) {
       const message = this.#nextWaiting()
       if (message === undefined) return
       this.outbox.unwait(message)
-      this.#sendFirst(connection, message)
+      this.#sendFirst(writer, message)
     }
   }
 
@@ -186,9 +157,9 @@ export class Publisher {
     }
     const { sequence } = entry.message
     const change = { type: 'update', sequence, state: 'released', packetIdentifier } as const
-    const connection = this.#connection
+    const writer = this.#writer
     this.journal.add(change, () => {
-      if (connection === this.#connection) this.#release(packetIdentifier, code)
+      if (writer === this.#writer) this.#release(packetIdentifier, code)
     })
   }
 
@@ -201,7 +172,7 @@ export class Publisher {
 
   /** The end: everybody who waits is told. What the store has stays there. */
   close(error: ClientError): void {
-    this.#connection = undefined
+    this.#writer = undefined
     this.outbox.refuseCallers(error)
     for (const line of [this.outbox.waiting, this.outbox.waitingQoS0]) {
       for (let message = line.first; message !== undefined; message = message.next) {
@@ -211,20 +182,15 @@ export class Publisher {
     for (const { message } of this.#outbound.unfinished()) message.tell(error)
   }
 
-  get #mayPassQoS0(): boolean {
-    const connection = this.#connection
-    return (
-      connection !== undefined &&
-      !connection.isCongested &&
-      this.outbox.waitingQoS0.size === 0 &&
-      !this.#outbound.isResending
-    )
+  #mayPassQoS0(writer: PublishWriter): boolean {
+    const isFirst = this.outbox.waitingQoS0.size === 0 && !this.#outbound.isResending
+    return isFirst && !writer.isCongested
   }
 
   /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
   #mayTakeQoS0(message: OutgoingMessage): boolean {
     const { qos0WhileOffline = 'reject' } = this.#options.outbox
-    if (this.#connection !== undefined || message.tellsWhenStored) return true
+    if (this.#writer !== undefined || message.tellsWhenStored) return true
     if (qos0WhileOffline === 'keep') return true
     if (qos0WhileOffline === 'drop') {
       this.outbox.dropped++
@@ -242,9 +208,9 @@ export class Publisher {
       this.#store(message, this.journal)
     } else {
       if (message.tellsWhenStored) message.tell(sent)
-      const connection = this.#connection
-      if (connection !== undefined && this.#maySendNow(connection, message)) {
-        this.#sendFirst(connection, message)
+      const writer = this.#writer
+      if (writer !== undefined && this.#maySendNow(writer, message)) {
+        this.#sendFirst(writer, message)
       } else {
         this.outbox.wait(message)
       }
@@ -261,9 +227,9 @@ export class Publisher {
     })
   }
 
-  #maySendNow(connection: Connection, message: OutgoingMessage): boolean {
-    if (message.qos === 0) return this.#mayPassQoS0
-    return !connection.isCongested && this.outbox.waiting.size === 0 && this.#outbound.hasRoom
+  #maySendNow(writer: PublishWriter, message: OutgoingMessage): boolean {
+    if (message.qos === 0) return this.#mayPassQoS0(writer)
+    return !writer.isCongested && this.outbox.waiting.size === 0 && this.#outbound.hasRoom
   }
 
   #nextWaiting(): OutgoingMessage | undefined {
@@ -274,13 +240,13 @@ export class Publisher {
     return one !== undefined && one.sequence < other.sequence ? one : other
   }
 
-  #sendFirst(connection: Connection, message: OutgoingMessage): void {
+  #sendFirst(writer: PublishWriter, message: OutgoingMessage): void {
     const refusal = this.#refusalNow(message)
     if (refusal !== undefined) return this.#end(message, refusal)
     if (message.qos === 0) {
-      if (!this.#write(connection, message, 0, false)) return this.#end(message, tooLarge())
-      connection.sent().then(
-        () => this.#end(message, sent),
+      if (!writer.write(message, 0, false)) return this.#end(message, tooLarge())
+      writer.sent().then(
+        (result) => this.#end(message, result),
         (error: ClientError) => this.#end(message, error),
       )
       message.place = 'sent'
@@ -289,29 +255,29 @@ export class Publisher {
     message.place = 'sent'
     const entry = this.#outbound.publish(message, message.qos)
     const { journal } = this
-    if (journal === undefined) return this.#writeEntry(connection, entry, false)
+    if (journal === undefined) return this.#writeEntry(writer, entry, false)
     const { packetIdentifier } = entry
     const { sequence } = message
     const change = { type: 'update', sequence, state: 'published', packetIdentifier } as const
     // A PUBLISH that the store does not know of would come twice after a crash.
     journal.add(change, () => {
-      if (connection === this.#connection) this.#writeEntry(connection, entry, false)
+      if (writer === this.#writer) this.#writeEntry(writer, entry, false)
     })
   }
 
-  #writeEntry(connection: Connection, entry: Entry, dup: boolean): void {
-    if (this.#write(connection, entry.message, entry.packetIdentifier, dup)) return
+  #writeEntry(writer: PublishWriter, entry: Entry, dup: boolean): void {
+    if (writer.write(entry.message, entry.packetIdentifier, dup)) return
     this.#outbound.discard(entry.packetIdentifier)
     this.#end(entry.message, tooLarge())
   }
 
   /** Everything unfinished, at once and in order; false while the quota or the socket stop it. */
-  #resend(connection: Connection): boolean {
+  #resend(writer: PublishWriter): boolean {
     while (this.#outbound.isResending) {
-      if (connection.isCongested) return false
+      if (writer.isCongested) return false
       const entry = this.#outbound.nextResend()
       if (entry === undefined) return false
-      if (entry.state === 'published') this.#writeEntry(connection, entry, true) // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
+      if (entry.state === 'published') this.#writeEntry(writer, entry, true) // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
     }
     return true
   }
@@ -343,7 +309,7 @@ export class Publisher {
 
   #release(packetIdentifier: number, reasonCode: number): void {
     const packet = { packetIdentifier, reasonCode, properties: noProperties }
-    this.#connection?.write({ type: 'pubrel', ...packet })
+    this.#writer?.connection.write({ type: 'pubrel', ...packet })
   }
 
   #finish(
@@ -374,40 +340,7 @@ export class Publisher {
     if (message.expiresAt !== undefined && message.expiresAt <= this.#options.clock.wallNow()) {
       return new ClientError('expired', 'the message has expired before it could be sent')
     }
-    return this.#limits && refusalOf(message, this.#limits)
-  }
-
-  /** False when the server would not take a packet of this size [MQTT5-3.2.2-15]. */
-  #write(
-    connection: Connection,
-    message: OutgoingMessage,
-    packetIdentifier: number,
-    dup: boolean,
-  ): boolean {
-    const limits = this.#limits as Negotiated
-    const packet = publishPacket(message, packetIdentifier, dup)
-    if (limits.version === 5 && message.expiresAt !== undefined) {
-      const left = remainingSeconds(message.expiresAt, this.#options.clock.wallNow())
-      packet.properties = { ...packet.properties, messageExpiryInterval: left }
-    }
-    if (sizeBound(packet) > limits.maximumPacketSize) {
-      // Near the limit there is no alias: the server must not miss the packet that announces it.
-      const bytes = fitPacket(packet, limits.version, limits.maximumPacketSize, true)
-      if (bytes !== undefined) connection.writeBytes(bytes)
-      return bytes !== undefined
-    }
-    if (mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
-    connection.write(packet)
-    return true
-  }
-
-  #takeAlias(packet: Publish): void {
-    const assigned = this.#aliases.assign(packet.topicName)
-    if (assigned === undefined) return
-    const topicAlias = assigned.alias
-    packet.properties =
-      packet.properties === noProperties ? { topicAlias } : { ...packet.properties, topicAlias }
-    if (assigned.isKnown) packet.topicName = ''
+    return this.#writer?.refusal(message)
   }
 }
 

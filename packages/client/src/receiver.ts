@@ -43,6 +43,8 @@ export class Receiver implements DeliveryOwner {
   /** How many in each queue are done and wait for an earlier one. */
   readonly #done = [0, 0]
   #checkedTopic = ''
+  // What a resumed Session brings before anybody has subscribed; undefined when that time is over.
+  #unclaimed: { readonly packet: Publish; readonly message: Message }[] | undefined
 
   constructor(options: ReceiverOptions) {
     this.#options = options
@@ -62,10 +64,41 @@ export class Receiver implements DeliveryOwner {
 
   disconnected(): void {
     this.#connection = undefined
+    // QoS 1 comes again, and QoS 2 is known to have come.
+    this.#unclaimed = this.#unclaimed?.filter(({ packet }) => packet.qos === 2)
     for (const queue of this.#unacknowledged) {
       for (let item = queue.shift(); item !== undefined; item = queue.shift()) item.isQueued = false
     }
     this.#done.fill(0)
+  }
+
+  /**
+   * A Session of an earlier process is taken up: what comes for no subscription waits for one, until
+   * `giveUpUnclaimed`. The program had no chance to subscribe yet.
+   */
+  keepUnclaimed(): void {
+    this.#unclaimed = []
+  }
+
+  /** There is a new subscription. */
+  claim(): void {
+    const waiting = this.#unclaimed
+    if (waiting === undefined || waiting.length === 0) return
+    this.#unclaimed = waiting.filter(({ packet, message }) => {
+      const [target] = this.#options.targets(packet, message.topicName)
+      target?.push(message)
+      return target === undefined
+    })
+  }
+
+  /** Nobody wants the rest. */
+  giveUpUnclaimed(): void {
+    const waiting = this.#unclaimed ?? []
+    this.#unclaimed = undefined
+    for (const { message } of waiting) {
+      this.unclaimed++
+      message.ack()
+    }
   }
 
   publish(packet: Publish): void {
@@ -124,6 +157,11 @@ export class Receiver implements DeliveryOwner {
 
   #deliver(packet: Publish, topicName: string, delivery: Delivery | undefined): void {
     const targets = this.#options.targets(packet, topicName)
+    if (targets.length === 0 && delivery !== undefined && this.#unclaimed !== undefined) {
+      const message = new Message(packet, topicName, delivery.share())
+      this.#unclaimed.push({ packet, message })
+      return
+    }
     if (targets.length === 0) {
       this.unclaimed++
       delivery?.share().settle(ReasonCode.Success)

@@ -402,3 +402,27 @@ test('request and respond', async () => {
   await responder.close()
   await client.close()
 })
+
+test('what a Session of an earlier process brings waits for its subscription', async () => {
+  const peer = new ScriptedPeer().serve({ sessionPresent: true })
+  const options = { ...base(), session: { cleanStart: false } }
+  const client = await connect(peer.target, options)
+  peer.last.send(
+    publish(1, 1, { properties: { subscriptionIdentifiers: [7] } }),
+    publish(2, 2, { topicName: 'other' }),
+    publish(3, 1, { topicName: 'nobody' }),
+  )
+  await settle()
+  assert.deepEqual(await peer.last.take('puback'), [])
+  const subscription = await client.subscribe('t')
+  const other = await client.subscribe('other', { qos: 2 })
+  assert.equal((await subscription.next()).value?.text(), '1')
+  assert.equal((await other.next()).value?.text(), '2')
+  void subscription.next()
+  void other.next()
+  await options.clock.pass(10_000)
+  const acknowledged = (await peer.last.take('puback')).map((packet) => packet.packetIdentifier)
+  assert.deepEqual(acknowledged, [1, 3])
+  assert.equal(client.stats.unclaimed, 1)
+  await client.close()
+})

@@ -31,6 +31,8 @@ const filtersPerUnsubscribe = 100
 export class Subscriber implements SubscriptionOwner {
   // for the Session
   readonly clock: Clock
+  /** Called when there is a new subscription. */
+  added: () => void = () => {}
   readonly #index = new SubscriptionIndex()
   readonly #identifiers: PacketIdentifiers
   readonly #timers = new Map<Subscription, unknown>()
@@ -63,6 +65,7 @@ export class Subscriber implements SubscriptionOwner {
     }
     const answered = deferred<Subscription>()
     this.#pending.set(subscription, answered)
+    this.added()
     this.#send(subscription)
     if (signal === undefined) return answered.promise
     const onAbort = () => this.#fail(subscription, aborted(signal))

@@ -1,0 +1,57 @@
+import {
+  encodePacket,
+  ProtocolError,
+  type PublishProperties,
+  parseTopicName,
+  type QoS,
+} from '@busbar/protocol'
+import { ClientError } from './errors.ts'
+import type { Payload } from './options.ts'
+import type { Topic } from './topics/topic.ts'
+
+/** How a message is sent. */
+export interface PublishOptions {
+  /** Default 0, or what the topic says. */
+  readonly qos?: QoS
+  readonly retain?: boolean
+  /** 5.0 only. A Message Expiry Interval counts from now, and while the message waits here. */
+  readonly properties?: Omit<PublishProperties, 'topicAlias' | 'subscriptionIdentifiers'>
+  /** Takes the message back while it was not sent; afterwards only the caller leaves. */
+  readonly signal?: AbortSignal
+}
+
+/** One message of `publishAll`. */
+export interface OutgoingItem extends Omit<PublishOptions, 'signal'> {
+  readonly topic: string
+  readonly payload: Payload
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a topic takes one type, so only any fits all
+export type AnyTopic = Topic<any>
+
+/** What may be published to a topic: a payload, or a value of a typed topic. */
+export type ValueFor<To> = To extends Topic<infer Input> ? Input : Payload
+
+/** Throws a ClientError for what is no Topic Name. */
+export function checkTopicName(topicName: string): void {
+  try {
+    parseTopicName(topicName)
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause
+    const { message, reasonCode } = cause
+    throw new ClientError('invalid-topic', message, { cause, reasonCode })
+  }
+}
+
+/** What the wire cannot hold is the caller's to hear, and not the connection's. */
+export function checkProperties(properties: PublishProperties): void {
+  const payload = new Uint8Array()
+  const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
+  try {
+    encodePacket({ type: 'publish', ...plain, properties, payload }, 5)
+    if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : 'a property cannot be written'
+    throw new ClientError('invalid-argument', text, { cause })
+  }
+}
