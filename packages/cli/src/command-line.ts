@@ -9,7 +9,7 @@ import {
   StoreOpenError,
   version,
 } from '@busbar/broker'
-import { type Command, helpText, readArguments } from './command.ts'
+import { type Command, type FreeCommand, helpText, readArguments } from './command.ts'
 import { aclCommand } from './commands/acl.ts'
 import { backupCommand } from './commands/backup.ts'
 import { brokerCommand } from './commands/broker.ts'
@@ -18,14 +18,16 @@ import { checkCommand } from './commands/check.ts'
 import { conformanceCommand } from './commands/conformance.ts'
 import { kickCommand } from './commands/kick.ts'
 import { lossesCommand } from './commands/losses.ts'
+import { pubCommand } from './commands/pub.ts'
 import { reloadCommand } from './commands/reload.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { storeCommand } from './commands/store.ts'
+import { subCommand } from './commands/sub.ts'
 import { userCommand } from './commands/user.ts'
 import { columns, type Output, UsageError } from './output.ts'
 
-const commands: readonly Command[] = [
+const commands: readonly (Command | FreeCommand)[] = [
   brokerCommand,
   userCommand,
   checkCommand,
@@ -38,6 +40,8 @@ const commands: readonly Command[] = [
   backupCommand,
   restoreCommand,
   storeCommand,
+  pubCommand,
+  subCommand,
   conformanceCommand,
 ]
 
@@ -69,11 +73,12 @@ async function dispatch(args: readonly string[], output: Output): Promise<number
   }
   if (first === 'help' || first === '--help') {
     const [topic] = rest
-    say(topic === undefined ? overview() : helpText(findCommand(topic)))
+    say(topic === undefined ? overview() : helpOf(findCommand(topic)))
     return 0
   }
   const isBroker = first === undefined || first.startsWith('-')
   const command = isBroker ? brokerCommand : findCommand(first)
+  if ('runWith' in command) return await command.runWith(rest, output)
   const given = readArguments(command, isBroker ? args : rest)
   if (given.has('help')) {
     say(helpText(command))
@@ -82,7 +87,11 @@ async function dispatch(args: readonly string[], output: Output): Promise<number
   return await command.run(given, output)
 }
 
-function findCommand(name: string): Command {
+function helpOf(command: Command | FreeCommand): string {
+  return 'runWith' in command ? command.help : helpText(command)
+}
+
+function findCommand(name: string): Command | FreeCommand {
   const command = commands.find((each) => each.name === name)
   if (command !== undefined) return command
   const near = closest(

@@ -33,6 +33,14 @@ export interface Command {
   run(given: Arguments, output: Output): Promise<number>
 }
 
+/** A command that reads its arguments in a way of its own, and has its own exit codes. */
+export interface FreeCommand {
+  readonly name: string
+  readonly summary: string
+  readonly help: string
+  runWith(args: readonly string[], output: Output): Promise<number>
+}
+
 /** Sorts arguments into flags and the rest. Throws `UsageError`. */
 export function readArguments(command: Command, args: readonly string[]): Arguments {
   const flags = { help: { description: '' }, ...command.flags }
