@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { chromiumPath, openPage } from '../src/browser/browser.ts'
+import { startBusbar } from '../src/busbar.ts'
+import { eventually } from '../src/deadline.ts'
+import { needsFile } from '../src/needs.ts'
+
+const skip = needsFile(chromiumPath, 'chromium')
+const script = fileURLToPath(new URL('../src/browser/page.ts', import.meta.url))
+
+test('in Chromium: connect, subscribe, publish, reload, reconnect, offline', { skip }, async () => {
+  await using opened = await openPage(script)
+  const { page, errors } = opened
+  /** Calls what the page has; the arguments are plain. */
+  const call = <Result>(name: string, ...args: unknown[]): Promise<Result> =>
+    page.evaluate(`pageTest.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`)
+  const received = () => call<string[]>('received')
+  const gets = (expected: readonly string[]) =>
+    eventually(async () => {
+      return JSON.stringify(await received()) === JSON.stringify(expected)
+    }, `${expected} in the page`)
+
+  let broker = await startBusbar()
+  try {
+    const { ws } = broker
+    assert.equal(await call('connect', ws, 'page'), '5 false')
+    await call('subscribe', 'rooms/#')
+    for (const qos of [0, 1, 2]) await call('publish', `rooms/${qos}`, `grün ${qos}`, qos)
+    await gets(['rooms/0 grün 0', 'rooms/1 grün 1', 'rooms/2 grün 2'])
+
+    // The session outlives the page, and is found again by the next one.
+    await page.reload()
+    assert.equal(await call('connect', ws, 'page'), '5 true')
+    await call('subscribe', 'rooms/#')
+    await call('publish', 'rooms/1', 'after reload', 1)
+    await gets(['rooms/1 after reload'])
+
+    // The broker goes and comes back: the client does as well, and is subscribed again.
+    const port = new URL(ws).port
+    await broker[Symbol.asyncDispose]()
+    await eventually(async () => (await call<string[]>('states')).includes('disconnected'), 'loss')
+    broker = await startBusbar('--ws-port', port)
+    await eventually(async () => {
+      return (await call<string[]>('states')).includes('connected lost')
+    }, 'the client to come back')
+    await call('publish', 'rooms/2', 'after the broker', 2)
+    await gets(['rooms/1 after reload', 'rooms/2 after the broker'])
+
+    // What is stored while there is no broker survives the page too.
+    await broker[Symbol.asyncDispose]()
+    for (const number of [1, 2, 3]) await call('enqueue', `offline/${number}`, 'kept')
+    await page.reload()
+    await call('startWithoutServer', ws, 'page')
+    await call('enqueue', 'offline/4', 'kept')
+    assert.equal(await call('waiting'), 4)
+    broker = await startBusbar('--ws-port', port)
+    await eventually(async () => (await call('waiting')) === 0, 'an empty outbox')
+    await call('subscribe', 'offline/+') // they are retained
+    await eventually(async () => (await received()).length === 4, 'four messages')
+    const expected = [1, 2, 3, 4].map((number) => `offline/${number} kept`)
+    assert.deepEqual((await received()).toSorted(), expected)
+    assert.deepEqual(errors, [])
+  } finally {
+    await broker[Symbol.asyncDispose]()
+  }
+})
+
+test('the IndexedDB of Chromium keeps what every store keeps', { skip }, async (t) => {
+  await using opened = await openPage(script)
+  const { count, failures } = await opened.page.evaluate<{ count: number; failures: string[] }>(
+    'pageTest.storeContract()',
+  )
+  assert.deepEqual(failures, [])
+  assert.ok(count >= 12)
+  t.diagnostic(`${count} cases`)
+})

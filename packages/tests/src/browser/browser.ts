@@ -1,0 +1,45 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { chromium, type Page } from 'playwright-core'
+import { bundleForBrowser } from '../bundle/bundle.ts'
+
+export const chromiumPath = '/usr/bin/chromium'
+
+export interface BrowserPage extends AsyncDisposable {
+  readonly page: Page
+  /** What the page complained about. */
+  readonly errors: readonly string[]
+}
+
+const emptyPage = '<!doctype html><script type="module" src="/page.js"></script>'
+
+/** Opens a page of its own origin that runs a module, bundled, as `/page.js`. */
+export async function openPage(
+  module: string,
+  { html = emptyPage, query = '' } = {},
+): Promise<BrowserPage> {
+  const { code } = await bundleForBrowser(module, false)
+  const server = createServer(({ url }, response) => {
+    const isScript = url === '/page.js'
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
+    response.end(isScript ? code : html)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  // Chromium's own sandbox cannot be had by root, nor within most containers.
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
+  const page = await browser.newPage()
+  page.setDefaultTimeout(60_000)
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(String(error)))
+  await page.goto(`http://127.0.0.1:${port}/${query}`)
+  return {
+    page,
+    errors,
+    async [Symbol.asyncDispose]() {
+      await browser.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
