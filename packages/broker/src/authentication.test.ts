@@ -153,10 +153,13 @@ const asName: AuthenticationMethod = {
     next: (data): ExchangeStep => {
       const user = new TextDecoder().decode(data)
       if (user === '') return { outcome: 'refused', reasonCode: 0x87, reason: 'no name' }
-      return { outcome: 'accepted', user, data: undefined, groups: [`of ${user}`] }
+      held.add(user)
+      const ended = () => held.delete(user)
+      return { outcome: 'accepted', user, data: undefined, groups: [`of ${user}`], ended }
     },
   }),
 }
+const held = new Set<string>()
 
 function withMethod(): Promise<TestBroker> {
   return startTestBroker({}, { methods: [asName] })
@@ -176,6 +179,7 @@ test('re-authentication as the same user goes on, as another ends the connection
   peer.send({ type: 'auth', reasonCode: 0x19, properties: named('root') })
   assert.equal(peer.take('disconnect')[0]?.reasonCode, 0x87)
   assert.ok(peer.isClosed)
+  assert.equal(held.size, 0)
 })
 
 const outOfTurn = [

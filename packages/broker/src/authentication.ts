@@ -117,6 +117,7 @@ export class Authentication {
         this.#takeEffect(answer)
         this.#sendAuth(ReasonCode.Success, data)
       } else if (answer.outcome === 'accepted') {
+        answer.ended?.()
         this.#connection.disconnect(ReasonCode.NotAuthorized, 're-authenticated as another user')
       } else this.#connection.disconnect(answer.reasonCode, answer.reason) // [MQTT5-4.12.1-2]
     }

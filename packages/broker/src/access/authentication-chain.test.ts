@@ -94,3 +94,30 @@ test('guesses at somebody else’s authenticator are slowed down too', async () 
   assert.equal(await code(ada), 0x9f)
   assert.equal(await code({ ...ada, username: 'bob' }), 0)
 })
+
+test('guesses that wait are over once the user is locked', async () => {
+  const limits = {
+    free: 0,
+    delaySeconds: 10,
+    maximumDelaySeconds: 10,
+    lockAfter: 9,
+    lockSeconds: 60,
+    perAddress: 0,
+    remembered: 100,
+  }
+  const guard = new AttemptGuard(limits, { now: () => 0, log: silentLog })
+  const overs: boolean[] = []
+  const link = guarded(
+    {
+      authenticate: (_credentials, watched) => {
+        overs.push(watched.isOver)
+        guard.failed(ada.address, 'ada')
+        overs.push(watched.isOver)
+        return refuses
+      },
+    },
+    guard,
+  )
+  await link.authenticate(ada, attempt)
+  assert.deepEqual(overs, [false, true])
+})

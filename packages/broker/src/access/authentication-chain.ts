@@ -91,7 +91,13 @@ export function guarded(link: Authenticator, guard: AttemptGuard): Authenticator
         if (answer.outcome === 'accepted') guard.succeeded(address, name)
         return answer
       }
-      const answer = link.authenticate(credentials, attempt)
+      const watched: Attempt = {
+        // Others for the same user may have failed while this one waited.
+        get isOver() {
+          return attempt.isOver || guard.refusal(address, name) !== undefined
+        },
+      }
+      const answer = link.authenticate(credentials, watched)
       return isLater(answer) ? Promise.resolve(answer).then(judge) : judge(answer)
     },
   }

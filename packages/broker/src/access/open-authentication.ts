@@ -4,7 +4,7 @@ import { createRemoteJWKSet, customFetch } from 'jose'
 import { WebClient } from '../bounded-request.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { ConfigError, type ConfigSource } from '../config-error.ts'
+import { ConfigError, type ConfigSource, pathText } from '../config-error.ts'
 import { readFailure } from '../config-file.ts'
 import type { Random } from '../context.ts'
 import type { Log } from '../log.ts'
@@ -102,9 +102,27 @@ async function openUsers(
     users.replace(join(fromFile))
     usersChanged(names)
   })
-  users.replace(join(await watch.open()))
+  const fromFile = await watch.open()
+  refuseSharedNames(inline, fromFile, rim)
+  users.replace(join(fromFile))
   watch.start()
   return { users, watch }
+}
+
+/** Which of the two counts would be a guess. When the file is read again, that of the configuration does. */
+function refuseSharedNames(
+  inline: readonly User[],
+  fromFile: readonly User[],
+  { passwordFile, source }: AuthenticationRim,
+): void {
+  const names = new Set(fromFile.map(({ name }) => name))
+  const problems = inline.flatMap(({ name }, index) => {
+    if (!names.has(name)) return []
+    const path = ['auth', 'users', index, 'name']
+    const text = `is ${JSON.stringify(name)}, as that of a user in ${passwordFile}; allowed is a name of its own`
+    return [{ place: source?.locate(path), path: pathText(path), text }]
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 function configuredUser({ name, groups, scram }: Config['auth']['users'][number]): User {

@@ -15,6 +15,7 @@ export class PasswordFileWatch implements Disposable {
   #seen: string | undefined
   #looking: NodeJS.Timeout | undefined
   #hasFailed = false
+  #checked: Promise<void> = Promise.resolve()
 
   constructor(
     path: string,
@@ -43,7 +44,13 @@ export class PasswordFileWatch implements Disposable {
   }
 
   /** Takes up what has changed. A file that cannot be used changes nothing, and raises an alarm. */
-  async check(): Promise<void> {
+  check(): Promise<void> {
+    // One after the other, so that what was read first is not taken up last.
+    this.#checked = this.#checked.then(() => this.#check())
+    return this.#checked
+  }
+
+  async #check(): Promise<void> {
     const seen = await this.#look()
     if (seen === this.#seen) return
     this.#seen = seen
