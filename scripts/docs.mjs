@@ -1,10 +1,9 @@
-// Generates docs/configuration.md from the settings; with --check, fails when the file is stale.
+// Generates docs/configuration.md and docs/configuration.schema.json from the settings; with --check,
+// fails when one of them is stale.
 // Run with `-C @busbar/source`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { configSchema } from '../packages/broker/src/config.ts'
 import { describeSchema, listSettings } from '../packages/broker/src/config-settings.ts'
-
-const file = new URL('../docs/configuration.md', import.meta.url)
 
 const introduction = `# Configuration
 
@@ -13,7 +12,18 @@ const introduction = `# Configuration
 \`busbar --config FILE\` reads one YAML 1.2 file; \`startBroker({...})\` takes the same settings as an
 object. Everything has a default, so that no file is needed. A setting that does not exist is an
 error, and all errors are reported at once, each with its line. A key without a value counts as
-absent. \`--set path=value\` changes one setting from the command line and wins over the file.
+absent. [configuration.schema.json](configuration.schema.json) is the same for editors: begin the file
+with \`# yaml-language-server: $schema=…/configuration.schema.json\`. Paths are relative to where the
+broker is started.
+
+Over the file, the environment counts: \`BUSBAR_LIMITS_QUEUE_MESSAGES=5\` is \`limits.queue.messages\`,
+\`BUSBAR_LISTENERS_0_PORT=8883\` is \`listeners[0].port\`; values are YAML. Over both count flags;
+\`--set path=value\` changes any setting.
+
+\`busbar check FILE\` says what is wrong with a file, and with those that it names. A running broker reads
+it again on SIGHUP or \`busbar reload\`: \`limits\` (but its three settings for opening and closing
+connections), \`access\`, \`log.level\`, users, and the certificates of listeners follow at once; of
+everything else it says that a restart is needed. When the new file is wrong, nothing changes.
 
 \`\`\`yaml
 listeners:
@@ -33,10 +43,29 @@ log:
 
 const text = `${introduction}${sections().join('')}`
 
-if (!process.argv.includes('--check')) writeFileSync(file, text)
-else if (current() !== text) {
-  console.error('docs/configuration.md is stale: run `npm run docs`')
-  process.exitCode = 1
+const schema = { title: 'Configuration of Busbar', ...publicSchema(describeSchema(configSchema)) }
+
+const files = {
+  'configuration.md': text,
+  'configuration.schema.json': `${JSON.stringify(schema, undefined, 2)}\n`,
+}
+for (const [name, content] of Object.entries(files)) {
+  const file = new URL(`../docs/${name}`, import.meta.url)
+  if (!process.argv.includes('--check')) writeFileSync(file, content)
+  else if (current(file) !== content) {
+    console.error(`docs/${name} is stale: run \`npm run docs\``)
+    process.exitCode = 1
+  }
+}
+
+/** Without what only our own error texts use. */
+function publicSchema(node) {
+  if (Array.isArray(node)) return node.map(publicSchema)
+  if (typeof node !== 'object' || node === null) return node
+  const { allowed: _, secret: __, ...rest } = node
+  const isSchema = typeof node.allowed === 'string' || typeof node.secret === 'boolean'
+  const entries = Object.entries(isSchema ? rest : node)
+  return Object.fromEntries(entries.map(([key, value]) => [key, publicSchema(value)]))
 }
 
 /** One table for each top-level key. */
@@ -68,7 +97,7 @@ function defaultText({ default: value, isRequired }) {
   return `\`${JSON.stringify(value)}\``
 }
 
-function current() {
+function current(file) {
   try {
     return readFileSync(file, 'utf8')
   } catch {
