@@ -1,50 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Packet, ProtocolVersion } from '@busbar/protocol'
+import { sendHostile as attack, versionOf } from '../src/attack/wire.ts'
 import { Bystanders } from '../src/bystanders.ts'
 import { type EmbeddedBroker, startEmbedded } from '../src/embedded.ts'
 import { type HostileInput, hostileInputs } from '../src/hostile-input.ts'
 import { heldBytes } from '../src/memory.ts'
-import { fromHex, RawClient } from '../src/raw-client.ts'
+import { RawClient } from '../src/raw-client.ts'
 
 const config = { mqtt: { receiveMaximum: 10 }, sys: { intervalSeconds: 0 } }
 
 /** What a thousand repetitions may leave behind: a leak of 400 bytes each is found. */
 const noiseBytes = 400_000
-
-/** Sends an input on a new connection and returns what comes back, until it is closed or answered. */
-async function attack(
-  client: RawClient,
-  input: HostileInput,
-  clientIdentifier = 'raw',
-): Promise<string[]> {
-  const { after: version, bytes, answers } = input
-  if (version !== undefined) {
-    assert.equal((await client.connect({ clientIdentifier })).reasonCode, 0)
-  }
-  const staysOpen = answers.at(-1) === 'pingresp'
-  client.sendBytes(fromHex(staysOpen ? `${bytes} c000` : bytes))
-  const seen: string[] = []
-  while (seen.at(-1) !== 'closed' && seen.at(-1) !== 'pingresp') {
-    const answer = await client.packets.next(`an answer after ${seen.join(', ') || 'nothing'}`)
-    seen.push(answer === 'closed' ? answer : describePacket(answer))
-  }
-  return seen
-}
-
-function describePacket(answer: Packet): string {
-  const codes =
-    'reasonCode' in answer ? [answer.reasonCode] : 'reasonCodes' in answer ? answer.reasonCodes : []
-  return [answer.type, ...codes.map((code) => code.toString(16).padStart(2, '0'))].join(' ')
-}
-
-function versionOf({ after, bytes }: HostileInput): ProtocolVersion {
-  if (after !== undefined) return after
-  const digits = bytes.replaceAll(' ', '')
-  // The name and the level.
-  if (digits.includes('4d514973647003')) return 3
-  return digits.includes('4d51545404') ? 4 : 5
-}
 
 describe('hostile input', () => {
   const started = new AsyncDisposableStack()

@@ -1,0 +1,17 @@
+import { after, before, test } from 'node:test'
+import { startTarget } from '../src/attack/attack-test.ts'
+import { connectionCases } from '../src/attack/connection-cases.ts'
+import type { OwnBroker } from '../src/attack/own-broker.ts'
+import { transportCases } from '../src/attack/transport-cases.ts'
+import { wireCases } from '../src/attack/wire-cases.ts'
+
+const started = new AsyncDisposableStack()
+let target: OwnBroker
+before(async () => {
+  target = started.use(await startTarget())
+})
+after(() => started.disposeAsync())
+
+for (const { number, name, run } of [...wireCases, ...connectionCases, ...transportCases]) {
+  test(`${number}: ${name}`, { timeout: 120_000 }, () => run(target))
+}
