@@ -1,7 +1,7 @@
 import { ReasonCode } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
-import { networkOf } from './ip-address.ts'
+import { peerNetwork } from './ip-address.ts'
 import type { Log } from './log.ts'
 import type { Statistics } from './statistics.ts'
 import { bucketOf, type TokenBucket } from './token-bucket.ts'
@@ -66,7 +66,7 @@ export class Admission {
    */
   enter(address: string, { isCostly = false } = {}): Entry | undefined {
     const now = this.#options.clock.now()
-    const network = hostOf(address)
+    const network = peerNetwork(address)
     const neighbour = network === undefined ? undefined : this.#neighbour(network, now)
     const refusal = this.#refusal(neighbour, now)
     if (refusal !== undefined) {
@@ -175,11 +175,4 @@ const calmTicks = 10
 function takeOne(neighbour: Neighbour, perSecond: number, now: number): boolean {
   neighbour.rate = bucketOf(neighbour.rate, perSecond, now)
   return neighbour.rate?.take(1, now) ?? true
-}
-
-/** Undefined for peers without an address. */
-function hostOf(address: string): string | undefined {
-  const [, bracketed, plain] = /^(?:\[(.*)\]|([^:]*)):\d+$/.exec(address) ?? []
-  const host = bracketed ?? plain
-  return host === undefined || host === 'unix' ? undefined : networkOf(host)
 }

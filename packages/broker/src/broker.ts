@@ -3,7 +3,7 @@ import type { Link } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
 import type { Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
-import { type OpenAuthentication, openAuthentication } from './access/open-authentication.ts'
+import { LiveAuthentication } from './access/live-authentication.ts'
 import { type ControlSocket, startControlSocket } from './admin/control-socket.ts'
 import { Admission } from './admission.ts'
 import { systemClock } from './clock.ts'
@@ -11,7 +11,6 @@ import type { Config, ConfigInput, ListenerConfig } from './config.ts'
 import { checkConfig } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
-import { allowsAnonymous, passwordFileOf } from './exposure.ts'
 import type { Hook } from './hooks/hook.ts'
 import {
   Program,
@@ -131,16 +130,8 @@ export async function startBroker(
   const ownLog = options.log === undefined ? createLog(config.log) : undefined
   const log = options.log ?? ownLog ?? silentLog
   const random = { bytes: (count: number) => randomBytes(count) }
-  const authentication = await openAuthentication({
-    config,
-    clock: systemClock,
-    random,
-    log,
-    authenticators,
-    passwordFile: passwordFileOf(config),
-    allowAnonymous: allowsAnonymous(config, isGuarded),
-    source,
-  })
+  const rim = { clock: systemClock, random, log, authenticators, isGuarded }
+  const authentication = await LiveAuthentication.open(config, rim, source)
   const store = await openStore(config)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
@@ -155,7 +146,7 @@ export async function startBroker(
     schedule: setImmediate,
     storeFailed: fail,
     heapBytes: () => process.memoryUsage().heapUsed,
-    authenticator: authentication.authenticator,
+    authenticator: authentication,
     methods: methods ?? authentication.methods,
     policies,
     hooks,
@@ -200,7 +191,7 @@ async function openStore(config: Config): Promise<Store> {
 
 interface BrokerParts extends Omit<ReloaderOptions, 'listeners' | 'followers'> {
   readonly failed: Promise<Error>
-  readonly authentication: OpenAuthentication
+  readonly authentication: LiveAuthentication
   /** By the position of the listener. */
   readonly tls: readonly (TlsFiles | undefined)[]
 }
@@ -210,7 +201,7 @@ class RunningBroker implements Broker {
   readonly failed: Promise<Error>
   readonly #core: Core
   readonly #log: Log
-  readonly #authentication: OpenAuthentication
+  readonly #authentication: LiveAuthentication
   readonly #tls: readonly (TlsFiles | undefined)[]
   readonly #admission: Admission
   readonly #program: Program
@@ -231,7 +222,7 @@ class RunningBroker implements Broker {
     this.#tls = tls
     const { clock, statistics } = core
     this.#admission = new Admission({ limits: () => core.config.limits, clock, statistics, log })
-    const followsUsers = async () => () => void authentication.reload()
+    const followsUsers = (config: Config) => authentication.follow(config)
     this.#reloader = new Reloader({
       ...options,
       listeners: this.#listeners,
@@ -333,7 +324,7 @@ class RunningBroker implements Broker {
     for (const listener of this.#listeners) listener.stopAccepting()
     this.#control?.stopAccepting()
     clearInterval(this.#ticking)
-    await this.#authentication[Symbol.asyncDispose]()
+    this.#authentication[Symbol.dispose]()
     this.#program.close()
     try {
       await this.#core.stop()

@@ -56,7 +56,7 @@ export async function tryConfig(input: unknown, source?: ConfigSource): Promise<
       allowAnonymous: allowsAnonymous(config, false),
       source,
     })
-    await authentication[Symbol.asyncDispose]()
+    authentication[Symbol.dispose]()
   })
   return tls.flatMap((files) => files?.warnings ?? [])
 }

@@ -124,7 +124,7 @@ export class Core implements Context {
       health.decided(changes, error, this.clock.now())
     }
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
-    this.flapping = new Flapping(this.config.auth.flapping)
+    this.flapping = new Flapping(() => this.config.auth.flapping)
     this.frames = new Frames(this.clock)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {

@@ -40,3 +40,10 @@ export function networkOf(address: string): string {
   const bytes = addressBytes(plain)
   return `${addressText(bytes.fill(0, 8))}/64`
 }
+
+/** The network of a peer with its port, such as `[2001:db8::1]:51234`; undefined without an address. */
+export function peerNetwork(address: string): string | undefined {
+  const [, bracketed, plain] = /^(?:\[(.*)\]|([^:]*)):\d+$/.exec(address) ?? []
+  const host = bracketed ?? plain
+  return host === undefined || host === 'unix' ? undefined : networkOf(host)
+}

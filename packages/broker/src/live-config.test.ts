@@ -23,6 +23,7 @@ const rows: readonly [ConfigInput, string[], string[]][] = [
     ['limits.connections'],
     ['limits.connectBytes'],
   ],
+  [{ auth: { flapping: { takeovers: 3 } } }, ['auth.flapping.takeovers'], []],
   [{ store: { engine: 'memory' } }, [], ['store.engine']],
 ]
 

@@ -12,7 +12,7 @@ export interface Reloaded {
 }
 
 /** Sections and settings that are looked up each time they matter. */
-const live = ['limits', 'log.level', 'access']
+const live = ['limits', 'log.level', 'auth', 'access']
 
 /** Of these, what a listener was opened with. */
 const fixed = ['limits.closeTimeoutSeconds', 'limits.connectTimeoutSeconds', 'limits.connectBytes']
@@ -27,7 +27,8 @@ export function mergeLive(
   const { closeTimeoutSeconds, connectTimeoutSeconds, connectBytes } = current.limits
   const limits = { ...next.limits, closeTimeoutSeconds, connectTimeoutSeconds, connectBytes }
   const log = { ...current.log, level: next.log.level }
-  return { config: { ...current, limits, log, access: next.access }, changed, needsRestart }
+  const { auth, access } = next
+  return { config: { ...current, limits, log, auth, access }, changed, needsRestart }
 }
 
 function isLive(path: string): boolean {

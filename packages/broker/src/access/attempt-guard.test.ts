@@ -48,6 +48,13 @@ test('nobody else has to wait', () => {
   assert.equal(guard.refusal(here, 'bob'), undefined)
 })
 
+test('an IPv6 network is one address', () => {
+  const { guard } = guardOf()
+  for (let at = 0; at < 20; at++) guard.failed(`[2001:db8::${at.toString(16)}]:1`, 'ada')
+  assert.notEqual(guard.refusal('[2001:db8::ffff]:9', 'ada'), undefined)
+  assert.equal(guard.refusal('[2001:db8:0:1::1]:9', 'ada'), undefined)
+})
+
 test('the right password makes good', () => {
   const { guard } = guardOf()
   for (let at = 0; at < 10; at++) {

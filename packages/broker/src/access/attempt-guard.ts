@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ReasonCode } from '@busbar/protocol'
+import { peerNetwork } from '../ip-address.ts'
 import type { Log } from '../log.ts'
 import type { Refused } from './authenticator.ts'
 
@@ -109,13 +110,8 @@ export class AttemptGuard {
 
 /** Of a bounded length, whatever a stranger calls himself. */
 function keyOf(address: string, name?: string): string {
-  const host = hostOf(address)
+  // Peers without an address, over a Unix socket or in memory, are one.
+  const host = peerNetwork(address) ?? 'local'
   if (name === undefined) return host
   return `${host} ${createHash('sha256').update(name).digest('base64')}`
-}
-
-/** `192.0.2.1:51234` without its port. */
-function hostOf(address: string): string {
-  const colon = address.lastIndexOf(':')
-  return colon === -1 ? address : address.slice(0, colon)
 }

@@ -6,7 +6,7 @@ import { Flapping } from './flapping.ts'
 const limits = { takeovers: 3, withinSeconds: 60, backOffSeconds: 30 }
 
 test('takeovers are counted within their time', () => {
-  const flapping = new Flapping(limits)
+  const flapping = new Flapping(() => limits)
   const at = (seconds: number, name = 'a') => flapping.takeover(name, seconds * 1_000)
   assert.deepEqual(
     [0, 1, 2].map((each) => at(each)),
@@ -25,7 +25,7 @@ test('takeovers are counted within their time', () => {
 })
 
 test('0 sets no limit', () => {
-  const flapping = new Flapping({ ...limits, takeovers: 0 })
+  const flapping = new Flapping(() => ({ ...limits, takeovers: 0 }))
   for (let at = 0; at < 100; at++) assert.equal(flapping.takeover('a', at), 'allowed')
 })
 

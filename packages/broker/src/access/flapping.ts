@@ -21,16 +21,16 @@ const remembered = 10_000
  * that no stranger can keep a client out.
  */
 export class Flapping {
-  readonly #limits: FlappingLimits
+  readonly #limits: () => FlappingLimits
   readonly #takeovers = new Map<string, Takeovers>()
 
-  constructor(limits: FlappingLimits) {
+  constructor(limits: () => FlappingLimits) {
     this.#limits = limits
   }
 
   /** Counts a takeover that is about to be; says whether it may, and whether it is the first no. */
   takeover(clientIdentifier: string, now: number): 'allowed' | 'blocked' | 'begins' {
-    const { takeovers, backOffSeconds } = this.#limits
+    const { takeovers, backOffSeconds } = this.#limits()
     if (takeovers === 0) return 'allowed'
     const known = this.#recent(clientIdentifier, now)
     if (known.isBlocked) return 'blocked'
@@ -44,7 +44,7 @@ export class Flapping {
   #recent(clientIdentifier: string, now: number): Takeovers {
     const known = this.#takeovers.get(clientIdentifier)
     if (known !== undefined && known.endsAt > now) return known
-    const endsAt = now + this.#limits.withinSeconds * 1_000
+    const endsAt = now + this.#limits().withinSeconds * 1_000
     const fresh = { count: 0, isBlocked: false, endsAt }
     this.#takeovers.delete(clientIdentifier)
     this.#takeovers.set(clientIdentifier, fresh)

@@ -83,7 +83,7 @@ function described(answer: Authentication): string {
 }
 
 test('users of the file and of the configuration', async () => {
-  await using opened = await open({ passwordFile: await fileWith(ada), users: [bob] })
+  using opened = await open({ passwordFile: await fileWith(ada), users: [bob] })
   assert.deepEqual(
     [
       await opened.ask('ada', 'lovelace'),
@@ -110,7 +110,7 @@ test('refuses a user who is in both', async () => {
 
 test('a file that has changed is taken up, and who is concerned is named', async () => {
   const passwordFile = await fileWith(ada)
-  await using opened = await open({ passwordFile })
+  using opened = await open({ passwordFile })
   const changed: string[] = []
   opened.usersChanged = (names) => void changed.push(...names)
   await editPasswordFile(passwordFile, async () => [eve])
@@ -128,7 +128,7 @@ test('a file that has changed is taken up, and who is concerned is named', async
 test('the web hook is asked about unknown users only, and its ignorance is the end', async () => {
   let result = 'allow'
   await using server = await startWebServer((response) => response.end(JSON.stringify({ result })))
-  await using opened = await open({ passwordFile: await fileWith(ada), http: { url: server.url } })
+  using opened = await open({ passwordFile: await fileWith(ada), http: { url: server.url } })
   assert.equal(await opened.ask('ada', 'wrong'), '86')
   assert.equal(server.requests.length, 0)
   assert.equal(await opened.ask('eve', 'x'), 'eve: ')
@@ -143,7 +143,7 @@ test('authenticators of the program come before the users', async () => {
       username === 'root' ? { outcome: 'accepted', user: 'root' } : { outcome: 'passed-on' },
   }
   const passwordFile = await fileWith(ada)
-  await using opened = await open({ passwordFile }, { authenticators: [asRoot] })
+  using opened = await open({ passwordFile }, { authenticators: [asRoot] })
   assert.deepEqual(
     [await opened.ask('root', ''), await opened.ask('ada', 'lovelace')],
     ['root: ', 'ada: staff'],
@@ -151,8 +151,8 @@ test('authenticators of the program come before the users', async () => {
 })
 
 test('where nothing is configured, everybody is nobody', async () => {
-  await using opened = await open({}, { allowAnonymous: true })
+  using opened = await open({}, { allowAnonymous: true })
   assert.equal(await opened.ask('ada', 'x'), 'undefined: ')
-  await using closed = await open({}, { allowAnonymous: false })
+  using closed = await open({}, { allowAnonymous: false })
   assert.deepEqual([await closed.ask('ada', 'x'), await closed.ask(undefined, '')], ['86', '87'])
 })

@@ -33,11 +33,13 @@ export interface AuthenticationRim {
 }
 
 /** Who is let in, as the configuration says. */
-export interface OpenAuthentication extends AsyncDisposable {
+export interface OpenAuthentication extends Disposable {
   readonly authenticator: Authenticator
   readonly methods: readonly AuthenticationMethod[]
   /** Called with the names of the users who are gone, or not what they were. */
   usersChanged: (names: ReadonlySet<string>) => void
+  /** What is kept of each user, for comparisons only. */
+  userRecords(): ReadonlyMap<string, string>
   /** Reads the password file again if it has changed; a bad one changes nothing. */
   reload(): Promise<void>
 }
@@ -64,7 +66,12 @@ export async function openAuthentication(rim: AuthenticationRim): Promise<OpenAu
     authenticator: isOpen ? everybody : new AuthenticationChain([...links, last]),
     methods: listed === undefined ? [] : [listed.users.method()],
     reload: async () => listed?.watch?.check(),
-    [Symbol.asyncDispose]: async () => {
+    userRecords: () =>
+      new Map([
+        ...(listed?.watch?.records() ?? []),
+        ...auth.users.map((user) => [preparedName(user.name), JSON.stringify(user)] as const),
+      ]),
+    [Symbol.dispose]: () => {
       listed?.watch?.[Symbol.dispose]()
       open.dispose()
     },

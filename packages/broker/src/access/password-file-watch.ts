@@ -39,6 +39,11 @@ export class PasswordFileWatch implements Disposable {
     this.#looking = setInterval(() => void this.check(), lookMs).unref()
   }
 
+  /** The lines in force by the names of their users. */
+  records(): ReadonlyMap<string, string> {
+    return new Map([...this.#lines].map(([name, { line }]) => [name, line]))
+  }
+
   [Symbol.dispose](): void {
     clearInterval(this.#looking)
   }

@@ -77,7 +77,7 @@ async function authenticate(
 }
 
 async function answer(jwt: JwtInput, token: string | Promise<string>): Promise<Authentication> {
-  await using opened = await open(jwt)
+  using opened = await open(jwt)
   return await authenticate(opened, await token)
 }
 
@@ -116,7 +116,7 @@ for (const [alg, name, key, more] of accepted) {
 test('accepts HS256 with a secret, other claims, and the token as the user name', async () => {
   const key = Buffer.from(secret.toString('hex'))
   const payload = { aud: ['x', 'mqtt'], exp: now() + 100, device: 'pump', role: 'ops' }
-  await using opened = await open({
+  using opened = await open({
     secretFile: file('secret'),
     userClaim: 'device',
     groupsClaim: 'role',
@@ -178,7 +178,7 @@ test('keys come from a set that is fetched once, and again for a key that is not
   const jwk = async (kid: string, key: KeyObject) => ({ ...(await exportJWK(key)), kid })
   const keys = [await jwk('a', rsa.publicKey)]
   await using server = await startWebServer((response) => response.end(JSON.stringify({ keys })))
-  await using opened = await open({ jwksUrl: server.url })
+  using opened = await open({ jwksUrl: server.url })
   const ask = async (kid: string, key: KeyObject) =>
     (await authenticate(opened, await sign(claims(), key, { alg: 'RS256', kid }))).outcome
   const first = await Promise.all(Array.from({ length: 20 }, () => ask('a', rsa.privateKey)))
@@ -199,7 +199,7 @@ const badSets = [
 for (const [name, status, text] of badSets) {
   test(`lets nobody in when the key set is ${name}`, async () => {
     await using server = await startWebServer((response) => response.writeHead(status).end(text))
-    await using opened = await open({ jwksUrl: server.url })
+    using opened = await open({ jwksUrl: server.url })
     const token = await sign(claims(), rsa.privateKey, { alg: 'RS256', kid: 'a' })
     const given = await authenticate(opened, token)
     assert.ok(given.outcome === 'refused' && given.reasonCode === 0x88, JSON.stringify(given))
@@ -211,7 +211,7 @@ for (const [name, status, text] of badSets) {
 test('lets nobody in when the key set is down', async () => {
   const server = await startWebServer(() => {})
   await server[Symbol.asyncDispose]()
-  await using opened = await open({ jwksUrl: server.url })
+  using opened = await open({ jwksUrl: server.url })
   const given = await authenticate(opened, await sign(claims()))
   assert.ok(given.outcome === 'refused' && given.reasonCode === 0x88)
 })

@@ -41,8 +41,8 @@ export const userCommand: Command = {
   },
   notes: [
     'A broker that runs with the file takes a change up within seconds, and disconnects whoever was',
-    'changed or removed. One that was started without any user has to be started again. Imported users',
-    'log in with their passwords; SCRAM-SHA-256 is theirs after the next `busbar user passwd`.',
+    'changed or removed. One that was started without any user needs `busbar reload`. Imported users log',
+    'in with their passwords; SCRAM-SHA-256 is theirs after the next `busbar user passwd`.',
   ],
   run,
 }

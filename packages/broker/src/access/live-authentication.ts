@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Config } from '../config.ts'
+import type { ConfigSource } from '../config-error.ts'
+import { allowsAnonymous, passwordFileOf } from '../exposure.ts'
+import type {
+  Attempt,
+  Authentication,
+  AuthenticationMethod,
+  Authenticator,
+  Credentials,
+} from './authenticator.ts'
+import {
+  type AuthenticationRim,
+  type OpenAuthentication,
+  openAuthentication,
+} from './open-authentication.ts'
+
+export interface LiveRim
+  extends Pick<AuthenticationRim, 'clock' | 'random' | 'log' | 'authenticators'> {
+  /** Whoever embeds the broker lets nobody in without authentication. */
+  readonly isGuarded: boolean
+}
+
+/** The authentication in force, which another configuration replaces as a whole. */
+export class LiveAuthentication implements Authenticator, Disposable {
+  /** Always the same list, of what is in force. */
+  readonly methods: AuthenticationMethod[]
+  /** Called with the names of the users who are gone, or not what they were. */
+  usersChanged: (names: ReadonlySet<string>) => void = () => {}
+  readonly #rim: LiveRim
+  #config: Config
+  #passwordFile: string | undefined
+  #open: OpenAuthentication
+
+  private constructor(config: Config, rim: LiveRim, open: OpenAuthentication) {
+    this.#rim = rim
+    this.#config = config
+    this.#passwordFile = passwordFileOf(config)
+    this.#open = open
+    this.methods = [...open.methods]
+    this.#listen()
+  }
+
+  /** Reads the files that the configuration names. Throws `ConfigError`. */
+  static async open(
+    config: Config,
+    rim: LiveRim,
+    source?: ConfigSource,
+  ): Promise<LiveAuthentication> {
+    return new LiveAuthentication(config, rim, await openFor(config, rim, source))
+  }
+
+  authenticate(
+    credentials: Credentials,
+    attempt: Attempt,
+  ): Authentication | Promise<Authentication> {
+    return this.#open.authenticator.authenticate(credentials, attempt)
+  }
+
+  /** Prepares what another configuration asks for; the result puts it in force. Throws `ConfigError`. */
+  async follow(config: Config): Promise<() => void> {
+    const isSame =
+      isDeepStrictEqual(config.auth, this.#config.auth) &&
+      passwordFileOf(config) === this.#passwordFile
+    // What is remembered of passwords, right and wrong, is kept where it can be.
+    if (isSame && !hasOtherFiles(config)) return () => void this.#open.reload()
+    const next = await openFor(config, this.#rim)
+    return () => this.#replace(config, next)
+  }
+
+  #replace(config: Config, next: OpenAuthentication): void {
+    const before = this.#open
+    this.#open = next
+    this.#config = config
+    this.#passwordFile = passwordFileOf(config)
+    this.methods.splice(0, this.methods.length, ...next.methods)
+    this.#listen()
+    before[Symbol.dispose]()
+    const now = next.userRecords()
+    const changed = [...before.userRecords()].filter(([name, record]) => now.get(name) !== record)
+    this.usersChanged(new Set(changed.map(([name]) => name)))
+  }
+
+  #listen(): void {
+    this.#open.usersChanged = (names) => this.usersChanged(names)
+  }
+
+  [Symbol.dispose](): void {
+    this.#open[Symbol.dispose]()
+  }
+}
+
+function openFor(
+  config: Config,
+  { isGuarded, ...rim }: LiveRim,
+  source?: ConfigSource,
+): Promise<OpenAuthentication> {
+  const passwordFile = passwordFileOf(config)
+  const allowAnonymous = allowsAnonymous(config, isGuarded)
+  return openAuthentication({ ...rim, config, passwordFile, allowAnonymous, source })
+}
+
+/** Files in which something may be new although their names are not. */
+function hasOtherFiles({ auth: { jwt, http } }: Config): boolean {
+  return [jwt?.publicKeyFile, jwt?.secretFile, http?.authorizationFile].some(
+    (file) => file !== undefined,
+  )
+}
