@@ -1,10 +1,11 @@
 import {
+  type ClientPacket,
   Framer,
   type Packet,
   PacketWriter,
   ProtocolError,
-  readPacket,
-  writePacket,
+  readServerPacket,
+  writeClientPacket,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -78,17 +79,9 @@ export class Connection implements TransportEvents {
   }
 
   /** Appends a packet to what leaves at the end of this turn. Throws RangeError, then nothing is. */
-  write(packet: Packet): void {
+  write(packet: ClientPacket): void {
     if (this.isClosed) return
-    writePacket(this.#writer, packet, this.version)
-    if (this.#writer.length >= fullBatchBytes) this.flush()
-    else if (!this.#isScheduled) this.#schedule()
-  }
-
-  /** The same with a packet that is encoded already. */
-  writeBytes(bytes: Uint8Array): void {
-    if (this.isClosed) return
-    this.#writer.raw(bytes)
+    writeClientPacket(this.#writer, packet, this.version)
     if (this.#writer.length >= fullBatchBytes) this.flush()
     else if (!this.#isScheduled) this.#schedule()
   }
@@ -182,7 +175,7 @@ export class Connection implements TransportEvents {
         ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
         : 0
       if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
-      else this.#events.packet(readPacket(firstByte, framer.body(), this.version, 'server'))
+      else this.#events.packet(readServerPacket(firstByte, framer.body(), this.version))
       if (this.isClosed) return
     }
   }

@@ -1,9 +1,10 @@
 import {
-  encodePacket,
+  PacketWriter,
   ProtocolError,
   type PublishProperties,
   parseTopicName,
   type QoS,
+  writeClientPacket,
 } from '@busbar/protocol'
 import { ClientError } from './errors.ts'
 import type { Payload } from './options.ts'
@@ -48,7 +49,7 @@ export function checkProperties(properties: PublishProperties): void {
   const payload = new Uint8Array()
   const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
   try {
-    encodePacket({ type: 'publish', ...plain, properties, payload }, 5)
+    writeClientPacket(new PacketWriter(), { type: 'publish', ...plain, properties, payload }, 5)
     if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : 'a property cannot be written'

@@ -1,4 +1,10 @@
-import { fitPacket, noProperties, OutboundTopicAliases, type Publish } from '@busbar/protocol'
+import {
+  noProperties,
+  OutboundTopicAliases,
+  PacketWriter,
+  type Publish,
+  writeClientPacket,
+} from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { ClientError } from './errors.ts'
@@ -65,9 +71,11 @@ export class PublishWriter {
     }
     if (sizeBound(packet) > maximumPacketSize) {
       // Near the limit there is no alias: the server must not miss the packet that announces it.
-      const bytes = fitPacket(packet, version, maximumPacketSize, true)
-      if (bytes !== undefined) this.connection.writeBytes(bytes)
-      return bytes !== undefined
+      const exact = new PacketWriter()
+      writeClientPacket(exact, packet, version)
+      const fits = exact.length <= maximumPacketSize
+      if (fits) this.connection.write(packet)
+      return fits
     }
     if (mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
     this.connection.write(packet)

@@ -1,14 +1,11 @@
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
-import { writeAck } from './packets/acks.ts'
-import { writeAuth } from './packets/auth.ts'
+import { writeClientPacket } from './client-packet.ts'
 import { writeConnack } from './packets/connack.ts'
-import { writeConnect } from './packets/connect.ts'
-import { writeDisconnect } from './packets/disconnect.ts'
 import { writePing } from './packets/ping.ts'
-import { type Publish, writePublish, writePublishHead } from './packets/publish.ts'
-import { writeSuback, writeSubscribe } from './packets/subscribe.ts'
-import { writeUnsuback, writeUnsubscribe } from './packets/unsubscribe.ts'
+import { type Publish, writePublishHead } from './packets/publish.ts'
+import { writeSuback } from './packets/subscribe.ts'
+import { writeUnsuback } from './packets/unsubscribe.ts'
 import { PacketWriter } from './writer.ts'
 
 // Reused by every call of encodePacket, unless one packet has made it large.
@@ -56,42 +53,15 @@ export function writePacket(writer: PacketWriter, packet: Packet, version: Proto
 
 function writeBody(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
   switch (packet.type) {
-    case 'publish':
-      writePublish(writer, packet, version)
-      break
-    case 'puback':
-    case 'pubrec':
-    case 'pubrel':
-    case 'pubcomp':
-      writeAck(writer, packet, version)
-      break
-    case 'connect':
-      writeConnect(writer, packet)
-      break
     case 'connack':
-      writeConnack(writer, packet, version)
-      break
-    case 'subscribe':
-      writeSubscribe(writer, packet, version)
-      break
+      return writeConnack(writer, packet, version)
     case 'suback':
-      writeSuback(writer, packet, version)
-      break
-    case 'unsubscribe':
-      writeUnsubscribe(writer, packet, version)
-      break
+      return writeSuback(writer, packet, version)
     case 'unsuback':
-      writeUnsuback(writer, packet, version)
-      break
-    case 'pingreq':
+      return writeUnsuback(writer, packet, version)
     case 'pingresp':
-      writePing(writer, packet)
-      break
-    case 'disconnect':
-      writeDisconnect(writer, packet, version)
-      break
-    case 'auth':
-      writeAuth(writer, packet)
-      break
+      return writePing(writer, packet)
+    default:
+      return writeClientPacket(writer, packet, version)
   }
 }

@@ -1,0 +1,44 @@
+import { malformed, type ProtocolError, protocolError } from '../errors.ts'
+import type { ProtocolVersion } from '../version.ts'
+import type { Sender } from './properties.ts'
+
+/** Table 2-2: the flags of each type; CONNECT's depend on the version that it names. */
+const fixedFlags: readonly (number | undefined)[] = [
+  ...[undefined, undefined, 0, undefined, 0, 0, 0b0010, 0],
+  ...[0b0010, 0, 0b0010, 0, 0, 0, 0, 0],
+]
+
+const flagStatements: Readonly<Record<number, string>> = {
+  6: 'MQTT5-3.6.1-1',
+  8: 'MQTT5-3.8.1-1',
+  10: 'MQTT5-3.10.1-1',
+  14: 'MQTT5-3.14.1-1',
+  15: 'MQTT5-3.15.1-1',
+}
+
+export function checkFlags(type: number, flags: number, version: ProtocolVersion): void {
+  const due = fixedFlags[type]
+  if (due === undefined || flags === due) return
+  // 3.1 sends PUBREL, SUBSCRIBE and UNSUBSCRIBE at QoS 1, may repeat them with DUP, and does not
+  // use the other flags.
+  if (version === 3 && (flags & due) === due && (due === 0 || (flags & 0b0100) === 0)) return
+  const statement = flagStatements[type] ?? 'MQTT5-2.1.3-1' // and [MQTT3-2.2.2-2]
+  throw malformed(`flags of packet type ${type} are ${flags}, not ${due}`, statement)
+}
+
+const clientOnly = [1, 8, 10, 12]
+const serverOnly = [2, 9, 11, 13]
+
+/** Table 2-1. */
+export function checkDirection(type: number, version: ProtocolVersion, from: Sender): void {
+  if (type === 0 || (type === 15 && version !== 5)) {
+    throw malformed(`packet type ${type} is forbidden`, 'U5-2.1.2-a')
+  }
+  const isServers = serverOnly.includes(type)
+  const isClients = clientOnly.includes(type) || (type === 14 && version !== 5)
+  if (from === 'client' ? isServers : isClients) throw wrongDirection(type, from)
+}
+
+function wrongDirection(type: number, from: Sender): ProtocolError {
+  return protocolError(`packet type ${type} does not come from a ${from}`, 'U5-2.1.2-a')
+}
