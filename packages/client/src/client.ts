@@ -1,5 +1,5 @@
 import { noProperties } from '@busbar/protocol'
-import { type ClientState, Connector, type Target } from './connector.ts'
+import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
 import type { Message } from './message.ts'
@@ -18,7 +18,6 @@ import { type RequestOptions, Requests, type Responder, type RespondOptions } fr
 import type { ClientStatistics } from './statistics.ts'
 import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
 import type { TopicPattern } from './topics/topic.ts'
-import type { OpenTransport } from './transport/transport.ts'
 import { type TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
 
 /** What a subscription to it gives. */
@@ -49,8 +48,8 @@ export class Client implements AsyncDisposable {
   #checkedTopic: string | undefined
   #closing: Promise<{ readonly left: number }> | undefined
 
-  constructor(target: Target, options: ClientOptions, open: OpenTransport) {
-    this.#connector = new Connector(target, options, open)
+  constructor(target: Target, options: ClientOptions, platform: Platform) {
+    this.#connector = new Connector(target, options, platform)
     this.#requests = new Requests(this)
   }
 

@@ -1,4 +1,4 @@
-import { openTransport } from '#platform'
+import { openTransport, watchNetwork } from '#platform'
 import { Client } from './client.ts'
 import type { Target } from './connector.ts'
 import type { ClientOptions } from './options.ts'
@@ -15,5 +15,5 @@ export async function connect(target: Target, options: ClientOptions = {}): Prom
 
 /** The same for programs that begin with their outbox: returns at once, and connects on the side. */
 export function lazyConnect(target: Target, options: ClientOptions = {}): Client {
-  return new Client(target, options, openTransport)
+  return new Client(target, options, { openTransport, watchNetwork })
 }

@@ -22,6 +22,12 @@ export type Target = string | URL | Link | (() => Link)
 /** How long a program has to subscribe again after it has taken up a Session. */
 const unclaimedMs = 10_000
 
+/** What a client has of Node or of a browser. */
+export interface Platform {
+  readonly openTransport: OpenTransport
+  watchNetwork(isBack: () => void): () => void
+}
+
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
 
 /** Keeps a client connected: attempts, delays, what ends it. */
@@ -41,6 +47,8 @@ export class Connector {
   /** Why the client has stopped. */
   error: ClientError | undefined
   readonly #open: OpenTransport
+  readonly #forgetNetwork: () => void
+  #forgetSignal: () => void = () => {}
   readonly #backoff: Backoff
   readonly #random: () => number
   readonly #first: Deferred<void> = deferred()
@@ -57,12 +65,13 @@ export class Connector {
   #deadline: unknown
   #unclaimedTimer: unknown
 
-  constructor(target: Target, options: ClientOptions, open: OpenTransport) {
+  constructor(target: Target, options: ClientOptions, platform: Platform) {
     this.#target = target
     this.options = options
     this.clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
-    this.#open = options.transport ?? open
+    this.#open = options.transport ?? platform.openTransport
+    this.#forgetNetwork = platform.watchNetwork(() => this.wake())
     this.#version = options.version === 4 ? 4 : 5
     this.#clientId = options.clientId ?? ''
     this.#backoff = new Backoff(options.reconnect || {}, this.#random)
@@ -112,6 +121,8 @@ export class Connector {
     this.error = error
     this.clock.clear(this.#deadline)
     this.clock.clear(this.#unclaimedTimer)
+    this.#forgetNetwork()
+    this.#forgetSignal()
     const reason = error ?? new ClientError('closed', 'the client was closed')
     this.#attempt?.destroy(reason)
     this.session.publisher.close(reason)
@@ -177,7 +188,8 @@ export class Connector {
       this.stop(new ClientError('aborted', 'the caller has aborted', { cause: signal.reason }))
     }
     if (signal.aborted) queueMicrotask(aborted)
-    else signal.addEventListener('abort', aborted, { once: true })
+    signal.addEventListener('abort', aborted, { once: true })
+    this.#forgetSignal = () => signal.removeEventListener('abort', aborted)
   }
 
   async #run(): Promise<void> {

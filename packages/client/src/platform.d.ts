@@ -34,10 +34,13 @@ declare function clearTimeout(timer: unknown): void
 declare function queueMicrotask(run: () => void): void
 declare const performance: { now(): number }
 declare class ReadableStream<T = unknown> {
-  constructor(source: {
-    pull?(controller: { enqueue(chunk: T): void; close(): void }): void | Promise<void>
-    cancel?(): void | Promise<void>
-  })
+  constructor(
+    source: {
+      pull?(controller: { enqueue(chunk: T): void; close(): void }): void | Promise<void>
+      cancel?(): void | Promise<void>
+    },
+    strategy?: { highWaterMark: number },
+  )
   getReader(): { read(): Promise<{ done: boolean; value?: T }>; cancel(): Promise<void> }
 }
 declare function atob(text: string): string

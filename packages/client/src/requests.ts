@@ -86,10 +86,11 @@ export class Requests {
         await this.#answer(value, handle, options)
       }
     }
-    const workers = Array.from({ length: concurrency }, work)
+    // When the client stops with an error, its events say so; there is nothing left to answer.
+    const workers = Array.from({ length: concurrency }, () => work().catch(() => {}))
     const close = async () => {
       await subscription.close()
-      await Promise.allSettled(workers)
+      await Promise.all(workers)
     }
     signal?.addEventListener('abort', () => void close(), { once: true })
     return { close, [Symbol.asyncDispose]: close }

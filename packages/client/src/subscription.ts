@@ -138,16 +138,19 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     }
   }
 
-  /** A stream that reads ahead of its consumer by one message. */
+  /** A stream that does not read ahead of its consumer: in auto mode that acknowledges. */
   toReadableStream(): ReadableStream<Message> {
-    return new ReadableStream<Message>({
-      pull: async (controller) => {
-        const { done, value } = await this.next()
-        if (done === true) controller.close()
-        else controller.enqueue(value)
+    return new ReadableStream<Message>(
+      {
+        pull: async (controller) => {
+          const { done, value } = await this.next()
+          if (done === true) controller.close()
+          else controller.enqueue(value)
+        },
+        cancel: () => this.close(),
       },
-      cancel: () => this.close(),
-    })
+      { highWaterMark: 0 },
+    )
   }
 
   /**

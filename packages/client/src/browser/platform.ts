@@ -16,3 +16,16 @@ export function fileStore(_path: string): SessionStore {
   const message = 'a browser has no files; indexedDbStore() keeps a session'
   throw new ClientError('invalid-argument', message)
 }
+
+export function watchNetwork(isBack: () => void): () => void {
+  const { document } = globalThis // a worker has none
+  const becameVisible = () => {
+    if (document?.visibilityState === 'visible') isBack()
+  }
+  globalThis.addEventListener('online', isBack)
+  document?.addEventListener('visibilitychange', becameVisible)
+  return () => {
+    globalThis.removeEventListener('online', isBack)
+    document?.removeEventListener('visibilitychange', becameVisible)
+  }
+}

@@ -20,6 +20,10 @@ export const openTransport: OpenTransport = (target, events, signal) => {
   }
 }
 
+export function watchNetwork(_isBack: () => void): () => void {
+  return () => {}
+}
+
 function unknownScheme({ protocol }: URL): ClientError {
   const message = `${protocol} is none of mqtt:, mqtts:, ws:, wss: and unix:`
   return new ClientError('invalid-argument', message)

@@ -8,6 +8,12 @@ import type { OpenTransport } from '../transport/transport.ts'
 export declare const openTransport: OpenTransport
 
 /**
+ * Calls back when the network may be there again, as a page hears; Node hears nothing of it. Returns
+ * what ends that.
+ */
+export declare function watchNetwork(isBack: () => void): () => void
+
+/**
  * Keeps a session in a file of Node, made when it is missing; its folder has to be there. A browser
  * has none: it throws there.
  */
