@@ -2,7 +2,6 @@ import { noProperties } from '@busbar/protocol'
 import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
-import type { Message } from './message.ts'
 import type { ClientOptions, Negotiated, Payload } from './options.ts'
 import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
 import { bytesOf } from './payload.ts'
@@ -14,9 +13,18 @@ import {
   type PublishOptions,
   type ValueFor,
 } from './publish-options.ts'
-import { type RequestOptions, Requests, type Responder, type RespondOptions } from './requests.ts'
+import {
+  type AnyPattern,
+  type RequestOptions,
+  Requests,
+  type RequestTo,
+  type Responder,
+  type RespondOptions,
+  type Response,
+} from './requests.ts'
 import type { ClientStatistics } from './statistics.ts'
 import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
 import { type TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
 
@@ -25,9 +33,6 @@ export type SubscriptionOf<To> =
   To extends TopicPattern<infer Text, infer _Input, infer Output>
     ? TypedSubscription<Text, Output>
     : Subscription
-
-// biome-ignore lint/suspicious/noExplicitAny: as above
-type AnyPattern = TopicPattern<any, any, any>
 
 export interface CloseOptions {
   /** How long to go on sending what waits; default 5,000. */
@@ -168,18 +173,27 @@ export class Client implements AsyncDisposable {
     return this.#subscribe(to, options) as Promise<SubscriptionOf<To>>
   }
 
-  /** Publishes with a Response Topic, and resolves with the first response (5.0). */
-  request(topic: string, payload: Payload, options?: RequestOptions): Promise<Message> {
-    return this.#requests.request(topic, payload, options)
+  /**
+   * Publishes with a Response Topic, and resolves with the first response (5.0). Rejects with a
+   * PayloadError when that does not fit the schema.
+   */
+  request<
+    const To extends string | AnyTopic,
+    Schema extends StandardSchema | undefined = undefined,
+  >(topic: To, value: ValueFor<To>, options?: RequestOptions<Schema>): Promise<Response<Schema>> {
+    return this.#requests.request(topic, value, options)
   }
 
-  /** Answers requests with what the handler returns; a request is acknowledged after that (5.0). */
-  respond(
-    topicFilter: string,
-    handle: (request: Message) => Payload | Promise<Payload>,
+  /**
+   * Answers requests with what the handler returns; a request is acknowledged after that (5.0). One
+   * that does not fit a typed topic is refused (0x99).
+   */
+  respond<const To extends string | AnyPattern>(
+    to: To,
+    handle: (request: RequestTo<To>) => Payload | Promise<Payload>,
     options?: RespondOptions,
   ): Promise<Responder> {
-    return this.#requests.respond(topicFilter, handle, options)
+    return this.#requests.respond(to, handle, options)
   }
 
   /** Authenticates again, with the method of `authentication` (5.0). */

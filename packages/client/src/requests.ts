@@ -3,15 +3,27 @@ import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Payload } from './options.ts'
+import type { AnyTopic, ValueFor } from './publish-options.ts'
 import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
+import { json } from './topics/codec.ts'
+import type { SchemaOutput, StandardSchema } from './topics/standard-schema.ts'
+import type { TopicPattern } from './topics/topic.ts'
+import { validate } from './topics/validate.ts'
+import type { TypedMessage } from './typed-subscription.ts'
 
-export interface RequestOptions {
+export interface RequestOptions<Schema extends StandardSchema | undefined = undefined> {
+  /** What the response, which is JSON then, has to be: it is in `value`. */
+  readonly schema?: Schema
   /** Default 1. */
   readonly qos?: 0 | 1 | 2
   readonly contentType?: string
   /** Ends the wait; without it a request waits as long as the client lives. */
   readonly signal?: AbortSignal
 }
+
+/** The first response to a request. */
+export type Response<Schema> = Message &
+  (Schema extends StandardSchema ? { readonly value: SchemaOutput<Schema> } : unknown)
 
 export interface RespondOptions {
   /** The highest QoS of requests; responses have that of their request. Default 1. */
@@ -21,6 +33,19 @@ export interface RespondOptions {
   /** Called with what a handler or a response has failed with; the request is refused (0x83). */
   readonly failed?: (error: unknown, request: Message) => void
   readonly signal?: AbortSignal
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a pattern takes one type, so only any fits all
+export type AnyPattern = TopicPattern<any, any, any>
+
+/** What a handler is given: of a typed topic with its parameters and its value. */
+export type RequestTo<To> =
+  To extends TopicPattern<infer Text, infer _Input, infer Output>
+    ? TypedMessage<Text, Output>
+    : Message
+
+interface Closing {
+  close(): Promise<void>
 }
 
 /** Answers requests until it is closed. */
@@ -42,8 +67,12 @@ export class Requests {
     this.#client = client
   }
 
-  async request(topic: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
-    const { qos = 1, contentType, signal } = options
+  async request<To extends string | AnyTopic, Schema extends StandardSchema | undefined>(
+    topic: To,
+    value: ValueFor<To>,
+    options: RequestOptions<Schema> = {},
+  ): Promise<Response<Schema>> {
+    const { qos = 1, contentType, schema, signal } = options
     if (signal?.aborted === true) throw aborted(signal)
     this.#responses ??= this.#listen()
     const { topicName } = await this.#responses
@@ -56,29 +85,30 @@ export class Requests {
       const correlationData = new TextEncoder().encode(String(number))
       const described = contentType === undefined ? {} : { contentType }
       const properties = { responseTopic: topicName, correlationData, ...described }
-      const sent = this.#client.publish(topic, payload, {
-        qos,
-        properties,
-        ...(signal !== undefined && { signal }),
-      })
-      return await Promise.race([response.promise, sent.then(() => response.promise)])
+      const withSignal = signal === undefined ? {} : { signal }
+      const sent = this.#client.publish(topic, value, { qos, properties, ...withSignal })
+      const arrived = await Promise.race([response.promise, sent.then(() => response.promise)])
+      if (schema === undefined) return arrived as Response<Schema>
+      const checked = await validate(schema, json.decode(arrived.payload), 'a response')
+      return Object.assign(arrived, { value: checked }) as unknown as Response<Schema>
     } finally {
       signal?.removeEventListener('abort', onAbort)
       this.#open.delete(number)
     }
   }
 
-  async respond(
-    topicFilter: string,
-    handle: (request: Message) => Payload | Promise<Payload>,
+  async respond<To extends string | AnyPattern>(
+    to: To,
+    handle: (request: RequestTo<To>) => Payload | Promise<Payload>,
     options: RespondOptions = {},
   ): Promise<Responder> {
     const { qos = 1, concurrency = 1, signal } = options
-    const subscription = await this.#client.subscribe(topicFilter, {
+    const subscription = (await this.#client.subscribe<string | AnyPattern>(to, {
       qos,
       ack: 'manual',
+      invalid: 'skip',
       ...(signal !== undefined && { signal }),
-    })
+    })) as AsyncIterableIterator<RequestTo<To>> & Closing
     const work = async () => {
       for (;;) {
         const { done, value } = await subscription.next()
@@ -96,9 +126,9 @@ export class Requests {
     return { close, [Symbol.asyncDispose]: close }
   }
 
-  async #answer(
-    request: Message,
-    handle: (request: Message) => Payload | Promise<Payload>,
+  async #answer<Request extends Message>(
+    request: Request,
+    handle: (request: Request) => Payload | Promise<Payload>,
     { failed }: RespondOptions,
   ): Promise<void> {
     try {
