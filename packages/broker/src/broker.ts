@@ -19,9 +19,10 @@ import {
   type SubscribeOptions,
 } from './hooks/program.ts'
 import type { Consumer } from './hooks/subscriber.ts'
+import { type BackEnd, type BackEndName, netBackEnd, openBackEnd } from './listener/io/back-end.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
-import { startListener } from './listener/start.ts'
+import { isPlainTcp, startListener } from './listener/start.ts'
 import type { TlsFiles } from './listener/tls-files.ts'
 import type { Reloaded } from './live-config.ts'
 import { createLog, type Log, silentLog } from './log.ts'
@@ -66,6 +67,8 @@ export interface Broker extends AsyncDisposable {
   readonly url: string
   /** What an acknowledged message survives, unless a rule or a listener says otherwise. */
   readonly durability: DurabilityLevel
+  /** What carries the bytes of TCP connections, and why nothing faster does. */
+  readonly io: { readonly backEnd: BackEndName; readonly because: readonly string[] }
   /** What did not arrive, by client and cause. */
   readonly losses: Losses
   readonly statistics: Statistics
@@ -166,7 +169,7 @@ export async function startBroker(
     followsAccess: options.access === undefined,
   })
   try {
-    await running.start()
+    await running.start(source)
     return running
   } catch (error) {
     await running.close()
@@ -207,6 +210,7 @@ class RunningBroker implements Broker {
   readonly #program: Program
   readonly #listeners: Listener[] = []
   readonly #reloader: Reloader
+  #backEnd: BackEnd = netBackEnd
   #control: ControlSocket | undefined
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
@@ -231,8 +235,9 @@ class RunningBroker implements Broker {
     this.#program = new Program(core)
   }
 
-  async start(): Promise<void> {
-    // First of all, so that no client finds its Session missing.
+  async start(source?: ConfigSource): Promise<void> {
+    await this.#openBackEnd(source)
+    // Before anybody can connect, so that no client finds its Session missing.
     await this.#core.start()
     // Listeners keep the process alive; a broker that is used in memory only does not.
     this.#ticking = setInterval(this.#ticker(), tickMs).unref()
@@ -251,6 +256,15 @@ class RunningBroker implements Broker {
     this.#control = await startControlSocket(dir, administered)
   }
 
+  async #openBackEnd(source?: ConfigSource): Promise<void> {
+    const { io, listeners } = this.config
+    if (!listeners.some(isPlainTcp)) return
+    this.#backEnd = await openBackEnd(io, source)
+    const { name: backEnd, because } = this.#backEnd
+    const why = because.length > 0 && { because: because.join('; ') }
+    this.#log.info('input and output', { backEnd, ...why })
+  }
+
   /** Meets deadlines, and notices when it comes late to do so. */
   #ticker(): () => void {
     const { clock } = this.#core
@@ -266,8 +280,13 @@ class RunningBroker implements Broker {
   async #open(options: ListenerConfig, files: TlsFiles | undefined): Promise<Listener> {
     const accept: Accept = (transport, entry) =>
       this.#core.accept(transport, options.durability, entry)
-    const given = { config: this.config, admission: this.#admission, log: this.#log, files }
-    const listener = await startListener(options, accept, given)
+    const listener = await startListener(options, accept, {
+      config: this.config,
+      admission: this.#admission,
+      log: this.#log,
+      files,
+      backEnd: this.#backEnd,
+    })
     this.#listeners.push(listener)
     return listener
   }
@@ -278,6 +297,11 @@ class RunningBroker implements Broker {
 
   reload(input?: ConfigInput): Promise<Reloaded> {
     return this.#reloader.reload(input && { input })
+  }
+
+  get io(): Broker['io'] {
+    const { name: backEnd, because } = this.#backEnd
+    return { backEnd, because }
   }
 
   get addresses(): readonly Address[] {
@@ -331,6 +355,7 @@ class RunningBroker implements Broker {
     } finally {
       const open = [...this.#listeners, ...(this.#control === undefined ? [] : [this.#control])]
       await Promise.all(open.map((each) => each[Symbol.asyncDispose]()))
+      this.#backEnd[Symbol.dispose]()
     }
     this.#log.info('stopped')
   }

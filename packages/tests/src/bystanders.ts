@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { eventually } from './deadline.ts'
 import type { EmbeddedBroker } from './embedded.ts'
 import { RawClient } from './raw-client.ts'
@@ -8,6 +9,8 @@ export class Bystanders implements AsyncDisposable {
   readonly #broker: EmbeddedBroker
   readonly #publisher: RawClient
   readonly #subscriber: RawClient
+  /** Open when only these two were there. */
+  readonly #sockets = openSockets()
   #count = 0
 
   private constructor(broker: EmbeddedBroker, publisher: RawClient, subscriber: RawClient) {
@@ -47,8 +50,7 @@ export class Bystanders implements AsyncDisposable {
         inFlight: 0,
       },
     )
-    // Two ends of two connections.
-    await eventually(() => openSockets() === 4, 'the other sockets to close')
+    await eventually(() => openSockets() === this.#sockets, 'the other sockets to close')
   }
 
   /** What comes next on a topic below `bystanders`. */
@@ -66,6 +68,17 @@ export class Bystanders implements AsyncDisposable {
   }
 }
 
+/** Those of the broker in this process included, whatever it makes its calls with. */
 function openSockets(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  if (process.platform !== 'linux')
+    return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  return readdirSync('/proc/self/fd').filter(isSocket).length
+}
+
+function isSocket(descriptor: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith('socket:')
+  } catch {
+    return false // closed meanwhile
+  }
 }

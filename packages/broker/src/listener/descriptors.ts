@@ -13,11 +13,23 @@ const silenceMs = 10_000
 export function watchDescriptors(
   log: Log,
   limit = descriptorLimit(),
-  now: () => number = () => performance.now(),
+  now?: () => number,
 ): (socket: Socket) => void {
-  let reportedAt = Number.NEGATIVE_INFINITY
+  const report = shortage(log, limit, now)
   return (socket) => {
-    if (descriptorOf(socket) < limit - 1 || now() - reportedAt < silenceMs) return
+    if (descriptorOf(socket) >= limit - 1) report()
+  }
+}
+
+/** Reports, once in a while, that there are no file descriptors left. */
+export function shortage(
+  log: Log,
+  limit = descriptorLimit(),
+  now: () => number = () => performance.now(),
+): () => void {
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (now() - reportedAt < silenceMs) return
     reportedAt = now()
     log.error('out of file descriptors, further connections are closed', { limit })
   }

@@ -2,9 +2,9 @@ import type { Admission } from '../admission.ts'
 import type { Config, ListenerConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { TransportEvents } from '../transport.ts'
+import type { BackEnd } from './io/back-end.ts'
 import type { Accept, Listener } from './listener.ts'
 import { startFrontedTcpListener, startUnixListener } from './stream.ts'
-import { startTcpListener } from './tcp.ts'
 import type { TlsFiles } from './tls-files.ts'
 import { startWebSocketListener } from './websocket.ts'
 
@@ -14,6 +14,14 @@ export interface StartOptions {
   readonly log: Log
   /** Of a listener with TLS. */
   readonly files: TlsFiles | undefined
+  /** For plain TCP. */
+  readonly backEnd: BackEnd
+}
+
+/** Whether nothing comes between TCP and MQTT: no TLS, no proxy that speaks first. */
+export function isPlainTcp(listener: ListenerConfig): boolean {
+  const { kind } = listener
+  return kind === 'tcp' && listener.tls === undefined && listener.proxyProtocol === undefined
 }
 
 /** Opens one of the places where clients connect. Throws `ListenError`. */
@@ -22,16 +30,16 @@ export function startListener(
   accept: Accept,
   options: StartOptions,
 ): Promise<Listener> {
-  const { admission, log, files } = options
+  const { admission, log, files, backEnd } = options
   const { limits, mqtt } = options.config
   const closeTimeoutMs = limits.closeTimeoutSeconds * 1_000
   const handshakeTimeoutMs = limits.connectTimeoutSeconds * 1_000
   const front = { closeTimeoutMs, handshakeTimeoutMs, admission }
   if (listener.kind === 'unix') return startUnixListener({ ...listener, ...front }, accept, log)
   const { host, port, tls, proxyProtocol: proxies } = listener
-  if (listener.kind === 'tcp' && tls === undefined && proxies === undefined) {
+  if (isPlainTcp(listener)) {
     const plain = { host, port, closeTimeoutMs }
-    return startTcpListener(plain, (transport) => admit(admission, transport, accept), log)
+    return backEnd.listen(plain, (transport) => admit(admission, transport, accept), log)
   }
   const secure = tls && files && { files, clientCertificate: tls.clientCertificate }
   const fronted = { host, port, proxies, tls: secure, ...front }

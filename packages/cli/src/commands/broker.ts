@@ -88,6 +88,7 @@ function banner(broker: Broker): string {
     `busbar ${version}`,
     ...addresses.map(({ url }) => `  ${url}`),
     `  ${durabilities[broker.durability]}${place(broker)}`,
+    `  io: ${broker.io.backEnd}${whyNotFaster(broker)}`,
     ...addresses
       .filter(({ kind }) => kind === 'tcp')
       .slice(0, 1)
@@ -101,6 +102,10 @@ function banner(broker: Broker): string {
 
 function place({ config }: Broker): string {
   return config.store.engine === 'memory' ? '' : ` (${config.store.dir})`
+}
+
+function whyNotFaster({ io: { because } }: Broker): string {
+  return because.length === 0 ? '' : ` (${because.join('; ')})`
 }
 
 const durabilities = {

@@ -1,0 +1,154 @@
+import type { Transport, TransportEvents } from '../../transport.ts'
+import { Output } from './output.ts'
+
+/** What a back end does for a socket. None of it calls the socket back before it has returned. */
+export interface Driver {
+  /** Sends bytes, or keeps in the output of the socket what the system does not take. */
+  write(socket: SocketTransport, bytes: Uint8Array): void
+  /** The socket wants to be read again. */
+  resume(socket: SocketTransport): void
+  /** Says to the peer that nothing more will come. */
+  finish(socket: SocketTransport): void
+  /** Closes the descriptor and forgets the socket. */
+  close(socket: SocketTransport): void
+}
+
+/** After the last byte was sent: for the peer's end, so that an early reset does not eat bytes. */
+const lingerMs = 500
+
+/** What is known of a connection that has just been accepted. */
+export interface SocketOptions {
+  readonly descriptor: number
+  readonly address: string
+  readonly closeTimeoutMs: number
+}
+
+/** A connection whose system calls are ours: its life, whichever back end makes the calls. */
+export class SocketTransport implements Transport {
+  readonly descriptor: number
+  readonly address: string
+  readonly output = new Output()
+  /** The system has refused part of the output; whoever set this says `sent` later. */
+  isBlocked = false
+  /** Nothing is to be handed over. */
+  isPaused = false
+  /** The peer has said its last word: there is nothing to read any more. */
+  hasPeerEnded = false
+  // for the back end
+  slot = 0
+  generation = 0
+  readonly #driver: Driver
+  readonly #closeTimeoutMs: number
+  readonly #closed: (socket: SocketTransport) => void
+  #events: TransportEvents | undefined
+  #state: 'open' | 'ending' | 'closed' = 'open'
+  #hasFinished = false
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(options: SocketOptions, driver: Driver, closed: (socket: SocketTransport) => void) {
+    this.descriptor = options.descriptor
+    this.address = options.address
+    this.#closeTimeoutMs = options.closeTimeoutMs
+    this.#driver = driver
+    this.#closed = closed
+  }
+
+  /** Passes on what happens to the core. */
+  start(events: TransportEvents): void {
+    this.#events = events
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  /** Somebody waits to hear that the output is empty. */
+  get awaitsSent(): boolean {
+    return this.isBlocked || this.#state === 'ending'
+  }
+
+  get pendingBytes(): number {
+    return this.isBlocked ? this.output.length : 0
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#state === 'open' && bytes.length > 0) this.#driver.write(this, bytes)
+  }
+
+  pause(): void {
+    // The back end notices when something comes, so that a short pause costs nothing.
+    if (this.#state === 'open') this.isPaused = true
+  }
+
+  resume(): void {
+    if (!this.isPaused || this.#state === 'closed') return
+    this.isPaused = false
+    this.#driver.resume(this)
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ending'
+    this.#closeWithin(this.#closeTimeoutMs)
+    // Reads on, and throws away, to see the peer's end.
+    this.resume()
+    if (this.output.length === 0) this.#finish()
+  }
+
+  destroy(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    clearTimeout(this.#deadline)
+    this.output.clear()
+    this.isBlocked = false
+    this.#driver.close(this)
+    queueMicrotask(() => {
+      this.#closed(this)
+      this.#events?.closed()
+    })
+  }
+
+  /** Closes at once unless it is closing already. */
+  abandon(): void {
+    if (this.#state === 'open') this.destroy()
+  }
+
+  // What the back end has to tell.
+
+  /** Bytes that arrived, valid during the call only. */
+  received(bytes: Uint8Array): void {
+    if (this.#state === 'open') this.#events?.receive(bytes)
+  }
+
+  /** The output is empty: the system has taken what it had refused, or the last before the end. */
+  sent(): void {
+    const wasBlocked = this.isBlocked
+    this.isBlocked = false
+    if (this.#state === 'ending') this.#finish()
+    else if (this.#state === 'open' && wasBlocked) this.#events?.drained()
+  }
+
+  /** The peer has ended; what is left to be sent may take no longer than ours would. */
+  ended(): void {
+    if (this.hasPeerEnded || this.#state === 'closed') return
+    this.hasPeerEnded = true
+    if (this.#state === 'open') {
+      this.#state = 'ending'
+      this.#closeWithin(this.#closeTimeoutMs)
+    }
+    if (this.output.length === 0) this.destroy()
+  }
+
+  #finish(): void {
+    if (this.hasPeerEnded) return this.destroy()
+    if (this.#hasFinished) return
+    this.#hasFinished = true
+    this.#driver.finish(this)
+    this.#closeWithin(lingerMs)
+  }
+
+  #closeWithin(milliseconds: number): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(() => this.destroy(), milliseconds)
+  }
+}
