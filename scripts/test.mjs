@@ -27,6 +27,7 @@ const steps = [
     [...source, '--test', '--test-concurrency=1', 'packages/tests/e2e/*.test.ts'],
   ],
   ['conformance', 'node', [...source, 'packages/tests/src/conformance-report.ts', '--check']],
+  ['back ends', 'node', [...source, 'packages/tests/src/back-ends.ts']],
 ]
 
 const named = process.argv.slice(2)

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { within } from './deadline.ts'
 import { Program } from './program.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+import { testedIoFlags } from './tested-io.ts'
 
 /** The folder of the whole project. */
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -23,7 +24,7 @@ export interface BusbarProcess extends BrokerUrls, AsyncDisposable {
 /** Runs `busbar broker` on free ports in an empty folder; resolves when the banner is there. */
 export async function startBusbar(...args: readonly string[]): Promise<BusbarProcess> {
   const folder = await temporaryFolder()
-  const flags = ['broker', '--port', '0', '--ws-port', '0', ...args]
+  const flags = ['broker', '--port', '0', '--ws-port', '0', ...testedIoFlags(), ...args]
   return await startProgram(busbar, flags, folder)
 }
 

@@ -1,5 +1,6 @@
 import { type Broker, type ConfigInput, silentLog, startBroker } from '@busbar/broker'
 import type { BrokerUrls } from './busbar.ts'
+import { testedIo } from './tested-io.ts'
 
 export interface EmbeddedBroker extends BrokerUrls, AsyncDisposable {
   readonly broker: Broker
@@ -11,8 +12,9 @@ export async function startEmbedded(config: ConfigInput = {}): Promise<EmbeddedB
     { kind: 'tcp', port: 0 },
     { kind: 'ws', port: 0 },
   ] as const
+  const io = testedIo()
   const broker = await startBroker(
-    { listeners, store: { engine: 'memory' }, ...config },
+    { listeners, store: { engine: 'memory' }, ...(io && { io }), ...config },
     { log: silentLog },
   )
   const ws = broker.addresses.find(({ kind }) => kind === 'ws')?.url ?? ''

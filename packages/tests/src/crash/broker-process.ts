@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pause, within } from '../deadline.ts'
 import { Program } from '../program.ts'
+import { testedIoFlags } from '../tested-io.ts'
 import { type Address, now } from './socket-client.ts'
 
 export type Level = 'disk' | 'os'
@@ -28,6 +29,7 @@ export function busbarKind(level: Level, settings: readonly string[] = []): Brok
       [
         ...[...busbar, '--data', data, '--port', String(port), '--ws-port', '0'],
         ...given.flatMap((setting) => ['--set', setting]),
+        ...testedIoFlags(),
       ],
     ],
   }

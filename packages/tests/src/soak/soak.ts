@@ -1,0 +1,98 @@
+/**
+ * Hours of mixed load on one back end, with every byte looked at:
+ *
+ *     npm run soak -- --minutes 60 --io io_uring
+ *
+ * The broker is in this process, so that its timers and memory can be watched; the clients are in
+ * another one. Exit code 1: bytes were wrong or missing, memory grew, or timers were late.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { type Broker, startBroker } from '@busbar/broker'
+import { within } from '../deadline.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
+import { Lateness } from './lateness.ts'
+import type { LoadReport } from './load.ts'
+import { growth, type Sample } from './samples.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    io: { type: 'string', default: 'auto' },
+    /** How often a line is printed. */
+    seconds: { type: 'string', default: '60' },
+  },
+})
+
+/** What memory may grow by between the second quarter and the last. */
+const allowedGrowth = 24 * 1_048_576
+/** How late timers may be because of the broker, at the 99th percentile of each line. */
+const allowedLateMs = 10
+
+const ended: string[] = []
+await using folder = await temporaryFolder()
+await using broker = await startBroker({
+  io: ioOf(values.io),
+  listeners: [{ kind: 'tcp', port: 0 }],
+  store: { dir: folder.path },
+  durability: { default: 'os' },
+  limits: { queue: { messages: 100_000 } },
+  log: { level: 'warn' },
+})
+console.log(`${broker.io.backEnd} ${broker.io.because.join('; ')}, Node ${process.versions.node}`)
+const lateness = new Lateness()
+const load = fork(new URL('load.ts', import.meta.url), [broker.url], {
+  execArgv: process.execArgv,
+})
+const samples: Sample[] = []
+const endsAt = performance.now() + Number(values.minutes) * 60_000
+while (performance.now() < endsAt && load.exitCode === null) {
+  await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1_000))
+  await look(broker)
+}
+const last = await ask<LoadReport>(load, 'stop', 120_000)
+const late = Math.max(...samples.map(({ lateMs }) => lateMs))
+load.kill()
+for (const [name, { received, wrong, missing }] of Object.entries(last)) {
+  console.log(`${name}: ${received} received, ${wrong} wrong, ${missing} missing`)
+  if (wrong > 0 || missing > 0) ended.push(`${name}: ${wrong} wrong, ${missing} missing`)
+  if (received === 0) ended.push(`${name}: nothing was received`)
+}
+const grown = growth(samples)
+if (grown > allowedGrowth) ended.push(`memory grew by ${mega(grown)} MB`)
+if (late > allowedLateMs) ended.push(`timers were ${late.toFixed(1)} ms late`)
+console.log(ended.length === 0 ? 'all is well' : ended.join('\n'))
+process.exitCode = ended.length === 0 ? 0 : 1
+
+async function look({ statistics, losses }: Broker): Promise<void> {
+  const report = await ask<LoadReport>(load, 'report', 60_000)
+  const { p99, most } = lateness.take()
+  const { rss, heapUsed, external } = process.memoryUsage()
+  samples.push({ rss, lateMs: p99 })
+  const sum = (key: 'received' | 'wrong' | 'missing') =>
+    Object.values(report).reduce((total, each) => total + each[key], 0)
+  console.log(
+    `${sum('received')} received, ${sum('wrong')} wrong; ${mega(rss)} MB, heap ${mega(heapUsed)}, ` +
+      `outside ${mega(external)}; timers ${p99.toFixed(1)} ms late at p99, ${most.toFixed(1)} at most; ` +
+      `${statistics.clientsConnected} clients, ${losses.total().messages} lost`,
+  )
+}
+
+async function ask<T>(child: ChildProcess, what: string, ms: number): Promise<T> {
+  const answer = new Promise<T>((resolve, reject) => {
+    child.once('message', resolve)
+    child.once('exit', () => reject(new Error(`the process that was asked for ${what} has ended`)))
+  })
+  child.send(what)
+  return await within(answer, `an answer to ${what}`, ms)
+}
+
+function mega(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(1)
+}
+
+function ioOf(text: string): 'auto' | 'net' | 'epoll' | 'io_uring' {
+  if (text === 'auto' || text === 'net' || text === 'epoll' || text === 'io_uring') return text
+  console.error(`--io is ${text}; allowed is auto, net, epoll or io_uring`)
+  process.exit(2)
+}
