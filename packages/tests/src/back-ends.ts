@@ -56,7 +56,8 @@ async function nameOf(io: Name | 'auto'): Promise<string> {
 }
 
 function startCommand(name: Name): string {
-  return ['node', ...main, 'broker', '--set', `io=${name}`, '--config', '{config}'].join(' ')
+  const flags = ['broker', '--set', `io=${name}`, '--config', '{config}']
+  return [process.execPath, ...main, ...flags].join(' ')
 }
 
 function check(name: Name, suite: string, parameters: readonly string[]): void {

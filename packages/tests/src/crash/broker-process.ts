@@ -82,7 +82,9 @@ export class BrokerProcess {
   readonly ends: number[] = []
   /** How long each start took, in milliseconds. */
   readonly starts: number[] = []
-  isServing = false
+  /** Which of the processes is running, and has not been told to end. */
+  serving: number | undefined
+  #launched = 0
   #program: Program | undefined
 
   readonly #kill = () => this.#program?.kill('SIGKILL')
@@ -103,7 +105,7 @@ export class BrokerProcess {
     const [command, args] = this.kind.command(this.data, this.address.port)
     const program = new Program(command, args)
     this.#program = program
-    this.isServing = true
+    this.serving = ++this.#launched
     return program
   }
 
@@ -139,7 +141,7 @@ export class BrokerProcess {
     const program = this.#program
     if (program === undefined) throw new Error('no broker was started')
     await this.expectAlive()
-    this.isServing = false
+    this.serving = undefined
     this.ends.push(now())
     program.kill(signal)
     const outcome = await within(program.exited, `the end of ${this.kind.name}`)
@@ -153,14 +155,14 @@ export class BrokerProcess {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.isServing = false
+    this.serving = undefined
     process.off('exit', this.#kill)
     this.#kill()
     await this.#program?.exited.catch(() => {})
   }
 
   #died(program: Program, outcome: number | NodeJS.Signals): Error {
-    this.isServing = false
+    this.serving = undefined
     return new Error(`${this.kind.name} ended by itself (${outcome}):\n${program.output}`)
   }
 }

@@ -66,7 +66,7 @@ class Scene {
     this.#options = options
     this.#base = `full-${number}`
     const run = `${seed}-full-${number}`
-    this.#around = { address: broker.address, run, isServing: () => broker.isServing }
+    this.#around = { address: broker.address, run, serving: () => broker.serving }
     const act = (role: Role) => new Actor(role, seed, this.#around)
     this.#feeders = [
       act(this.#role('feeder-5', { version: 5, publishing: feeding(this.#base, [1, 2]) })),

@@ -41,7 +41,7 @@ export class Round implements Disposable {
     this.#base = `crash-${number}`
     const { address } = broker
     const run = `${seed}-${number}`
-    this.#around = { address, run, isServing: () => broker.isServing }
+    this.#around = { address, run, serving: () => broker.serving }
     const roles = drawCast(new Random(seed, this.#base), this.#base)
     this.#actors = roles.map((role) => new Actor(role, seed, this.#around))
     this.#timer = setInterval(() => {

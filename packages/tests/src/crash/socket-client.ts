@@ -12,8 +12,8 @@ export interface Address {
 export interface Surroundings {
   readonly address: Address
   readonly run: string
-  /** False from the signal that ends the broker until its next start. */
-  readonly isServing: () => boolean
+  /** Which process of the broker is running; undefined from the signal that ends it to the next start. */
+  readonly serving: () => number | undefined
 }
 
 export interface SocketClientOptions {
@@ -66,6 +66,7 @@ export class SocketClient {
     this.#socket = socket
     this.#since = now()
     socket.setNoDelay(true)
+    const servedBy = this.#around.serving()
     let isOrderly = false
     socket.on('connect', () => {
       this.model.connect({ ...options, send: (bytes) => write(socket, bytes) }, now())
@@ -74,8 +75,8 @@ export class SocketClient {
       this.model.receive(bytes, now())
     })
     socket.on('end', () => {
-      // What dies closes its sockets, too.
-      isOrderly = this.#around.isServing()
+      // What dies closes its sockets, too, and with io_uring later than it ends.
+      isOrderly = servedBy !== undefined && this.#around.serving() === servedBy
     })
     socket.on('error', () => {}) // `close` follows
     socket.on('close', () => {
