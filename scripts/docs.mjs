@@ -22,7 +22,7 @@ Over the file, the environment counts: \`BUSBAR_LIMITS_QUEUE_MESSAGES=5\` is \`l
 
 \`busbar check FILE\` says what is wrong with a file, and with those that it names. A running broker reads
 it again on SIGHUP or \`busbar reload\`: \`limits\` (but its three settings for opening and closing
-connections), \`access\`, \`log.level\`, users, and the certificates of listeners follow at once; of
+connections), \`auth\`, \`access\`, \`log.level\` and the certificates of listeners follow at once; of
 everything else it says that a restart is needed. When the new file is wrong, nothing changes.
 
 \`\`\`yaml
