@@ -47,6 +47,9 @@ test('busbar acl asks a running broker and a configuration, tests, imports and l
   const { stdout: listed } = await acl('denials')
   assert.match(listed, /^ {2}c1 publish secret +1 times, by access.default\n$/)
 
+  const { stdout: status } = await run(busbar, ['status'], { cwd: broker.folder })
+  assert.match(status, /^ {2}denied +1 published, 0 subscribed, 0 received$/m)
+
   const tests = `config: busbar.yaml
 tests:
   - { client: c1, action: subscribe, topic: d/c1/x, expect: allow }

@@ -1,4 +1,4 @@
-import { askBroker, type CauseAmounts, type Status } from '@busbar/broker'
+import { askBroker, type CauseAmounts, printable, type Status } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, mebibytes, type Output } from '../output.ts'
 import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
@@ -23,7 +23,7 @@ async function run(given: Arguments, { say }: Output): Promise<number> {
 }
 
 function describe({ version, processId, uptimeSeconds, addresses, ...rest }: Status): string {
-  const { durability, statistics, losses } = rest
+  const { durability, statistics, losses, hooks } = rest
   const number = (name: string) => String(statistics[name] ?? 0)
   const amount = (messages: string, bytes: string) =>
     `${number(messages)} (${mebibytes(statistics[bytes] ?? 0)})`
@@ -38,12 +38,26 @@ function describe({ version, processId, uptimeSeconds, addresses, ...rest }: Sta
     ['published in', amount('publishReceived', 'publishBytesReceived')],
     ['published out', amount('publishSent', 'publishBytesSent')],
     ['lost', lost(losses)],
+    ['denied', denied(number)],
+    ...hooks.filter(({ failures, timeouts }) => failures + timeouts > 0).map(troubled),
   ]
   return [
     `busbar ${version}, process ${processId}, up ${duration(uptimeSeconds)}`,
     ...addresses.map(({ url }) => `  ${url}`),
     columns(rows),
   ].join('\n')
+}
+
+/** `2 published, 0 subscribed, 1 received; 4 by the shadow policy only` */
+function denied(number: (name: string) => string): string {
+  const shadow = number('deniedByShadow')
+  const only = shadow === '0' ? '' : `; ${shadow} by the shadow policy only`
+  const [published, subscribed] = [number('publishDenied'), number('subscribeDenied')]
+  return `${published} published, ${subscribed} subscribed, ${number('receiveDenied')} received${only}`
+}
+
+function troubled({ name, failures, timeouts }: Status['hooks'][number]): [string, string] {
+  return [`hook ${printable(name)}`, `failed ${failures} times, too slow ${timeouts} times`]
 }
 
 /** `3 (2 queue-full, 1 expired)` */
