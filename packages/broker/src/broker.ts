@@ -187,7 +187,7 @@ const pageBytes = 4_096
 
 async function openStore(config: Config): Promise<Store> {
   const { engine, dir: folder, maximumBytes } = config.store
-  if (engine === 'memory') return createMemoryStore()
+  if (engine === 'memory') return createMemoryStore('elsewhere')
   const maxPages = maximumBytes === undefined ? undefined : Math.floor(maximumBytes / pageBytes)
   return createSqliteStore({ folder, ...(maxPages !== undefined && { maxPages }) })
 }

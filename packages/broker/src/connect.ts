@@ -19,6 +19,8 @@ import { limitExpiry } from './sessions.ts'
 /** The value that means "never" in a Session Expiry Interval. */
 const never = 0xffff_ffff
 
+const noVariables: ReadonlyMap<string, string> = new Map()
+
 /** CONNECT → Session or refusal. */
 export function inboundConnect(connection: Connection, connect: Connect): void {
   connection.version = connect.protocolVersion
@@ -95,7 +97,7 @@ function accept(
   authenticationData: Uint8Array | undefined,
 ): void {
   const { core } = connection
-  const { user, groups = [], variables = new Map() } = identity
+  const { user, groups = [], variables = noVariables } = identity
   const clientIdentifier = connect.clientIdentifier || core.newClientIdentifier()
   connection.clientIdentifier = clientIdentifier
   const subject = { clientIdentifier, user, groups, variables }

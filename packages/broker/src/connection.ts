@@ -23,6 +23,7 @@ import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 import type { PassingFrame } from './forward.ts'
+import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
 import { Output } from './output.ts'
 import { Pace } from './pace.ts'
@@ -34,8 +35,8 @@ import type { Transport, TransportEvents } from './transport.ts'
 /** Output is handed to the transport before the end of the turn when it has grown to this. */
 const flushBytes = 65_536
 
-/** The first byte of a PUBLISH of QoS 0 without RETAIN. */
-const publishQoS0 = 0x30
+/** The first bytes of what acknowledges, by name. */
+const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
 
 const pingresp = encodePacket({ type: 'pingresp' }, 5)
 
@@ -58,6 +59,8 @@ export class Connection implements TransportEvents, SessionConnection {
   wantsProblemInformation = true
   aliases = new InboundTopicAliases(0)
   outboundAliases: OutboundTopicAliases | undefined
+  /** When the packets at hand were read: the clock costs as much as a message. */
+  readAt = 0
   /** Acknowledgements that wait for the store; later ones queue up behind them. */
   waitingAcknowledgements = 0
 
@@ -114,18 +117,17 @@ export class Connection implements TransportEvents, SessionConnection {
     const now = this.core.clock.now()
     const { messageRate, byteRate } = this.core.config.limits
     const isPaced = messageRate > 0 || byteRate > 0
+    this.readAt = now
     while (this.state !== 'ended' && this.#framer.advance()) {
       this.core.statistics.messagesReceived++
       this.#keepAlive.heard(now)
-      const { firstByte } = this.#framer
-      if (firstByte === publishQoS0 && this.state === 'connected') {
-        const session = this.session as Session
-        if (this.core.forwarding.forward(this, session, this.#framer)) {
-          if (isPaced && this.#mustRest(now)) return this.#framer.settle()
-          continue
-        }
+      if (
+        this.state !== 'connected' ||
+        !inboundInPlace(this, this.session as Session, this.#framer)
+      ) {
+        const { firstByte } = this.#framer
+        this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
       }
-      this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
       if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#framer.settle()
     }
   }
@@ -349,16 +351,38 @@ export class Connection implements TransportEvents, SessionConnection {
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
-    const frame = this.core.frames.encode(this, delivery, packetIdentifier, dup)
-    if (frame === undefined) return false
-    this.core.statistics.publishSent++
-    this.core.statistics.publishBytesSent += delivery.message.payload.length
-    this.#write(frame)
+    const { core } = this
+    const { frames } = core
+    if (!frames.encode(this, delivery, packetIdentifier, dup)) return false
+    core.statistics.publishSent++
+    core.statistics.publishBytesSent += delivery.message.payload.length
+    this.#append(frames.bytes, frames.start, frames.end)
     return true
   }
 
   sendPubrel(packetIdentifier: number, reasonCode: number): void {
-    this.send({ type: 'pubrel', packetIdentifier, reasonCode, properties: {} })
+    this.sendAcknowledgement('pubrel', packetIdentifier, reasonCode)
+  }
+
+  /** Success, which is nearly always the case, is four bytes in all versions (U5-3.4.2-a). */
+  sendAcknowledgement(
+    type: keyof typeof acknowledgements,
+    packetIdentifier: number,
+    reasonCode: number,
+  ): void {
+    const isShort = reasonCode === ReasonCode.Success || this.version !== 5
+    if (!isShort || this.maximumPacketSize < 4) {
+      this.send({ type, packetIdentifier, reasonCode, properties: {} })
+      return
+    }
+    const slab = this.core.acknowledgements
+    const start = slab.take(4)
+    const { bytes } = slab
+    bytes[start] = acknowledgements[type]
+    bytes[start + 1] = 2
+    bytes[start + 2] = packetIdentifier >> 8
+    bytes[start + 3] = packetIdentifier
+    this.#append(bytes, start, start + 4)
   }
 
   /** Writes a packet, without its explanation where that would be too long or is not wanted. */
@@ -414,8 +438,10 @@ export class Connection implements TransportEvents, SessionConnection {
     this.core.statistics.bytesSent += length
     const piece = this.#output.take(this.core.slab)
     const { transport } = this
-    // What waits for a client that does not read must not keep a slab alive that others filled.
-    transport.write(transport.pendingBytes > 0 ? piece.slice() : piece)
+    // What has to wait gets memory of its own: the slabs are used again in the next turn.
+    const mayShare = transport.takesBytesAtOnce === true && transport.pendingBytes === 0
+    transport.write(mayShare ? piece : piece.slice())
+    if (mayShare && transport.pendingBytes > 0) this.core.holdSlabs()
   }
 
   drained(): void {

@@ -24,6 +24,7 @@ import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
+import type { Route } from './route-cache.ts'
 import { deliveryTo, Router } from './router.ts'
 import type { Delivery, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -91,6 +92,14 @@ export class Core implements Context {
   readonly forwarding = new Forwarding()
   /** Where output is put together. */
   readonly slab = new Slab()
+  /** What was put together in this turn is still needed by a transport. */
+  holdSlabs(): void {
+    this.slab.isHeld = true
+    this.acknowledgements.isHeld = true
+  }
+
+  /** Where acknowledgements are: apart, so that those of one connection are neighbours. */
+  readonly acknowledgements = new Slab()
   readonly copy = (bytes: Uint8Array) => this.slab.copy(bytes)
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
@@ -125,7 +134,7 @@ export class Core implements Context {
     }
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.flapping = new Flapping(() => this.config.auth.flapping)
-    this.frames = new Frames(this.clock)
+    this.frames = new Frames(this.clock, this.slab)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {
       publish: (will, mustWait) => this.#publishWill(will, mustWait),
@@ -212,10 +221,10 @@ export class Core implements Context {
 
   /**
    * Retains and routes a message. Returns the Reason Code for its publisher: 0x10 when nobody has
-   * subscribed, 0x97 when everybody's queue is full or there is no room to retain it. `mustWait`: it may not leave before this turn's
-   * batch is committed.
+   * subscribed, 0x97 when everybody's queue is full or there is no room to retain it. `mustWait`: it
+   * may not leave before this turn's batch is committed; `route`: that of its topic, where it is known.
    */
-  publish(message: Message, mustWait = false): number {
+  publish(message: Message, how: { mustWait?: boolean; route?: Route | undefined } = {}): number {
     if (message.retain) {
       if (!this.retained.hasRoom(message)) {
         this.losses.record(message.publisher, 'retained-full', message.payload.length)
@@ -223,7 +232,7 @@ export class Core implements Context {
       }
       this.retained.store(message)
     }
-    return this.#route(message, mustWait)
+    return this.#route(message, how.mustWait, how.route)
   }
 
   #publishWill(will: Message, mustWait: boolean): void {
@@ -241,7 +250,7 @@ export class Core implements Context {
   #publishAllowedWill(will: Message, mustWait: boolean): void {
     const isKept = !will.retain || this.retained.hasRoom(will)
     if (!isKept) this.losses.record(will.publisher, 'retained-full', will.payload.length)
-    this.publish(isKept ? will : { ...will, retain: false }, mustWait)
+    this.publish(isKept ? will : { ...will, retain: false }, { mustWait })
   }
 
   /** Sends or queues a message as the hooks want it; false when it was lost. */
@@ -255,8 +264,8 @@ export class Core implements Context {
     return true
   }
 
-  #route(message: Message, mustWait = false): number {
-    const targets = this.router.learn(message.topicName)?.targets
+  #route(message: Message, mustWait = false, known?: Route): number {
+    const targets = (known ?? this.router.learn(message.topicName))?.targets
     let delivered = 0
     let lost = 0
     if (targets !== undefined) {
@@ -297,12 +306,17 @@ export class Core implements Context {
     return 'denied'
   }
 
+  /** Nothing was journaled since `mark`, and no earlier answer on the connection waits. */
+  isSettled(connection: Connection, mark: number): boolean {
+    return this.journal.mark === mark && connection.waitingAcknowledgements === 0
+  }
+
   /**
    * Answers when everything journaled since `mark` is durable: at once when that is nothing and no
    * earlier answer on the connection waits.
    */
   acknowledge(connection: Connection, mark: number, answer: (error?: Error) => void): void {
-    if (this.journal.mark === mark && connection.waitingAcknowledgements === 0) return answer()
+    if (this.isSettled(connection, mark)) return answer()
     connection.waitingAcknowledgements++
     this.journal.whenCommitted((error) => {
       connection.waitingAcknowledgements--
@@ -348,6 +362,8 @@ export class Core implements Context {
     const connections = this.#withOutput
     this.#withOutput = []
     for (const connection of connections) connection.flush()
+    this.slab.endTurn()
+    this.acknowledgements.endTurn()
   }
 
   #restate(change: Change): boolean {

@@ -24,14 +24,14 @@ export interface PassingFrame {
  * to `inboundPublish`, whose steps these are.
  */
 export class Forwarding {
-  readonly #places = new PublishInPlace()
+  readonly places = new PublishInPlace()
 
   /** False when nothing has been done, and the packet has to be read and published. */
   forward(connection: Connection, session: Session, framer: Framer): boolean {
     const { core } = connection
     if (core.hooks.seesMessages) return false
     const version = connection.version as ProtocolVersion
-    const places = this.#places
+    const { places } = this
     const { bytes, bodyStart: start, bodyEnd: end } = framer
     if (!places.find(framer.firstByte, bytes, { start, end, version })) return false
     // Known bytes are a Topic Name that has been checked.
@@ -98,12 +98,12 @@ class Passing implements PassingFrame {
 
   #asMessage(topicName: string): Message {
     if (this.#message !== undefined) return this.#message
-    const { core, clientIdentifier } = this.#connection
+    const { readAt, clientIdentifier } = this.#connection
     // Copied alone: in a queue it must not hold on to all that came with it.
     const payload = this.bytes.slice(this.#payloadStart, this.end)
     const fields = { qos: 0, retain: false, properties: noProperties } as const
     const whole = { topicName, payload, ...fields, publisher: clientIdentifier }
-    this.#message = createMessage(whole, core.clock.now())
+    this.#message = createMessage(whole, readAt)
     return this.#message
   }
 }

@@ -1,8 +1,22 @@
-import { encodePacket, type Publish, type PublishProperties } from '@busbar/protocol'
+import {
+  encodePacket,
+  noProperties,
+  type Publish,
+  type PublishProperties,
+  putVarint,
+  varintWidth,
+} from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Message } from './message.ts'
 import type { Delivery } from './session.ts'
+import type { Slab } from './slab.ts'
+
+const noBytes = new Uint8Array(0)
+const encoder = new TextEncoder()
+
+/** Larger frames are alone in their memory. */
+const longestInSlab = 4_096
 
 /** A Topic Alias adds its identifier and two bytes. */
 const aliasBytes = 3
@@ -12,33 +26,96 @@ const aliasBytes = 3
  * it) is encoded once for each version and RETAIN flag of the message at hand.
  */
 export class Frames {
+  // the frame that was encoded last
+  bytes: Uint8Array = noBytes
+  start = 0
+  end = 0
+
   readonly #clock: Clock
+  readonly #slab: Slab
   #message: Message | undefined
   readonly #shared: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined]
+  #topicName = ''
+  #topic: Uint8Array = noBytes
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, slab: Slab) {
     this.#clock = clock
+    this.#slab = slab
   }
 
-  /** Undefined when the packet would be larger than the client accepts [MQTT5-3.1.2-24]. */
+  /**
+   * Leaves the frame in `bytes`, from `start` to `end`, which stay as they are; false when the packet
+   * would be larger than the client accepts [MQTT5-3.1.2-24].
+   */
   encode(
     connection: Connection,
     delivery: Delivery,
     packetIdentifier: number,
     dup: boolean,
-  ): Uint8Array | undefined {
+  ): boolean {
     const { outboundAliases, maximumPacketSize } = connection
-    const isShared =
-      delivery.qos === 0 &&
-      delivery.subscriptionIdentifiers.length === 0 &&
-      outboundAliases === undefined
-    const frame = isShared
-      ? this.#encodeOnce(connection, delivery)
-      : this.#encode(connection, delivery, packetIdentifier, dup)
-    if (frame.length > maximumPacketSize) return undefined
+    const isPlain = delivery.subscriptionIdentifiers.length === 0 && outboundAliases === undefined
+    if (isPlain && delivery.qos > 0 && delivery.message.properties === noProperties) {
+      return this.#writePlain(connection, delivery, packetIdentifier, dup)
+    }
+    let frame =
+      isPlain && delivery.qos === 0
+        ? this.#encodeOnce(connection, delivery)
+        : this.#encode(connection, delivery, packetIdentifier, dup)
+    if (frame.length > maximumPacketSize) return false
     // An alias is given only to what is sent: one that was dropped would not be known to the client.
-    if (outboundAliases === undefined || frame.length + aliasBytes > maximumPacketSize) return frame
-    return this.#encode(connection, delivery, packetIdentifier, dup, true)
+    if (outboundAliases !== undefined && frame.length + aliasBytes <= maximumPacketSize) {
+      frame = this.#encode(connection, delivery, packetIdentifier, dup, true)
+    }
+    this.bytes = frame
+    this.start = 0
+    this.end = frame.length
+    return true
+  }
+
+  /**
+   * The packet that a subscriber at QoS 1 or 2 gets nearly always, written to where its neighbours
+   * are: an object, a writer and an array for each would cost more than the message.
+   */
+  #writePlain(
+    connection: Connection,
+    delivery: Delivery,
+    packetIdentifier: number,
+    dup: boolean,
+  ): boolean {
+    const { message, qos, retain } = delivery
+    const { payload } = message
+    const topic = this.#topicOf(message.topicName)
+    const isVersion5 = connection.version === 5
+    const length = 2 + topic.length + 2 + (isVersion5 ? 1 : 0) + payload.length
+    const size = 1 + varintWidth(length) + length
+    if (size > connection.maximumPacketSize) return false
+    const bytes = size > longestInSlab ? new Uint8Array(size) : this.#slab.bytesFor(size)
+    const start = size > longestInSlab ? 0 : this.#slab.take(size)
+    let at = start
+    bytes[at++] = 0x30 | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0)
+    at = putVarint(bytes, at, length)
+    bytes[at++] = topic.length >> 8
+    bytes[at++] = topic.length
+    bytes.set(topic, at)
+    at += topic.length
+    bytes[at++] = packetIdentifier >> 8
+    bytes[at++] = packetIdentifier
+    if (isVersion5) bytes[at++] = 0 // no properties
+    bytes.set(payload, at)
+    this.bytes = bytes
+    this.start = start
+    this.end = start + size
+    return true
+  }
+
+  /** In UTF-8. Neighbouring messages have the same topic more often than not. */
+  #topicOf(topicName: string): Uint8Array {
+    if (this.#topicName !== topicName) {
+      this.#topicName = topicName
+      this.#topic = encoder.encode(topicName)
+    }
+    return this.#topic
   }
 
   #encodeOnce(connection: Connection, delivery: Delivery): Uint8Array {

@@ -1,5 +1,6 @@
 import {
   firstFailure,
+  noProperties,
   ProtocolError,
   type Publish,
   type PublishProperties,
@@ -9,17 +10,25 @@ import {
 import type { Connection } from './connection.ts'
 import type { HookRefusal } from './hooks/hooks.ts'
 import { createMessage, type Message } from './message.ts'
+import { copyPayload } from './payload.ts'
+import type { Route } from './route-cache.ts'
 import type { Session } from './session.ts'
 import { StoreFullError } from './store/errors.ts'
 
-/** PUBLISH from a client: the ordered steps. Their order is the design. */
-export function inboundPublish(connection: Connection, session: Session, publish: Publish): void {
+/**
+ * PUBLISH from a client: the ordered steps. Their order is the design. `route` is that of its Topic
+ * Name, where that is known and therefore checked; it has no properties then.
+ */
+export function inboundPublish(
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  route?: Route,
+): void {
   const { core } = connection
   checkAbilities(connection, publish)
   // 1. Before authorisation, because an alias would otherwise be authorised as the empty topic.
-  const { topicAlias, ...properties } = publish.properties
-  const topicName = connection.aliases.resolve(publish.topicName, topicAlias)
-  if (publish.topicName !== '') parseTopicName(topicName, core.config.limits.topicLevels)
+  const topicName = route === undefined ? resolveTopic(connection, publish) : publish.topicName
   // 2. Receive Maximum, and whether QoS 2 has brought it before.
   const arrival =
     publish.qos === 0 ? 'new' : session.inbound.publish(publish.packetIdentifier, publish.qos)
@@ -31,10 +40,16 @@ export function inboundPublish(connection: Connection, session: Session, publish
   // 3. Authorise.
   if (!core.access.mayPublish(session, topicName, publish.retain)) return refuse(answer)
   // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
-  const message = ownMessage(connection, topicName, publish, properties)
+  const message = ownMessage(connection, topicName, publish)
   if (core.hooks.publish !== undefined) return publishWithHooks(answer, message)
-  const reasonCode = core.publish(message)
+  const reasonCode = core.publish(message, { route })
   if (publish.qos > 0) acknowledge(answer, reasonCode)
+}
+
+function resolveTopic({ aliases, core }: Connection, publish: Publish): string {
+  const topicName = aliases.resolve(publish.topicName, publish.properties.topicAlias)
+  if (publish.topicName !== '') parseTopicName(topicName, core.config.limits.topicLevels)
+  return topicName
 }
 
 /** A PUBLISH to be answered; `mark` is where the journal was before it. */
@@ -68,27 +83,21 @@ function count(connection: Connection, publish: Publish): void {
 }
 
 /** The payload and Correlation Data are views of a read buffer: what is kept is copied. */
-function ownMessage(
-  connection: Connection,
-  topicName: string,
-  publish: Publish,
-  properties: PublishProperties,
-) {
-  const { core, clientIdentifier, session } = connection
+function ownMessage(connection: Connection, topicName: string, publish: Publish) {
+  const { clientIdentifier: publisher, readAt, session } = connection
+  const { qos, retain } = publish
+  const payload = copyPayload(publish.payload)
+  const properties =
+    publish.properties === noProperties ? noProperties : ownProperties(publish.properties)
+  const publisherUser = retain ? session?.user : undefined
+  const fields = { topicName, payload, qos, retain, properties, publisher, publisherUser }
+  return createMessage(fields, readAt)
+}
+
+function ownProperties({ topicAlias, ...properties }: PublishProperties): PublishProperties {
   const { correlationData } = properties
-  const message = {
-    topicName,
-    payload: publish.payload.slice(),
-    qos: publish.qos,
-    retain: publish.retain,
-    properties:
-      correlationData === undefined
-        ? properties
-        : { ...properties, correlationData: correlationData.slice() },
-    publisher: clientIdentifier,
-    publisherUser: publish.retain ? session?.user : undefined,
-  }
-  return createMessage(message, core.clock.now())
+  if (correlationData === undefined) return properties
+  return { ...properties, correlationData: correlationData.slice() }
 }
 
 /** Not allowed: told by Reason Code in 5.0; in 3.x acknowledged all the same [MQTT3-3.3.5-2]. */
@@ -159,7 +168,7 @@ function refuseInUse(connection: Connection, publish: Publish): void {
     throw new ProtocolError(reasonCode, 'Packet Identifier is in use', 'MQTT3-2.3.1-2')
   }
   const type = publish.qos === 1 ? 'puback' : 'pubrec'
-  connection.send({ type, packetIdentifier, reasonCode, properties: {} })
+  connection.sendAcknowledgement(type, packetIdentifier, reasonCode)
 }
 
 /**
@@ -167,7 +176,7 @@ function refuseInUse(connection: Connection, publish: Publish): void {
  * same batch as the message: either both survive a crash or none.
  */
 function acknowledge(answer: Answer, reasonCode: number): void {
-  const { connection, session, publish, mark, isNew } = answer
+  const { connection, session, publish, mark } = answer
   const { core, version } = connection
   const { packetIdentifier } = publish
   const isFailure = reasonCode >= firstFailure
@@ -178,25 +187,32 @@ function acknowledge(answer: Answer, reasonCode: number): void {
     const { clientIdentifier } = session
     core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
-  core.acknowledge(connection, mark, (error) => {
-    // What came before is stored already, and stays so; or it could not be, and is sent once more.
-    const isForgotten = publish.qos === 2 && !isNew && !session.inbound.has(packetIdentifier)
-    if (isForgotten) return connection.disconnect(ReasonCode.QuotaExceeded, 'store failed')
-    if (error !== undefined && !isNew) {
-      return connection.disconnect(failureCode(error), 'store failed')
-    }
-    if (error !== undefined && version !== 5) {
-      // 3.x cannot be told: closed without an acknowledgement, the client sends it again.
-      session.inbound.refused(packetIdentifier)
-      return connection.disconnect(failureCode(error), 'store failed')
-    }
-    const code = error === undefined ? reasonCode : failureCode(error)
-    const type = publish.qos === 1 ? 'puback' : 'pubrec'
-    if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
-    // A failure that 3.x cannot be told is acknowledged like a success.
-    else if (version === 5 && code >= firstFailure) session.inbound.refused(packetIdentifier)
-    connection.send({ type, packetIdentifier, reasonCode: code, properties: {} })
-  })
+  if (core.isSettled(connection, mark)) acknowledged(answer, reasonCode)
+  else core.acknowledge(connection, mark, (error) => acknowledged(answer, reasonCode, error))
+}
+
+/** Everything before it is durable, or cannot be. */
+function acknowledged(answer: Answer, reasonCode: number, error?: Error): void {
+  const { connection, session, publish, isNew } = answer
+  const { version } = connection
+  const { packetIdentifier } = publish
+  // What came before is stored already, and stays so; or it could not be, and is sent once more.
+  const isForgotten = publish.qos === 2 && !isNew && !session.inbound.has(packetIdentifier)
+  if (isForgotten) return connection.disconnect(ReasonCode.QuotaExceeded, 'store failed')
+  if (error !== undefined && !isNew) {
+    return connection.disconnect(failureCode(error), 'store failed')
+  }
+  if (error !== undefined && version !== 5) {
+    // 3.x cannot be told: closed without an acknowledgement, the client sends it again.
+    session.inbound.refused(packetIdentifier)
+    return connection.disconnect(failureCode(error), 'store failed')
+  }
+  const code = error === undefined ? reasonCode : failureCode(error)
+  const type = publish.qos === 1 ? 'puback' : 'pubrec'
+  if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
+  // A failure that 3.x cannot be told is acknowledged like a success.
+  else if (version === 5 && code >= firstFailure) session.inbound.refused(packetIdentifier)
+  connection.sendAcknowledgement(type, packetIdentifier, code)
 }
 
 /** What a 5.0 publisher is told when its message could not be stored. */
@@ -220,12 +236,13 @@ export function inboundPubrel(
     const { clientIdentifier } = session
     core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier }, session.level)
   }
-  core.acknowledge(connection, mark, (error) => {
+  const released = (error?: Error) => {
     if (error !== undefined) {
       // It is still held in the store: the client has to release it again.
       if (isKnown) session.inbound.restore(packetIdentifier)
       return connection.disconnect(failureCode(error), 'store failed')
     }
-    connection.send({ type: 'pubcomp', packetIdentifier, reasonCode, properties: {} })
-  })
+    connection.sendAcknowledgement('pubcomp', packetIdentifier, reasonCode)
+  }
+  core.acknowledge(connection, mark, released)
 }

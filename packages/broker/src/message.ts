@@ -1,10 +1,10 @@
 import type { PublishProperties, QoS } from '@busbar/protocol'
 
-/** An Application Message: what is routed, retained and queued. Never changed once made. */
+/** An Application Message: what is routed, retained and queued. Never changed once made, but for where its payload is. */
 export interface Message {
   readonly topicName: string
-  /** Owned by the message: not a view of a read buffer. */
-  readonly payload: Uint8Array
+  /** Not a view of a read buffer; shares memory with others until the message is to be kept. */
+  payload: Uint8Array
   readonly qos: QoS
   /** The publisher's RETAIN flag. */
   readonly retain: boolean
@@ -36,7 +36,11 @@ export function createMessage(
     messageExpiryInterval === undefined
       ? Number.POSITIVE_INFINITY
       : now + messageExpiryInterval * 1_000
-  const complete = { topicName, payload, qos, retain, properties, publisher }
-  const from = publisherUser === undefined ? undefined : { publisherUser }
-  return { ...complete, ...from, arrivedAt: now, expiresAt }
+  const arrivedAt = now
+  // Without a spread, which would cost more than the rest.
+  if (publisherUser === undefined) {
+    return { topicName, payload, qos, retain, properties, publisher, arrivedAt, expiresAt }
+  }
+  const from = { publisher, publisherUser }
+  return { topicName, payload, qos, retain, properties, ...from, arrivedAt, expiresAt }
 }

@@ -39,19 +39,33 @@ test('anything else is joined, in order', () => {
   assert.deepEqual(output.take(new Slab()), bytes(1))
 })
 
-test('a slab hands nothing out twice, whatever the sizes', () => {
+test('a slab hands nothing out twice in a turn, whatever the sizes', () => {
   const slab = new Slab()
-  const pieces: Uint8Array[] = []
-  for (let i = 0; i < 400; i++) {
-    const piece = slab.piece((i * 1_663) % 20_000)
-    piece.fill(i % 251)
-    pieces.push(piece)
-  }
-  for (const [i, piece] of pieces.entries()) {
-    assert.equal(piece.length, (i * 1_663) % 20_000)
-    assert.ok(piece.every((byte) => byte === i % 251))
+  for (let turn = 0; turn < 3; turn++) {
+    const pieces: Uint8Array[] = []
+    for (let i = 0; i < 400; i++) {
+      const piece = slab.piece((i * 1_663) % 20_000)
+      piece.fill((turn + i) % 251)
+      pieces.push(piece)
+    }
+    for (const [i, piece] of pieces.entries()) {
+      assert.equal(piece.length, (i * 1_663) % 20_000)
+      assert.ok(piece.every((byte) => byte === (turn + i) % 251))
+    }
+    slab.endTurn()
   }
   const large = new Uint8Array(100_000).fill(7)
   assert.deepEqual(slab.copy(large), large)
   assert.notEqual(slab.copy(large).buffer, large.buffer)
+})
+
+test('the next turn has the same memory, unless somebody holds on to it', () => {
+  const slab = new Slab()
+  const first = slab.piece(10)
+  slab.endTurn()
+  const second = slab.piece(10)
+  assert.deepEqual([second.buffer, second.byteOffset], [first.buffer, first.byteOffset])
+  slab.isHeld = true
+  slab.endTurn()
+  assert.notEqual(slab.piece(10).buffer, first.buffer)
 })

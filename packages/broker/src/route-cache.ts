@@ -30,6 +30,9 @@ const mostSlots = 65_536
 /** Longer topics are looked up anew each time. */
 const longestTopic = 256
 
+/** One bit for each hash of topics that were published to once. */
+const seenWords = 2_048
+
 /** Of all routes together, which is what takes memory; then the cache starts again. */
 const mostTargets = 200_000
 
@@ -40,6 +43,7 @@ const mostTargets = 200_000
 export class RouteCache {
   #slots: (Route | undefined)[] = new Array(firstSlots).fill(undefined)
   #targets = 0
+  readonly #seen = new Uint32Array(seenWords)
 
   find(bytes: Uint8Array, start: number, end: number): Route | undefined {
     const hash = hashOfBytes(bytes, start, end)
@@ -58,11 +62,16 @@ export class RouteCache {
     return other?.topicName === topicName ? other : undefined
   }
 
-  /** Keeps a route that was not there; undefined where its topic is none to be kept. */
-  add(topicName: string, places: Places): Route | undefined {
+  /**
+   * Keeps a route that was not there. Undefined where its topic is none to be kept: also for the
+   * first message, since many topics never have a second one.
+   */
+  add(topicName: string, placesOf: (topicName: string) => Places): Route | undefined {
+    const hash = hashOfName(topicName)
+    if (!this.#wasSeen(hash)) return undefined
     const topic = asciiOf(topicName)
     if (topic === undefined) return undefined
-    const hash = hashOfName(topicName)
+    const places = placesOf(topicName)
     const route = { topicName, topic, hash, places, generation: -1, targets: undefined }
     this.#put(route)
     return route
@@ -76,11 +85,21 @@ export class RouteCache {
 
   /** Forgets routes that are out of date, and with them Sessions that have ended. */
   sweep(isCurrent: (route: Route) => boolean): void {
+    this.#seen.fill(0)
     for (const [at, route] of this.#slots.entries()) {
       if (route === undefined || isCurrent(route)) continue
       this.replaced(route.targets, undefined)
       this.#slots[at] = undefined
     }
+  }
+
+  /** From now on it was. */
+  #wasSeen(hash: number): boolean {
+    const word = (hash >>> 5) & (seenWords - 1)
+    const seen = this.#seen[word] as number
+    const bit = 1 << (hash & 31)
+    this.#seen[word] = seen | bit
+    return (seen & bit) !== 0
   }
 
   #put(route: Route): void {

@@ -4,14 +4,8 @@ import type { Message } from './message.ts'
 import { type Route, RouteCache, type Target } from './route-cache.ts'
 import type { Delivery, Session } from './session.ts'
 import { type MayReceive, ShareGroup } from './share-group.ts'
+import { Subscribers } from './subscribers.ts'
 import type { Subscription } from './subscription.ts'
-
-/** Everybody who subscribed to one Topic Filter. */
-interface Subscribers {
-  readonly ordinary: Map<Session, Subscription>
-  /** By ShareName. */
-  readonly groups: Map<string, ShareGroup>
-}
 
 /** A Delivery that is still being gathered from several subscriptions. */
 interface Gathered {
@@ -25,12 +19,15 @@ interface Gathered {
 
 const none: number[] = []
 
+const createSubscribers = () => new Subscribers()
+
 /** Knows which Session gets a message, and how. */
 export class Router {
   readonly #mayReceive: MayReceive
   readonly #tree = new TopicTree<Subscribers>()
   readonly #routes = new RouteCache()
   readonly #generations = new Generations()
+  readonly #placesOf = (topicName: string) => this.#generations.placesOf(topicName)
   #matches = 0
 
   constructor(mayReceive: MayReceive) {
@@ -39,21 +36,14 @@ export class Router {
 
   /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
   add(subscription: Subscription): void {
-    const { filter, session } = subscription
+    const { filter } = subscription
     this.#generations.changed(filter.topicFilter)
-    let subscribers = this.#tree.get(filter.topicFilter)
-    if (subscribers === undefined) {
-      subscribers = { ordinary: new Map(), groups: new Map() }
-      this.#tree.set(filter.topicFilter, subscribers)
-    }
-    if (filter.shareName === undefined) {
-      subscribers.ordinary.set(session, subscription)
-      return
-    }
+    const subscribers = this.#tree.getOrSet(filter.topicFilter, createSubscribers)
+    if (filter.shareName === undefined) return subscribers.add(subscription)
     let group = subscribers.groups.get(filter.shareName)
     if (group === undefined) {
       group = new ShareGroup()
-      subscribers.groups.set(filter.shareName, group)
+      subscribers.addGroup(filter.shareName, group)
     }
     group.add(subscription)
   }
@@ -63,15 +53,13 @@ export class Router {
     const subscribers = this.#tree.get(filter.topicFilter)
     if (subscribers === undefined) return
     this.#generations.changed(filter.topicFilter)
-    if (filter.shareName === undefined) subscribers.ordinary.delete(session)
+    if (filter.shareName === undefined) subscribers.remove(session)
     else {
       const group = subscribers.groups.get(filter.shareName)
       group?.remove(session)
-      if (group?.size === 0) subscribers.groups.delete(filter.shareName)
+      if (group?.size === 0) subscribers.removeGroup(filter.shareName)
     }
-    if (subscribers.ordinary.size === 0 && subscribers.groups.size === 0) {
-      this.#tree.delete(filter.topicFilter)
-    }
+    if (subscribers.isEmpty) this.#tree.delete(filter.topicFilter)
   }
 
   /** The targets of a topic, if it is known by these bytes and nothing but the topic decides. */
@@ -80,10 +68,10 @@ export class Router {
     return route === undefined ? undefined : this.#current(route)
   }
 
-  /** The same by its name, which has been checked; from now on it is known. */
+  /** The same by its name, which has been checked; from its second message on it is known. */
   learn(topicName: string): Route | undefined {
     const known = this.#routes.findName(topicName)
-    const route = known ?? this.#routes.add(topicName, this.#generations.placesOf(topicName))
+    const route = known ?? this.#routes.add(topicName, this.#placesOf)
     return route === undefined ? undefined : this.#current(route)
   }
 
@@ -109,7 +97,7 @@ export class Router {
     let isPlain = true
     this.#tree.match(topicName, (subscribers) => {
       if (subscribers.groups.size > 0) isPlain = false
-      for (const subscription of subscribers.ordinary.values()) {
+      subscribers.each((subscription) => {
         if (subscription.options.noLocal) isPlain = false
         const { routed } = subscription.session
         const earlier = routed.match === match ? targets[routed.index] : undefined
@@ -119,7 +107,7 @@ export class Router {
           routed.index = targets.length
           targets.push(targetOf(subscription))
         }
-      }
+      })
     })
     return isPlain ? targets : undefined
   }
@@ -129,8 +117,8 @@ export class Router {
     const match = ++this.#matches
     const gathered: Gathered[] = []
     this.#tree.match(message.topicName, (subscribers) => {
-      for (const subscription of subscribers.ordinary.values()) {
-        if (subscription.options.noLocal && isOwn(subscription, message)) continue
+      subscribers.each((subscription) => {
+        if (subscription.options.noLocal && isOwn(subscription, message)) return
         const { routed } = subscription.session
         const earlier = routed.match === match ? gathered[routed.index] : undefined
         if (earlier !== undefined) merge(earlier, subscription)
@@ -139,7 +127,7 @@ export class Router {
           routed.index = gathered.length
           gathered.push(gather(subscription, message))
         }
-      }
+      })
       for (const group of subscribers.groups.values()) {
         const chosen = group.choose(message, this.#mayReceive)
         if (chosen !== undefined) gathered.push(gather(chosen, message))

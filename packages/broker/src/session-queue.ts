@@ -1,3 +1,4 @@
+import { SparseSet } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
 import { type Message, messageBytes } from './message.ts'
@@ -27,11 +28,11 @@ export class SessionQueue {
   /** The next ones, in order. */
   readonly #inHand = new Fifo<QueueEntry>()
   /** Of those in hand that have to wait for the store: their batch is not committed yet. */
-  readonly #undecided = new Set<QueueEntry>()
+  readonly #undecided = new SparseSet<QueueEntry>()
   /** The same of those in the store only: the last of them. */
-  readonly #undecidedInStore = new Set<QueueEntry>()
+  readonly #undecidedInStore = new SparseSet<QueueEntry>()
   /** Of those in hand: not to be delivered. */
-  readonly #abandoned = new Set<QueueEntry>()
+  readonly #abandoned = new SparseSet<QueueEntry>()
   /** How many more are in the store only, behind those in hand. */
   #inStore = 0
   #lastInHand = 0

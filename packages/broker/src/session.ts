@@ -1,4 +1,11 @@
-import { firstFailure, Inbound, Outbound, type ProtocolVersion, type QoS } from '@busbar/protocol'
+import {
+  firstFailure,
+  Inbound,
+  Outbound,
+  type ProtocolVersion,
+  type QoS,
+  SparseMap,
+} from '@busbar/protocol'
 import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
@@ -6,6 +13,7 @@ import { Deadline } from './deadlines.ts'
 import type { PassingFrame } from './forward.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
+import { keepAlone } from './payload.ts'
 import { SessionQueue } from './session-queue.ts'
 import type { DurabilityLevel, QueueEntry } from './store/store.ts'
 import type { Subscription } from './subscription.ts'
@@ -50,6 +58,8 @@ export interface SessionIdentity {
   readonly owner: string | undefined
 }
 
+const shortQueue = 64
+
 /** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
 export const internalPrefix = '$program/'
 
@@ -71,7 +81,7 @@ export class Session implements Subject {
    * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
    * true where the entry itself is in the same batch.
    */
-  readonly #unsettled = new Map<QueueEntry, boolean>()
+  readonly #unsettled = new SparseMap<QueueEntry, boolean>()
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
   /** Ends the Session when its interval has passed without a Network Connection. */
@@ -134,6 +144,7 @@ export class Session implements Subject {
     }
     // A later message must not overtake an earlier one of its QoS [MQTT5-4.6.0-5].
     if (connection === undefined || connection.isCongested || queue.hasQoS0) {
+      keepAlone(delivery.message)
       return queue.appendQoS0(this.#entry(delivery))
     }
     return (
@@ -146,6 +157,8 @@ export class Session implements Subject {
     const { journal } = this.#context
     const entry = this.#entry(delivery)
     const leavesNow = queue.isEmpty && this.isReady
+    // A short queue in front of a client that reads is gone in a moment.
+    if (connection === undefined || queue.length >= shortQueue) keepAlone(entry.message)
     const place = leavesNow ? 'out' : queue.append(entry, this.isStored, mustWait)
     if (place === false) return false
     if (leavesNow) this.#takeIdentifier(entry)

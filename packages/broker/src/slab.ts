@@ -1,42 +1,69 @@
-/**
- * The bytes of a slab live as long as any of them is in use, so it is small; and a byte array of its
- * own for each piece would cost more than the copy.
- */
+/** A turn's output rarely needs more. */
 const slabBytes = 65_536
 
 /** Anything larger gets memory of its own, instead of wasting the rest of a slab. */
 const largestPiece = slabBytes / 4
 
-/** Memory for what is about to be sent: handed out piece by piece, and never written again. */
-export class Slab {
-  /** The slab that pieces are handed out of now. */
-  bytes = new Uint8Array(slabBytes)
-  #used = 0
+/** So much stays for the next turns. */
+const mostFree = 16
 
-  /** Where in `bytes` there is room for a piece, which then is the caller's. */
+/**
+ * Memory for what is sent at the end of a turn, handed out piece by piece. The next turn uses it
+ * again: an array for each piece would cost more than the copy, and fresh memory more than that.
+ */
+export class Slab {
+  /** The one that pieces are handed out of now. */
+  bytes = new Uint8Array(slabBytes)
+  /** Somebody needs what was handed out in this turn for longer. */
+  isHeld = false
+  #used = 0
+  #full: Uint8Array<ArrayBuffer>[] = []
+  readonly #free: Uint8Array<ArrayBuffer>[] = []
+
+  /** Where in `bytes` there is room for a piece, which is the caller's until the turn ends. */
   take(length: number): number {
-    if (this.#used + length > slabBytes) {
-      this.bytes = new Uint8Array(slabBytes)
-      this.#used = 0
-    }
+    this.#makeRoom(length)
     const start = this.#used
     this.#used += length
     return start
   }
 
-  /** A copy that lasts. */
-  copy(bytes: Uint8Array): Uint8Array {
-    const { length } = bytes
-    if (length > largestPiece) return new Uint8Array(bytes)
-    const start = this.take(length)
-    this.bytes.set(bytes, start)
-    return this.bytes.subarray(start, start + length)
+  /** The array in which the next `take` of this length is a piece. */
+  bytesFor(length: number): Uint8Array {
+    this.#makeRoom(length)
+    return this.bytes
   }
 
-  /** An empty piece. */
+  copy(bytes: Uint8Array): Uint8Array {
+    const copy = this.piece(bytes.length)
+    copy.set(bytes)
+    return copy
+  }
+
   piece(length: number): Uint8Array {
     if (length > largestPiece) return new Uint8Array(length)
     const start = this.take(length)
     return this.bytes.subarray(start, start + length)
+  }
+
+  /** Takes everything back that is not held. */
+  endTurn(): void {
+    if (this.#used === 0 && this.#full.length === 0) return
+    if (this.isHeld) this.bytes = this.#fresh()
+    else this.#free.push(...this.#full.slice(0, mostFree - this.#free.length))
+    this.#full = []
+    this.#used = 0
+    this.isHeld = false
+  }
+
+  #makeRoom(length: number): void {
+    if (this.#used + length <= slabBytes) return
+    this.#full.push(this.bytes)
+    this.bytes = this.#fresh()
+    this.#used = 0
+  }
+
+  #fresh(): Uint8Array<ArrayBuffer> {
+    return this.#free.pop() ?? new Uint8Array(slabBytes)
   }
 }

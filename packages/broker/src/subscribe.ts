@@ -5,6 +5,7 @@ import {
   ReasonCode,
   type Subscribe,
   type SubscriptionFilter,
+  type SubscriptionOptions,
   type SubscriptionRequest,
   type Unsubscribe,
 } from '@busbar/protocol'
@@ -155,7 +156,18 @@ function unavailable(connection: Connection, reasonCode: number, statement: stri
 function grantedOptions(connection: Connection, request: SubscriptionRequest) {
   const { maximumQoS } = connection.core.config.mqtt
   const qos = Math.min(request.options.qos, maximumQoS) as QoS // [MQTT5-3.2.2-10]
-  return { ...request.options, qos }
+  return shared({ ...request.options, qos })
+}
+
+const knownOptions = new Map<number, SubscriptionOptions>()
+
+/** There are 36 of them, and a subscription need not keep its own. */
+function shared(options: SubscriptionOptions): SubscriptionOptions {
+  const { qos, noLocal, retainAsPublished, retainHandling } = options
+  const key = qos | (noLocal ? 4 : 0) | (retainAsPublished ? 8 : 0) | (retainHandling << 4)
+  const known = knownOptions.get(key) ?? options
+  if (known === options) knownOptions.set(key, options)
+  return known
 }
 
 /** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */

@@ -8,7 +8,12 @@ export interface Transport {
   readonly certificate?: PeerCertificate | undefined
   /** Bytes handed to `write` that the system has not taken yet. */
   readonly pendingBytes: number
-  /** Sends bytes after all earlier ones. They must not be changed afterwards. */
+  /**
+   * Whether it needs what was handed to `write` no longer when `pendingBytes` is 0 afterwards. What
+   * waits, and everything where this is not true, must not be changed afterwards.
+   */
+  readonly takesBytesAtOnce?: boolean
+  /** Sends bytes after all earlier ones. */
   write(bytes: Uint8Array): void
   /** Stops reading, so that the peer feels backpressure. */
   pause(): void

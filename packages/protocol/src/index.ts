@@ -3,6 +3,7 @@ export { Inbound } from './flow/inbound.ts'
 export { KeepAlive } from './flow/keep-alive.ts'
 export { Outbound, type OutboundEntry, type PubrecOutcome } from './flow/outbound.ts'
 export { PacketIdentifiers } from './flow/packet-identifiers.ts'
+export { SparseMap, SparseSet } from './flow/sparse.ts'
 export {
   InboundTopicAliases,
   OutboundTopicAliases,
@@ -53,4 +54,4 @@ export { readPacket } from './wire/read-packet.ts'
 export { PacketReader } from './wire/reader.ts'
 export { readServerPacket } from './wire/server-packet.ts'
 export { encodePacket, writePacket } from './wire/write-packet.ts'
-export { PacketWriter } from './wire/writer.ts'
+export { PacketWriter, putVarint, varintWidth } from './wire/writer.ts'

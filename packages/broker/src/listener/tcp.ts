@@ -93,6 +93,8 @@ type Named = Partial<Pick<Transport, 'address' | 'certificate'>>
 export class TcpTransport implements Transport {
   readonly address: string
   readonly certificate: Transport['certificate']
+  /** What the system takes at once, it has copied. */
+  readonly takesBytesAtOnce = true
   readonly #socket: Socket
   readonly #closeTimeoutMs: number
   #drain: Drain | undefined

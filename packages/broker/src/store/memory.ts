@@ -1,4 +1,5 @@
 import { type Message, messageBytes } from '../message.ts'
+import { keepAlone } from '../payload.ts'
 import { closedError } from './errors.ts'
 import { OrderedQueue } from './ordered-queue.ts'
 import type {
@@ -24,17 +25,23 @@ interface Held {
 
 /**
  * The store that keeps nothing beyond the process. A second `open()` of the same instance finds
- * what was committed.
+ * what was committed, but for retained messages where those are `elsewhere`: a broker that never
+ * opens it again has them all in memory anyway.
  */
-export function createMemoryStore(): Store {
-  return new MemoryStore()
+export function createMemoryStore(retained: 'here' | 'elsewhere' = 'here'): Store {
+  return new MemoryStore(retained === 'here')
 }
 
 class MemoryStore implements Store {
   readonly level = 'memory'
   readonly #sessions = new Map<string, Held>()
   readonly #retained = new Map<string, Message>()
+  readonly #keepsRetained: boolean
   #isClosed = false
+
+  constructor(keepsRetained: boolean) {
+    this.#keepsRetained = keepsRetained
+  }
 
   async open(): Promise<Recovered> {
     const sessions = [...this.#sessions.values()]
@@ -93,6 +100,8 @@ class MemoryStore implements Store {
         this.#sessions.delete(change.clientIdentifier)
         return
       case 'retained':
+        if (!this.#keepsRetained) return
+        keepAlone(change.message)
         this.#retained.set(change.message.topicName, change.message)
         return
       case 'retained-end':

@@ -24,6 +24,8 @@ export class TestPeer implements Transport {
   isPaused = false
   /** While false, what the broker writes stays pending. */
   isReading = true
+  /** As a socket: the broker may use the memory of what was read again. */
+  takesBytesAtOnce = false
   pendingBytes = 0
   readonly #events: TransportEvents
   readonly #endTurn: () => void
@@ -100,7 +102,7 @@ export class TestPeer implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.isReading) this.#read(bytes)
+    if (this.isReading) this.#read(this.takesBytesAtOnce ? bytes.slice() : bytes)
     else {
       this.#unread.push(bytes)
       this.pendingBytes += bytes.length

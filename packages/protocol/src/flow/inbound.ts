@@ -1,5 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
+import { SparseMap, SparseSet } from './sparse.ts'
 
 /**
  * Messages of QoS 1 and 2 as their receiver sees them: which have come before, and how many are
@@ -7,13 +8,15 @@ import { ReasonCode } from '../reason-codes.ts'
  */
 export class Inbound {
   // for the Session: identifiers of QoS 2 between PUBLISH and PUBREL
-  readonly #held = new Set<number>()
+  readonly #held = new SparseSet<number>()
   // for the Network Connection
   /** QoS 1: how often an identifier has come and is not acknowledged. */
-  readonly #unacknowledged = new Map<number, number>()
+  readonly #unacknowledged = new SparseMap<number, number>()
   #unacknowledgedCount = 0
+  /** One of them that is not in the map: most are acknowledged before the next one comes. 0: none. */
+  #latest = 0
   /** QoS 2: the held identifiers that have come on this Network Connection. */
-  readonly #counted = new Set<number>()
+  readonly #counted = new SparseSet<number>()
   #receiveMaximum = 0
   #allowance = 0
 
@@ -25,6 +28,7 @@ export class Inbound {
   connected(receiveMaximum: number): void {
     this.#unacknowledged.clear()
     this.#unacknowledgedCount = 0
+    this.#latest = 0
     this.#counted.clear()
     this.#receiveMaximum = receiveMaximum
     this.#allowance = 0
@@ -44,6 +48,11 @@ export class Inbound {
 
   /** PUBACK is sent, whatever its Reason Code. */
   acknowledged(packetIdentifier: number): void {
+    if (packetIdentifier === this.#latest) {
+      this.#latest = 0
+      this.#unacknowledgedCount--
+      return
+    }
     const times = this.#unacknowledged.get(packetIdentifier)
     if (times === undefined) return
     this.#unacknowledgedCount--
@@ -83,22 +92,26 @@ export class Inbound {
 
   /** The held identifiers. */
   identifiers(): Iterable<number> {
-    return this.#held.values()
+    return { [Symbol.iterator]: () => this.#held[Symbol.iterator]() }
   }
 
   #publishQoS1(packetIdentifier: number): 'new' | 'in-use' {
     if (this.#held.has(packetIdentifier)) return 'in-use'
     this.#checkWindow()
     // One that comes twice is two messages, and each gets its PUBACK [MQTT5-4.3.2-4].
-    const times = this.#unacknowledged.get(packetIdentifier) ?? 0
-    this.#unacknowledged.set(packetIdentifier, times + 1)
+    if (this.#latest !== 0) {
+      const times = this.#unacknowledged.get(this.#latest) ?? 0
+      this.#unacknowledged.set(this.#latest, times + 1)
+    }
+    this.#latest = packetIdentifier
     this.#unacknowledgedCount++
     return 'new'
   }
 
   #publishQoS2(packetIdentifier: number): 'new' | 'repeated' | 'in-use' {
     if (this.#counted.has(packetIdentifier)) return 'repeated'
-    if (this.#unacknowledged.has(packetIdentifier)) return 'in-use'
+    const isOther = packetIdentifier === this.#latest || this.#unacknowledged.has(packetIdentifier)
+    if (isOther) return 'in-use'
     this.#checkWindow()
     this.#counted.add(packetIdentifier)
     if (this.#held.has(packetIdentifier)) return 'repeated'

@@ -1,5 +1,6 @@
 import { firstFailure } from '../reason-codes.ts'
 import { PacketIdentifiers } from './packet-identifiers.ts'
+import { SparseMap } from './sparse.ts'
 
 /** A message of QoS 1 or 2 on its way to the peer. */
 export interface OutboundEntry<M> {
@@ -30,7 +31,7 @@ interface Entry<M> extends OutboundEntry<M> {
  */
 export class Outbound<M> {
   // for the Session; a Map keeps the order of first transmission [MQTT5-4.6.0-1]
-  readonly #entries = new Map<number, Entry<M>>()
+  readonly #entries = new SparseMap<number, Entry<M>>()
   readonly #identifiers: PacketIdentifiers
   // for the Network Connection
   #connection = 0

@@ -3,13 +3,20 @@ const last = 65_535
 const bitsPerWord = 32
 
 /**
+ * Of a Session that has used none; nobody writes to it. 0 is no Packet Identifier: it is in use for
+ * ever [MQTT5-2.2.1-3] [MQTT5-2.2.1-4].
+ */
+const unused = Uint32Array.of(1)
+const firstRange = 1_024
+
+/**
  * The Packet Identifiers in use in one direction of a Session, a bit each. They rotate, so that a
  * late acknowledgement does not meet a new message. The range in rotation starts small and doubles
- * when half of it is in use: an ordinary Session pays 128 bytes for it, not 8 KiB.
+ * when half of it is in use: an ordinary Session pays 128 bytes for it, not 8 KiB, and one that only
+ * gets messages of QoS 0 nothing.
  */
 export class PacketIdentifiers {
-  // 0 is no Packet Identifier: it is in use for ever [MQTT5-2.2.1-3] [MQTT5-2.2.1-4].
-  #words = new Uint32Array(32).fill(1, 0, 1)
+  #words = unused
   #size = 0
   #latest = 0
 
@@ -24,6 +31,7 @@ export class PacketIdentifiers {
   /** One that is not in use, and now is; 0 when all are. */
   take(): number {
     if (this.isFull) return 0
+    if (this.#words === unused) this.#grow(firstRange)
     if (this.#size * 2 >= this.#range) this.#grow(this.#range * 2)
     const packetIdentifier = this.#nextFree(this.#latest + 1)
     this.#mark(packetIdentifier)
@@ -34,7 +42,8 @@ export class PacketIdentifiers {
   reserve(packetIdentifier: number): void {
     if (packetIdentifier < 1 || packetIdentifier > last)
       throw new RangeError('no Packet Identifier')
-    if (packetIdentifier >= this.#range) this.#grow(packetIdentifier + 1)
+    const range = Math.max(firstRange, packetIdentifier + 1)
+    if (range > this.#range) this.#grow(range)
     if (!this.has(packetIdentifier)) this.#mark(packetIdentifier)
   }
 

@@ -1,9 +1,10 @@
 import { ProtocolError, protocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
+import { SparseMap } from './sparse.ts'
 
 /** What the peer's Topic Aliases stand for, until the Network Connection ends [MQTT5-3.3.2-7]. */
 export class InboundTopicAliases {
-  readonly #topicNames = new Map<number, string>()
+  readonly #topicNames = new SparseMap<number, string>()
   readonly #maximum: number
 
   /** `maximum` is the Topic Alias Maximum that we have sent; 0 for none. */

@@ -46,6 +46,25 @@ export class TopicTree<V extends NonNullable<unknown>> {
     return endsBelow(filter) ? node?.below : node?.value
   }
 
+  /** The value of a filter; that of `create` from now on where there is none. */
+  getOrSet(filter: TopicFilter, create: () => V): V {
+    if (!hasWildcard(filter)) {
+      const known = this.#exact.get(filter)
+      const value = known ?? create()
+      if (known === undefined) this.#exact.set(filter, value)
+      return value
+    }
+    const node = this.#findOrCreate(filter)
+    const isBelow = endsBelow(filter)
+    const known = isBelow ? node.below : node.value
+    if (known !== undefined) return known
+    const value = create()
+    if (isBelow) node.below = value
+    else node.value = value
+    this.#wildcards++
+    return value
+  }
+
   set(filter: TopicFilter, value: V): void {
     if (!hasWildcard(filter)) {
       this.#exact.set(filter, value)
@@ -112,19 +131,24 @@ export class TopicTree<V extends NonNullable<unknown>> {
 
   #find(filter: TopicFilter): FilterNode<V> | undefined {
     let node: FilterNode<V> | undefined = this.#root
-    for (const level of levels(filter)) {
+    const end = levelsEnd(filter)
+    for (let start = 0; start <= end && node !== undefined; ) {
+      const level = levelAt(filter, start)
       node = level === '+' ? node.plus : childOf(node.children, level)
-      if (node === undefined) return undefined
+      start += level.length + 1
     }
     return node
   }
 
   #findOrCreate(filter: TopicFilter): FilterNode<V> {
     let node = this.#root
-    for (const level of levels(filter)) {
+    const end = levelsEnd(filter)
+    for (let start = 0; start <= end; ) {
+      const level = levelAt(filter, start)
       const known: FilterNode<V> | undefined =
         level === '+' ? node.plus : childOf(node.children, level)
       node = known ?? addChild(node, level)
+      start += level.length + 1
     }
     return node
   }
@@ -151,9 +175,16 @@ function endsBelow(filter: TopicFilter): boolean {
   return filter.endsWith('#')
 }
 
-/** The levels that have nodes: all but a closing `#`. */
-function levels(filter: TopicFilter): string[] {
-  const all = filter.split('/')
-  if (endsBelow(filter)) all.pop()
-  return all
+/**
+ * The end of the levels that have nodes: all but a closing `#`. A level starts at 0 and behind each
+ * `/` up to there; -1 for the filter `#`, which has none.
+ */
+function levelsEnd(filter: TopicFilter): number {
+  return endsBelow(filter) ? filter.length - 2 : filter.length
+}
+
+// Cut out one by one, since `split` costs more than the walk.
+function levelAt(filter: TopicFilter, start: number): string {
+  const slashAt = filter.indexOf('/', start)
+  return filter.slice(start, slashAt === -1 ? filter.length : slashAt)
 }

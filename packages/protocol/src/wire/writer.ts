@@ -156,7 +156,8 @@ export function varintWidth(value: number): 1 | 2 | 3 | 4 {
   return value < 0x20_0000 ? 3 : 4
 }
 
-function putVarint(bytes: Uint8Array, start: number, value: number): number {
+/** Writes a Variable Byte Integer that is in range, and returns its end. */
+export function putVarint(bytes: Uint8Array, start: number, value: number): number {
   let at = start
   let left = value
   while (left >= 0x80) {

@@ -1,0 +1,32 @@
+import type { Message } from './message.ts'
+
+/**
+ * Most messages are delivered and forgotten within a turn, and an array buffer for each is the
+ * dearest thing about them. So small payloads share one. It is small, too: a message that is kept
+ * keeps all of it.
+ */
+const poolBytes = 2_048
+const largestShared = 512
+
+let pool = new Uint8Array(poolBytes)
+let used = 0
+
+/** A payload for a new message, out of bytes that will be used again. */
+export function copyPayload(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes
+  if (length > largestShared) return new Uint8Array(bytes)
+  if (used + length > poolBytes) {
+    pool = new Uint8Array(poolBytes)
+    used = 0
+  }
+  const payload = pool.subarray(used, used + length)
+  payload.set(bytes)
+  used += length
+  return payload
+}
+
+/** To be called for a message that waits or is retained: its payload gets memory of its own. */
+export function keepAlone(message: Message): void {
+  const { payload } = message
+  if (payload.length < payload.buffer.byteLength) message.payload = new Uint8Array(payload)
+}
