@@ -1,4 +1,5 @@
 import { noProperties } from '@busbar/protocol'
+import type { Clock } from './clock.ts'
 import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
@@ -45,6 +46,7 @@ const noOptions: PublishOptions = {}
 const defaultDrainMs = 5_000
 const disconnectWithWill = 0x04
 const fewestAtOnce = 1_000
+const storeGraceMs = 2_000
 
 /** One client of one server: publishes, subscribes, and stays connected. */
 export class Client implements AsyncDisposable {
@@ -226,16 +228,15 @@ export class Client implements AsyncDisposable {
     if (connector.state !== 'stopped') connector.state = 'closing'
     const hasWork = () => publisher.outbox.count + publisher.outbox.callers > 0
     if (hasWork() && connector.error === undefined && drainMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = clock.set(resolve, drainMs)
-        publisher.outbox.whenEmpty = () => {
-          clock.clear(timer)
-          resolve()
-        }
+      const empty = new Promise<void>((resolve) => {
+        publisher.outbox.whenEmpty = resolve
       })
+      await orAfter(clock, drainMs, empty)
     }
     const left = publisher.outbox.count + publisher.outbox.callers
-    await publisher.journal?.settled()
+    const { journal } = publisher
+    // A store that does not answer must not keep us.
+    if (journal !== undefined) await orAfter(clock, storeGraceMs, journal.settled())
     if (!this.#isStopped) await connector.leave(withWill ? disconnectWithWill : 0)
     return { left }
   }
@@ -322,4 +323,14 @@ export class Client implements AsyncDisposable {
     if (state !== 'closing' && state !== 'stopped') return
     throw new ClientError('closed', 'the client is closed', error && { cause: error })
   }
+}
+
+/** Resolves with the promise, or when the time is over. */
+async function orAfter(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
+  let timer: unknown
+  const late = new Promise<void>((resolve) => {
+    timer = clock.set(resolve, ms)
+  })
+  await Promise.race([promise, late])
+  clock.clear(timer)
 }

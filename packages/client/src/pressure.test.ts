@@ -141,6 +141,22 @@ test('a store that fails ends the client, and everybody is told', async () => {
   await assert.rejects(nameless, isCode('invalid-argument'))
 })
 
+test('a store that never answers does not keep close', async () => {
+  const clock = new VirtualClock()
+  const store: SessionStore = {
+    load: async () => ({ messages: [], held: [] }),
+    commit: () => new Promise(() => {}),
+    [Symbol.asyncDispose]: async () => {},
+  }
+  const peer = new ScriptedPeer().serve()
+  const client = await connect(peer.target, { clientId: 'c', clock, session: { store } })
+  const waits = assert.rejects(client.publish('t', 'x', { qos: 1 }), isCode('closed'))
+  const closing = client.close({ drainMs: 100 })
+  await clock.pass(3_000)
+  assert.deepEqual(await closing, { left: 1 })
+  await waits
+})
+
 test('what becomes of a message after enqueue is an event', async () => {
   const peer = new ScriptedPeer().accept()
   const client = await connect(peer.target, { clientId: 'c' })
