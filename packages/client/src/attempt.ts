@@ -16,6 +16,7 @@ import { ClientKeepAlive } from './keep-alive.ts'
 import { negotiate } from './negotiate.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
+import { tooLarge } from './publish-packet.ts'
 import type { Session } from './session.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
@@ -54,7 +55,9 @@ export class Attempt implements ConnectionEvents {
   constructor(at: AttemptOptions) {
     this.#at = at
     this.#authenticator = new Authenticator(at.options.authentication, {
-      send: (packet) => this.#connection?.write(packet),
+      send: (packet) => {
+        if (this.#connection?.write(packet) === false) this.#end(permanent(tooLarge('AUTH')))
+      },
       failed: (error) => this.#end(permanent(error), ReasonCode.UnspecifiedError),
     })
   }
@@ -184,6 +187,7 @@ export class Attempt implements ConnectionEvents {
     clock.clear(this.#timer)
     this.#state = 'connected'
     const negotiated = negotiate(options, { version, clientId }, packet)
+    connection.maximumSentSize = negotiated.maximumPacketSize
     connection.keepAlive = new ClientKeepAlive(negotiated.keepAlive, clock.now())
     this.#watch(connection, connection.keepAlive)
     this.#at.connected(connection, negotiated)

@@ -1,6 +1,7 @@
 import {
   type ClientPacket,
   Framer,
+  largestPacket,
   type Packet,
   PacketWriter,
   ProtocolError,
@@ -39,6 +40,8 @@ export class Connection implements TransportEvents {
   readonly version: 4 | 5
   keepAlive: ClientKeepAlive | undefined
   isClosed = false
+  /** The Maximum Packet Size of the server. */
+  maximumSentSize = largestPacket
   readonly #events: ConnectionEvents
   readonly #clock: Clock
   readonly #framer: Framer
@@ -78,12 +81,22 @@ export class Connection implements TransportEvents {
     return this.#holds.size === 0
   }
 
-  /** Appends a packet to what leaves at the end of this turn. Throws RangeError, then nothing is. */
-  write(packet: ClientPacket): void {
-    if (this.isClosed) return
-    writeClientPacket(this.#writer, packet, this.version)
-    if (this.#writer.length >= fullBatchBytes) this.flush()
+  /**
+   * Appends a packet to what leaves at the end of this turn. False when it is larger than the server
+   * takes, and is not sent [MQTT5-3.2.2-15]; throws RangeError for what the wire cannot hold.
+   */
+  write(packet: ClientPacket): boolean {
+    if (this.isClosed) return true
+    const writer = this.#writer
+    const start = writer.length
+    writeClientPacket(writer, packet, this.version)
+    if (writer.length - start > this.maximumSentSize) {
+      writer.truncate(start)
+      return false
+    }
+    if (writer.length >= fullBatchBytes) this.flush()
     else if (!this.#isScheduled) this.#schedule()
+    return true
   }
 
   /** Resolves when what was written so far is the system's, and it takes more. */

@@ -59,8 +59,8 @@ export function refusalOf(message: OutgoingMessage, limits: Negotiated): ClientE
   return undefined
 }
 
-export function tooLarge(): ClientError {
-  const text = 'the message is larger than the Maximum Packet Size of the server'
+export function tooLarge(what: string): ClientError {
+  const text = `${what} is larger than the Maximum Packet Size of the server`
   return new ClientError('packet-too-large', text, { reasonCode: ReasonCode.PacketTooLarge })
 }
 

@@ -1,10 +1,4 @@
-import {
-  noProperties,
-  OutboundTopicAliases,
-  PacketWriter,
-  type Publish,
-  writeClientPacket,
-} from '@busbar/protocol'
+import { noProperties, OutboundTopicAliases, type Publish } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { ClientError } from './errors.ts'
@@ -69,17 +63,10 @@ export class PublishWriter {
       const messageExpiryInterval = remainingSeconds(message.expiresAt, this.#clock.wallNow())
       packet.properties = { ...packet.properties, messageExpiryInterval }
     }
-    if (sizeBound(packet) > maximumPacketSize) {
-      // Near the limit there is no alias: the server must not miss the packet that announces it.
-      const exact = new PacketWriter()
-      writeClientPacket(exact, packet, version)
-      const fits = exact.length <= maximumPacketSize
-      if (fits) this.connection.write(packet)
-      return fits
-    }
-    if (mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
-    this.connection.write(packet)
-    return true
+    // Near the limit there is no alias: the server must not miss the packet that announces it.
+    const isNearLimit = sizeBound(packet) > maximumPacketSize
+    if (!isNearLimit && mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
+    return this.connection.write(packet)
   }
 
   #takeAlias(packet: Publish): void {

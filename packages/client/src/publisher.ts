@@ -244,7 +244,7 @@ export class Publisher {
     const refusal = this.#refusalNow(message)
     if (refusal !== undefined) return this.#end(message, refusal)
     if (message.qos === 0) {
-      if (!writer.write(message, 0, false)) return this.#end(message, tooLarge())
+      if (!writer.write(message, 0, false)) return this.#end(message, tooLarge('the message'))
       writer.sent().then(
         (result) => this.#end(message, result),
         (error: ClientError) => this.#end(message, error),
@@ -268,7 +268,7 @@ export class Publisher {
   #writeEntry(writer: PublishWriter, entry: Entry, dup: boolean): void {
     if (writer.write(entry.message, entry.packetIdentifier, dup)) return
     this.#outbound.discard(entry.packetIdentifier)
-    this.#end(entry.message, tooLarge())
+    this.#end(entry.message, tooLarge('the message'))
   }
 
   /** Everything unfinished, at once and in order; false while the quota or the socket stop it. */

@@ -439,3 +439,19 @@ test('a responder outlives what a client stops with', async () => {
   assert.equal(client.state, 'stopped')
   await responder.close()
 })
+
+test('a SUBSCRIBE larger than the server takes is refused here, and many UNSUBSCRIBE fit', async () => {
+  const peer = new ScriptedPeer().serve({ properties: { maximumPacketSize: 40 } })
+  const client = await connect(peer.target, base())
+  const names = ['a', 'b', 'c', 'd'].map((each) => each.repeat(10))
+  await assert.rejects(client.subscribe(names), isCode('packet-too-large'))
+  const all = await Promise.all(names.map((each) => client.subscribe(each)))
+  peer.last.cut()
+  await settle()
+  await Promise.all(all.map((each) => each.close())) // the server is told later, of all at once
+  peer.serve({ sessionPresent: true, properties: { maximumPacketSize: 40 } })
+  client.wake()
+  const told = (await peer.last.take('unsubscribe')).flatMap(({ topicFilters }) => topicFilters)
+  assert.deepEqual(told, names)
+  await client.close()
+})

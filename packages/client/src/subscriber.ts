@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError, MqttSubscribeError, type SubscribeResult } from './errors.ts'
 import type { Negotiated } from './options.ts'
+import { tooLarge } from './publish-packet.ts'
 import {
   aborted,
   type SubscribeOptions,
@@ -19,8 +20,7 @@ import {
 } from './subscription.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
-type Suback = Extract<Packet, { type: 'suback' }>
-type Unsuback = Extract<Packet, { type: 'unsuback' }>
+type PacketOf<Type> = Extract<Packet, { type: Type }>
 
 /** How long a reader of QoS 0 has to make room before its oldest messages go. */
 const patienceMs = 20
@@ -105,7 +105,7 @@ export class Subscriber implements SubscriptionOwner {
     this.#unsubscribing.clear()
   }
 
-  suback({ packetIdentifier, reasonCodes, properties }: Suback): void {
+  suback({ packetIdentifier, reasonCodes, properties }: PacketOf<'suback'>): void {
     const subscription = this.#subscribing.get(packetIdentifier)
     if (subscription === undefined) return
     this.#subscribing.delete(packetIdentifier)
@@ -124,7 +124,7 @@ export class Subscriber implements SubscriptionOwner {
     }
   }
 
-  unsuback({ packetIdentifier }: Unsuback): void {
+  unsuback({ packetIdentifier }: PacketOf<'unsuback'>): void {
     const unsubscribing = this.#unsubscribing.get(packetIdentifier)
     if (unsubscribing === undefined) return
     this.#unsubscribing.delete(packetIdentifier)
@@ -188,39 +188,48 @@ export class Subscriber implements SubscriptionOwner {
     }
     const { userProperties } = subscription.options
     const identifier = limits.subscriptionIdentifiers && this.#index.identifierOf(subscription)
-    try {
-      connection.write({
-        type: 'subscribe',
-        packetIdentifier,
-        properties: {
-          ...(identifier !== false && { subscriptionIdentifier: identifier }),
-          ...(userProperties !== undefined && { userProperties }),
-        },
-        subscriptions: requestsOf(subscription),
-      })
-    } catch (cause) {
-      this.#identifiers.release(packetIdentifier)
-      const error = new ClientError('invalid-argument', 'SUBSCRIBE cannot be written', { cause })
-      return this.#fail(subscription, error)
-    }
+    const failure = this.#write(connection, {
+      type: 'subscribe',
+      packetIdentifier,
+      properties: {
+        ...(identifier !== false && { subscriptionIdentifier: identifier }),
+        ...(userProperties !== undefined && { userProperties }),
+      },
+      subscriptions: requestsOf(subscription),
+    })
+    if (failure !== undefined) return this.#fail(subscription, failure)
     for (const topicFilter of subscription.topicFilters) this.#unwanted.delete(topicFilter)
     this.#subscribing.set(packetIdentifier, subscription)
+  }
+
+  /** Why it could not be sent; then its Packet Identifier is free again. */
+  #write(connection: Connection, packet: PacketOf<'subscribe' | 'unsubscribe'>) {
+    try {
+      if (connection.write(packet)) return undefined
+      this.#identifiers.release(packet.packetIdentifier)
+      return tooLarge(packet.type)
+    } catch (cause) {
+      this.#identifiers.release(packet.packetIdentifier)
+      return new ClientError('invalid-argument', `${packet.type} cannot be written`, { cause })
+    }
   }
 
   async #unsubscribe(topicFilters: readonly string[]): Promise<void> {
     const answers: Promise<void>[] = []
     const connection = this.#connection
     if (connection === undefined) return
-    for (let at = 0; at < topicFilters.length; at += filtersPerUnsubscribe) {
-      const some = topicFilters.slice(at, at + filtersPerUnsubscribe)
+    let count = filtersPerUnsubscribe
+    for (let at = 0; at < topicFilters.length; at += count) {
+      const some = topicFilters.slice(at, at + count)
       const packetIdentifier = this.#identifiers.take()
       if (packetIdentifier === 0) return // sent with the next connection
-      connection.write({
-        type: 'unsubscribe',
-        packetIdentifier,
-        properties: {},
-        topicFilters: some,
-      })
+      const packet = { packetIdentifier, properties: {}, topicFilters: some }
+      if (this.#write(connection, { type: 'unsubscribe', ...packet }) !== undefined) {
+        if (count === 1) continue // larger than the SUBSCRIBE that was taken: it cannot be
+        count = 1
+        at--
+        continue
+      }
       const answered = deferred<void>()
       this.#unsubscribing.set(packetIdentifier, { topicFilters: some, answered })
       answers.push(answered.promise)
