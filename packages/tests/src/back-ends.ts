@@ -62,7 +62,7 @@ function startCommand(name: Name): string {
 
 function check(name: Name, suite: string, parameters: readonly string[]): void {
   console.log(`\n== ${suite} on ${name}`)
-  const env = { ...process.env, BUSBAR_TEST_IO: name }
+  const env = { ...process.env, TEST_IO: name }
   const { status } = spawnSync(process.execPath, parameters, { stdio: 'inherit', env })
   if (status !== 0) failed.push(`${suite} on ${name}`)
 }

@@ -1,6 +1,6 @@
 /** The back end that `back-ends.ts` has its turn with; undefined leaves it to the broker. */
 export function testedIo(): 'net' | 'epoll' | 'io_uring' | undefined {
-  const io = process.env.BUSBAR_TEST_IO
+  const io = process.env.TEST_IO
   return io === 'net' || io === 'epoll' || io === 'io_uring' ? io : undefined
 }
 
