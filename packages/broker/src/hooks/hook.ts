@@ -15,7 +15,7 @@ export type Maybe<Answer> = Answer | undefined | Promise<Answer | undefined>
 
 /** An ordinary no. */
 export interface Refusal {
-  /** The Reason Code for the client, 0x80 or more. */
+  /** A Reason Code that CONNACK, PUBACK or SUBACK may carry: another one is a failure of the hook. */
   readonly refuse: number
   /** One sentence for the client and the log. */
   readonly reason?: string

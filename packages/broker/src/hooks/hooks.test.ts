@@ -185,6 +185,15 @@ test('publish: changes, refuses, drops; stacked in their order', async () => {
   assert.equal(lostTo(broker, 'writer'), 2)
 })
 
+test('a refusal that the answer cannot carry counts as a failure', async () => {
+  const refuse = () => ({ refuse: 0x9e })
+  await using broker = await start({ publish: refuse, subscribe: refuse })
+  const peer = open(broker, 'peer').send(publish('a', 1), subscribe('a'))
+  assert.equal(peer.take('puback')[0]?.reasonCode, 0x83)
+  assert.deepEqual(peer.take('suback')[0]?.reasonCodes, [0x9e])
+  assert.equal(broker.core.hooks.health.list()[0]?.failures, 1)
+})
+
 test('a topic that is often used goes through the hooks like any other', async () => {
   for (const point of ['publish', 'deliver'] as const) {
     let seen = 0

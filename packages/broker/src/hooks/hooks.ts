@@ -1,5 +1,4 @@
 import {
-  firstFailure,
   parseTopicName,
   ReasonCode,
   type SubscriptionOptions,
@@ -117,7 +116,7 @@ export class Hooks {
         hooks,
         ask: (hook) => (hook as With<'connect'>).connect(current),
         take: (answer) => {
-          refusal = refusalOf(answer)
+          refusal = refusalOf('connect', answer)
           if (!('refuse' in answer)) current = { ...current, ...answer }
           return refusal !== undefined
         },
@@ -178,7 +177,7 @@ export class Hooks {
         ask: (hook) => (hook as With<'publish'>).publish(current as Message, from),
         take: (answer) => {
           if (answer === 'drop') current = undefined
-          else if ('refuse' in answer) refusal = refusalOf(answer)
+          else if ('refuse' in answer) refusal = refusalOf('publish', answer)
           else current = changed(current as Message, answer)
           return current === undefined || refusal !== undefined
         },
@@ -218,7 +217,7 @@ export class Hooks {
         hooks,
         ask: (hook) => (hook as With<'subscribe'>).subscribe(current, client),
         take: (answer) => {
-          refusal = refusalOf(answer)
+          refusal = refusalOf('subscribe', answer)
           if (!('refuse' in answer)) {
             current = { ...current, options: { ...current.options, ...answer } }
           }
@@ -269,13 +268,21 @@ function some<T, Result>(
   return hooks.length === 0 ? undefined : make(hooks)
 }
 
-function refusalOf(answer: object): HookRefusal | undefined {
+/** Which refusals the answer to each packet may carry (sections 3.2.2.2, 3.4.2.1 and 3.9.3). */
+const refusals = {
+  connect: new Set([
+    0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99,
+    0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
+  ]),
+  publish: new Set([0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]),
+  subscribe: new Set([0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2]),
+} as const
+
+function refusalOf(point: keyof typeof refusals, answer: object): HookRefusal | undefined {
   if (!('refuse' in answer)) return undefined
   const { refuse, reason = 'refused' } = answer as Refusal
-  if (!(refuse >= firstFailure && refuse <= 0xff)) {
-    throw new RangeError(`a refusal has a Reason Code of 0x80 or more, and not ${refuse}`)
-  }
-  return { reasonCode: refuse, reason }
+  if (refusals[point].has(refuse)) return { reasonCode: refuse, reason }
+  throw new RangeError(`the answer to ${point} cannot have the Reason Code ${refuse}`)
 }
 
 /** A message is never changed once made: others may have it, too. */
