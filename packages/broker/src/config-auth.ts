@@ -178,7 +178,7 @@ const attempts = z.strictObject({
 })
 
 const flapping = z.strictObject({
-  takeovers: z.int().min(0).max(1_000_000).default(15).meta({
+  takeovers: z.int().min(0).max(1_000_000).default(60).meta({
     description:
       'How often a Client Identifier may be taken over from a connected client within `withinSeconds`; 0 sets no limit.',
   }),

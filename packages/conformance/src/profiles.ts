@@ -108,6 +108,8 @@ function renderBusbar(settings: Settings, at: Locations): string {
       : {
           allowAnonymous: false,
           users: users.map(({ name, password }) => ({ name, scram: scramVerifier(password) })),
+          // The cases give more wrong passwords than any client that is not guessing.
+          attempts: { free: 1_000, lockAfter: 1_000, perAddress: 0 },
         }
   const sections = {
     listeners: [
