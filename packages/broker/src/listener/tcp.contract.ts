@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { createLog, type Log, silentLog } from '../log.ts'
 import type { Transport } from '../transport.ts'
 import { type Accept, ListenError, type Listener, type PortOptions } from './listener.ts'
@@ -109,8 +110,41 @@ export function tcpContract(name: string, start: StartTcp): void {
     for (const peer of peers) peer.destroy()
   })
 
+  test(`${name}: wakes up for a client by itself, with nothing else to do`, async () => {
+    await using listener = await start(options, echo(), silentLog)
+    // In a thread, so that the event loop here is left to the listener.
+    const worker = new Worker(lonelyClient, { eval: true, workerData: portOf(listener) })
+    const [outcome] = await once(worker, 'message')
+    assert.equal(outcome, 'answered')
+    await worker.terminate()
+  })
+
   slowPeers(name, start)
 }
+
+/** Connects, sends and leaves, again and again; says `silent` where an answer does not come. */
+const lonelyClient = `
+const { connect } = require('node:net')
+const { once } = require('node:events')
+const { parentPort, workerData: port } = require('node:worker_threads')
+const tell = (outcome) => parentPort.postMessage(outcome)
+const timer = setTimeout(tell, 10_000, 'silent')
+async function run() {
+  for (let round = 0; round < 20; round++) {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    for (let message = 0; message < 3; message++) {
+      socket.write('hello')
+      await once(socket, 'data')
+    }
+    socket.end()
+    await once(socket, 'close')
+  }
+  clearTimeout(timer)
+  tell('answered')
+}
+run()
+`
 
 /** Every short send, every full buffer and every end in the middle, with numbers on the bytes. */
 function slowPeers(name: string, start: StartTcp): void {

@@ -173,6 +173,9 @@ export class System {
           throw error
         })
       }
+      // Nothing runs after a callback from C but what libuv calls next: without an immediate, ticks
+      // and microtasks would wait for the next timer.
+      setImmediate(nothing)
     })
     const ofClose = { arguments: ['pointer'], return: 'void' } as const
     this.#onClosed = lib.registerCallback(ofClose, (handle) => {
@@ -294,6 +297,8 @@ export class System {
     return syscall(SYS_io_uring_enter, ring, count, 0, flags, null, 0n)
   }
 }
+
+function nothing(): void {}
 
 /** A call that should not fail has failed. */
 export class SystemError extends Error {
