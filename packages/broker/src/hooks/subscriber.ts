@@ -51,7 +51,9 @@ export class Subscriber implements SessionConnection {
 
   sendPublish({ message, qos, retain }: Delivery, packetIdentifier: number, dup: boolean): boolean {
     const { topicName, payload, properties } = message
-    const received = { topicName, payload, qos, retain, dup, properties }
+    // A copy, because inside the broker messages share memory.
+    const own = new Uint8Array(payload)
+    const received = { topicName, payload: own, qos, retain, dup, properties }
     this.#arrived.push({ message: received, packetIdentifier })
     this.#wake?.()
     if (this.#consumer !== undefined && !this.#isRunning) void this.#run(this.#consumer)
