@@ -1,5 +1,5 @@
-// A chat of all who have this page open. It needs a broker (`npm start`) and any bundler for pages;
-// with Vite it is `npx vite examples/page`.
+// A chat of all who have this page open. It needs a broker whose WebSocket listener has the page's origin
+// in `origins`, and any bundler for pages; with Vite it is `npx vite examples/page`.
 import { indexedDbStore, lazyConnect } from '@busbar/client'
 
 const element = (id: string) => document.getElementById(id) as HTMLElement

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { chromiumPath, openPage } from '../src/browser/browser.ts'
-import { startBusbar } from '../src/busbar.ts'
+import { chromiumPath, openPage, startBusbarForPages } from '../src/browser/browser.ts'
 import { eventually } from '../src/deadline.ts'
 import { needsFile } from '../src/needs.ts'
 
@@ -21,7 +20,7 @@ test('in Chromium: connect, subscribe, publish, reload, reconnect, offline', { s
       return JSON.stringify(await received()) === JSON.stringify(expected)
     }, `${expected} in the page`)
 
-  let broker = await startBusbar()
+  let broker = await startBusbarForPages()
   try {
     const { ws } = broker
     assert.equal(await call('connect', ws, 'page'), '5 false')
@@ -40,7 +39,7 @@ test('in Chromium: connect, subscribe, publish, reload, reconnect, offline', { s
     const port = new URL(ws).port
     await broker[Symbol.asyncDispose]()
     await eventually(async () => (await call<string[]>('states')).includes('disconnected'), 'loss')
-    broker = await startBusbar('--ws-port', port)
+    broker = await startBusbarForPages(port)
     await eventually(async () => {
       return (await call<string[]>('states')).includes('connected lost')
     }, 'the client to come back')
@@ -54,7 +53,7 @@ test('in Chromium: connect, subscribe, publish, reload, reconnect, offline', { s
     await call('startWithoutServer', ws, 'page')
     await call('enqueue', 'offline/4', 'kept')
     assert.equal(await call('waiting'), 4)
-    broker = await startBusbar('--ws-port', port)
+    broker = await startBusbarForPages(port)
     await eventually(async () => (await call('waiting')) === 0, 'an empty outbox')
     await call('subscribe', 'offline/+') // they are retained
     await eventually(async () => (await received()).length === 4, 'four messages')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { chromiumPath, openPage } from '../src/browser/browser.ts'
+import { chromiumPath, openPage, startBusbarForPages } from '../src/browser/browser.ts'
 import { root, startBusbar } from '../src/busbar.ts'
 import { within } from '../src/deadline.ts'
 import { needsFile } from '../src/needs.ts'
@@ -27,7 +27,7 @@ test('examples/subscriber.ts prints what examples/publisher.ts sends', async () 
 const skip = needsFile(chromiumPath, 'chromium')
 
 test('examples/page sends and shows messages', { skip }, async () => {
-  await using broker = await startBusbar()
+  await using broker = await startBusbarForPages()
   const html = await readFile(join(root, 'examples', 'page', 'index.html'), 'utf8')
   assert.ok(html.includes('./main.ts'))
   await using opened = await openPage(join(root, 'examples', 'page', 'main.ts'), {

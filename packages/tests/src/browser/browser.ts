@@ -1,7 +1,11 @@
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
 import { bundleForBrowser } from '../bundle/bundle.ts'
+import { type BusbarProcess, busbar, startProgram } from '../busbar.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 export const chromiumPath = '/usr/bin/chromium'
 
@@ -42,4 +46,13 @@ export async function openPage(
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** A broker to which pages of every origin may connect. */
+export async function startBusbarForPages(port = '0'): Promise<BusbarProcess> {
+  const folder = await temporaryFolder()
+  const path = join(folder.path, 'busbar.json')
+  const webSocket = { kind: 'ws', port: Number(port), origins: ['*'] }
+  await writeFile(path, JSON.stringify({ listeners: [{ kind: 'tcp', port: 0 }, webSocket] }))
+  return await startProgram(busbar, ['broker', '--config', path], folder)
 }
