@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import type { Link } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
 import type { Policies } from './access/access-control.ts'
@@ -148,7 +149,8 @@ export async function startBroker(
     log,
     schedule: setImmediate,
     storeFailed: fail,
-    heapBytes: () => process.memoryUsage().heapUsed,
+    // Not `process.memoryUsage`, which opens a file and fails where there is no descriptor left.
+    heapBytes: () => getHeapStatistics().used_heap_size,
     authenticator: authentication,
     methods: methods ?? authentication.methods,
     policies,

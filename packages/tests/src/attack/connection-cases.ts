@@ -192,7 +192,7 @@ async function badNames(): Promise<void> {
 
 async function noDescriptors(): Promise<void> {
   const folder = await temporaryFolder()
-  const command = `ulimit -n 120; exec "$0" broker --port 0 --ws-port 0 --memory`
+  const command = `ulimit -n 120; exec "$0" broker --port 0 --ws-port 0 --memory --set sys.intervalSeconds=1`
   await using broker = await startProgram('bash', ['-c', command, busbar], folder)
   await using known = await RawClient.open(broker.tcp)
   await known.connect({ clientIdentifier: 'known' })
@@ -202,6 +202,9 @@ async function noDescriptors(): Promise<void> {
     if (socket !== undefined) sockets.push(socket)
   }
   await broker.program.line(/error out of file descriptors/)
+  // What the broker does by itself goes on as well.
+  await known.subscribe('$SYS/broker/uptime')
+  for (let i = 0; i < 3; i++) await known.next('publish')
   await known.ping()
   for (const socket of sockets) socket.destroy()
   await eventually(() => isServed(broker.tcp), 'a connection after the shortage')
