@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { BrokerUrls } from '../busbar.ts'
+import { accessCases } from './access-cases.ts'
 import type { AttackCase } from './attack-case.ts'
 import { authenticationCases } from './authentication-cases.ts'
 import { connectionCases } from './connection-cases.ts'
@@ -25,7 +26,7 @@ export const attackCases: readonly AttackCase[] = [
   ...wireCases,
   ...connectionCases,
   ...transportCases,
-  ...authenticationCases.map((each) => ({ ...each, isOwn: true })),
+  ...[...accessCases, ...authenticationCases].map((each) => ({ ...each, isOwn: true })),
 ].sort((a, b) => a.number - b.number)
 
 /** What the rows need that can be tried on any broker. */
