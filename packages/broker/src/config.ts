@@ -58,7 +58,7 @@ const durability = z.strictObject({
 
 const io = z.enum(['auto', 'net', 'epoll', 'io_uring']).default('auto').meta({
   description:
-    'What carries the bytes of TCP listeners. `net`: what Node has, everywhere. `epoll` and `io_uring`: the calls of the system itself, at a lower cost for each message, on Linux with Node 26.1 or later; `io_uring` needs Linux 6.12, and most containers refuse it. `auto`: the fastest that works; the log says which, and why no faster one does. TLS, PROXY and WebSocket use `net`.',
+    'What carries the bytes of TCP listeners. `net`: what Node has, everywhere. `epoll` and `io_uring`: the calls of the system itself, at a lower cost for each message, on Linux with Node 26.1 or later; `io_uring` needs Linux 6.12, and most containers refuse it. `auto`: `epoll` where it works, else `net`; the log says which, and why no faster one. TLS, PROXY and WebSocket use `net`.',
 })
 
 const sys = z.strictObject({

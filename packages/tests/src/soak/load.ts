@@ -73,10 +73,10 @@ async function fanOut(): Promise<void> {
   const seen = seenOf('fan-out')
   await using publisher = await RawClient.open(url)
   await publisher.connect({ clientIdentifier: 'fan-out publisher' })
-  while (!isStopping) {
+  for (let round = 0; !isStopping; round++) {
     const counts = new Array<number>(20).fill(0)
     const clients = await Promise.all(
-      counts.map((_, index) => subscribed(`fan-out ${index}`, 'soak/fan-out')),
+      counts.map((_, index) => subscribed(`fan-out ${round} ${index}`, 'soak/fan-out')),
     )
     for (const [index, client] of clients.entries())
       client.onPacket = ({ type, ...packet }) => {

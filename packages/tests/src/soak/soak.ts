@@ -82,8 +82,8 @@ async function ask<T>(child: ChildProcess, what: string, ms: number): Promise<T>
   const answer = new Promise<T>((resolve, reject) => {
     child.once('message', resolve)
     child.once('exit', () => reject(new Error(`the process that was asked for ${what} has ended`)))
+    child.send(what, (error) => error && reject(error))
   })
-  child.send(what)
   return await within(answer, `an answer to ${what}`, ms)
 }
 

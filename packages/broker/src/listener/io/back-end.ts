@@ -20,6 +20,8 @@ export interface BackEnd extends Disposable {
 
 interface FastBackEnd {
   readonly name: BackEndName
+  /** Not taken by `auto`. */
+  readonly isByNameOnly?: boolean
   readonly open: (system: System) => Sockets & Disposable
   /** Open to be tried out, with little room, so that all of it is used. */
   readonly openToProbe: (system: System) => Sockets & Disposable
@@ -31,6 +33,7 @@ const little = { entries: 8, completions: 16, buffers: 2, bufferBytes: 4_096 }
 const fast: readonly FastBackEnd[] = [
   {
     name: 'io_uring',
+    isByNameOnly: true,
     open: (system) => UringSockets.open(system),
     openToProbe: (system) => new UringSockets(system, little),
   },
@@ -53,6 +56,10 @@ export async function openBackEnd(
   for (const backEnd of fast) {
     const { name } = backEnd
     if (wanted !== 'auto' && wanted !== name) continue
+    if (wanted === 'auto' && backEnd.isByNameOnly) {
+      because.push(`${name}: only when io names it`)
+      continue
+    }
     const opened = await tryOpen(backEnd)
     if (typeof opened !== 'string') return ofSockets(name, opened, because)
     because.push(`${name}: ${opened}`)

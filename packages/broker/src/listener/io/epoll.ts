@@ -78,6 +78,8 @@ export class EpollSockets implements Sockets, Disposable {
     this.#watch(socket, this.#interestOf(socket) | EPOLLOUT)
   }
 
+  flush(): void {} // nothing is put off
+
   resume(socket: SocketTransport): void {
     if ((this.#interestOf(socket) & EPOLLIN) === 0 && !socket.hasPeerEnded)
       this.#watch(socket, this.#interestOf(socket) | EPOLLIN)

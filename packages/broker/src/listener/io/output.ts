@@ -20,11 +20,6 @@ export class Output {
     return this.#sent === 0 ? piece : piece.subarray(this.#sent)
   }
 
-  /** The only piece, untouched; undefined when there are others. */
-  get only(): Uint8Array | undefined {
-    return this.#pieces.length === 1 && this.#sent === 0 ? this.#pieces[0] : undefined
-  }
-
   /** Copies as much as there is room for, and returns how much that was; nothing is taken. */
   copyTo(target: Uint8Array, start = 0, end = target.length): number {
     let at = start

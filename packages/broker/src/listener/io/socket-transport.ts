@@ -5,6 +5,8 @@ import { Output } from './output.ts'
 export interface Driver {
   /** Sends bytes, or keeps in the output of the socket what the system does not take. */
   write(socket: SocketTransport, bytes: Uint8Array): void
+  /** Sends what it has put off to the end of the turn. */
+  flush(socket: SocketTransport): void
   /** The socket wants to be read again. */
   resume(socket: SocketTransport): void
   /** Says to the peer that nothing more will come. */
@@ -27,6 +29,8 @@ export interface SocketOptions {
 export class SocketTransport implements Transport {
   readonly descriptor: number
   readonly address: string
+  /** Both back ends have sent or copied what does not wait in the output. */
+  readonly takesBytesAtOnce = true
   readonly output = new Output()
   /** The system has refused part of the output; whoever set this says `sent` later. */
   isBlocked = false
@@ -92,6 +96,7 @@ export class SocketTransport implements Transport {
     this.#closeWithin(this.#closeTimeoutMs)
     // Reads on, and throws away, to see the peer's end.
     this.resume()
+    this.#driver.flush(this)
     if (this.output.length === 0) this.#finish()
   }
 
@@ -135,13 +140,14 @@ export class SocketTransport implements Transport {
     if (this.#state === 'open') {
       this.#state = 'ending'
       this.#closeWithin(this.#closeTimeoutMs)
+      this.#driver.flush(this)
     }
     if (this.output.length === 0) this.destroy()
   }
 
   #finish(): void {
     if (this.hasPeerEnded) return this.destroy()
-    if (this.#hasFinished) return
+    if (this.#hasFinished || this.isClosed) return
     this.#hasFinished = true
     this.#driver.finish(this)
     this.#closeWithin(lingerMs)

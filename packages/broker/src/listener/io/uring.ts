@@ -22,7 +22,7 @@ const usual: RingOptions = {
 /** Bytes of all sockets on their way into the kernel at once, and of one of them. */
 const stageBytes = 1_048_576
 const sendBytes = 262_144
-/** From here on, output is sent at once and not at the end of the turn. */
+/** From here on, bytes of a socket are sent at once and not at the end of the turn. */
 const flushBytes = 32_768
 
 /** Longest time that the event loop is kept from its timers, looked at every few completions. */
@@ -37,9 +37,12 @@ class State {
   isPolled = false
   /** Waits for the next submission. */
   isDirty = false
-  /** Bytes of the output that are in the submission, and what came of it when it was not all. */
+  /** Bytes on the stage, where they begin, and what came of sending them when it was not all. */
   staged = 0
+  stagedAt = 0
   short: number | undefined
+  /** What is on the stage is the beginning of the output. */
+  isFromOutput = false
   /** What came while the socket was paused. */
   held: Uint8Array[] = []
   /** What came behind `held`. */
@@ -54,6 +57,7 @@ class State {
     this.isDirty = false
     this.staged = 0
     this.short = undefined
+    this.isFromOutput = false
     this.held = []
     this.last = undefined
     this.hasReceived = false
@@ -80,9 +84,9 @@ export class UringSockets implements Sockets, Disposable {
   #starved: State[] = []
   #unread: State[] = []
   #isScheduled = false
-  // the piece that was copied last: many subscribers get the same
-  #lastPiece: Uint8Array | undefined
-  #lastAddress = 0
+  /** How far the stage is filled, and by whom last. */
+  #used = 0
+  #last: State | undefined
 
   constructor(system: System, options?: RingOptions) {
     this.#system = system
@@ -120,12 +124,39 @@ export class UringSockets implements Sockets, Disposable {
     this.#receive(state)
   }
 
+  /** Copies what can be sent, so that the caller may use its memory again. */
   write(socket: SocketTransport, bytes: Uint8Array): void {
-    const { output } = socket
-    output.push(bytes)
-    if (socket.isBlocked) return
-    this.#markDirty(this.#stateOf(socket))
-    if (output.length > flushBytes) this.#submit()
+    const state = this.#stateOf(socket)
+    const { length } = bytes
+    if (!socket.isBlocked && !this.#hasRoom(state, length)) this.#submit()
+    if (socket.isClosed) return
+    if (socket.isBlocked || length > sendBytes) {
+      socket.output.push(bytes)
+      if (socket.isBlocked) return
+      this.#markDirty(state)
+      return this.#submit()
+    }
+    this.#stage.bytes.set(bytes, this.#used)
+    if (state.staged === 0) state.stagedAt = this.#used
+    state.staged += length
+    this.#used += length
+    this.#last = state
+    this.#markDirty(state)
+    if (state.staged > flushBytes) this.#submit()
+  }
+
+  /** Whether there is room behind what the socket has on the stage, if it has anything there. */
+  #hasRoom(state: State, length: number): boolean {
+    if (state.staged === 0) return this.#used + length <= stageBytes || length > sendBytes
+    return (
+      this.#last === state &&
+      state.staged + length <= sendBytes &&
+      this.#used + length <= stageBytes
+    )
+  }
+
+  flush(socket: SocketTransport): void {
+    if (this.#stateOf(socket).staged > 0) this.#submit()
   }
 
   resume(socket: SocketTransport): void {
@@ -148,6 +179,7 @@ export class UringSockets implements Sockets, Disposable {
     this.#ring.close(slot, generation, descriptor)
     this.#slots.delete(socket)
     state.socket = undefined
+    state.staged = 0
     state.held = []
     this.#submitLater()
   }
@@ -275,52 +307,51 @@ export class UringSockets implements Sockets, Disposable {
 
   /** Calls nobody back. */
   #submit(): void {
-    do {
+    while (this.#dirty.length > 0) {
       const batch = this.#dirty
       this.#dirty = []
-      this.#sendAll(batch)
-    } while (this.#dirty.length > 0)
+      // First what is on the stage: it is free for the output of others then.
+      this.#sendAll(batch.filter((state) => state.staged > 0))
+      this.#sendAll(batch.filter((state) => state.isDirty))
+    }
     this.#ring.submit(this.#short)
   }
 
   #sendAll(batch: readonly State[]): void {
     let first = 0
-    let used = 0
-    this.#lastPiece = undefined
     for (const [index, state] of batch.entries()) {
       // A slot that is used again may be here twice.
       if (!state.isDirty) continue
-      state.isDirty = false
-      const room = stageBytes - used
-      if (this.#ring.isFull || room < sendBytes) {
-        this.#submitSends(batch, first, index)
+      const needsRoom = state.staged === 0 && this.#used + sendBytes > stageBytes
+      if (this.#ring.isFull || needsRoom) {
+        this.#settle(batch, first, index)
         first = index
-        used = 0
-        this.#lastPiece = undefined
+        if (needsRoom) this.#used = 0
       }
-      used += this.#send(state, used)
+      state.isDirty = false
+      this.#send(state)
     }
-    this.#submitSends(batch, first, batch.length)
+    this.#settle(batch, first, batch.length)
+    this.#used = 0
+    this.#last = undefined
   }
 
-  /** Stages what a socket has to send, and returns how much of the stage that took. */
-  #send(state: State, used: number): number {
+  #send(state: State): void {
     const { socket } = state
-    if (socket === undefined || socket.output.length === 0) return 0
+    if (socket === undefined) return
     const { slot, generation, descriptor, output } = socket
-    const { only } = output
-    const isSame = only !== undefined && only === this.#lastPiece
-    const end = Math.min(used + sendBytes, stageBytes)
-    const length = isSame ? only.length : output.copyTo(this.#stage.bytes, used, end)
-    const address = isSame ? this.#lastAddress : this.#stage.address + used
-    this.#lastPiece = only?.length === length ? only : undefined
-    this.#lastAddress = address
-    state.staged = length
-    this.#ring.send(slot, generation, { descriptor, address, length })
-    return isSame ? 0 : length
+    if (state.staged === 0 && output.length > 0) {
+      state.isFromOutput = true
+      state.stagedAt = this.#used
+      state.staged = output.copyTo(this.#stage.bytes, this.#used, this.#used + sendBytes)
+      this.#used += state.staged
+    }
+    if (state.staged === 0) return
+    const address = this.#stage.address + state.stagedAt
+    this.#ring.send(slot, generation, { descriptor, address, length: state.staged })
   }
 
-  #submitSends(batch: readonly State[], first: number, end: number): void {
+  #settle(batch: readonly State[], first: number, end: number): void {
     this.#ring.submit(this.#short)
     for (let index = first; index < end; index++) this.#sent(batch[index] as State)
   }
@@ -332,14 +363,18 @@ export class UringSockets implements Sockets, Disposable {
 
   /** What became of one send. */
   #sent(state: State): void {
-    const { socket, staged, short } = state
+    const { socket, staged, stagedAt, short, isFromOutput } = state
     if (staged === 0 || socket === undefined) return
     state.staged = 0
     state.short = undefined
+    state.isFromOutput = false
     if (short !== undefined && short < 0 && short !== -EAGAIN) return socket.destroy()
     const taken = short === undefined ? staged : Math.max(0, short)
-    if (taken > 0) socket.output.take(taken)
-    if (socket.output.length === 0) {
+    const { output } = socket
+    if (isFromOutput) output.take(taken)
+    else if (taken < staged)
+      output.push(this.#stage.bytes.slice(stagedAt + taken, stagedAt + staged))
+    if (output.length === 0) {
       if (socket.awaitsSent) queueMicrotask(() => socket.sent())
     } else if (short === undefined) this.#markDirty(state)
     else this.#block(socket, state)
