@@ -1,66 +1,14 @@
-import {
-  BackupError,
-  CertificateError,
-  ConfigError,
-  ControlError,
-  closest,
-  ListenError,
-  PasswordFileError,
-  StoreOpenError,
-  version,
-} from '@busbar/broker'
+import { closest } from '@busbar/broker/text'
 import { type Command, type FreeCommand, helpText, readArguments } from './command.ts'
-import { aclCommand } from './commands/acl.ts'
-import { backupCommand } from './commands/backup.ts'
-import { brokerCommand } from './commands/broker.ts'
-import { certCommand } from './commands/cert.ts'
-import { checkCommand } from './commands/check.ts'
-import { conformanceCommand } from './commands/conformance.ts'
-import { kickCommand } from './commands/kick.ts'
-import { lossesCommand } from './commands/losses.ts'
-import { pubCommand } from './commands/pub.ts'
-import { reloadCommand } from './commands/reload.ts'
-import { restoreCommand } from './commands/restore.ts'
-import { statusCommand } from './commands/status.ts'
-import { storeCommand } from './commands/store.ts'
-import { subCommand } from './commands/sub.ts'
-import { userCommand } from './commands/user.ts'
+import { commands, type Listed } from './commands.ts'
 import { columns, type Output, UsageError } from './output.ts'
-
-const commands: readonly (Command | FreeCommand)[] = [
-  brokerCommand,
-  userCommand,
-  checkCommand,
-  reloadCommand,
-  certCommand,
-  statusCommand,
-  lossesCommand,
-  kickCommand,
-  aclCommand,
-  backupCommand,
-  restoreCommand,
-  storeCommand,
-  pubCommand,
-  subCommand,
-  conformanceCommand,
-]
-
-/** Their message says it all. */
-const plainErrors = [
-  CertificateError,
-  ListenError,
-  StoreOpenError,
-  BackupError,
-  ControlError,
-  PasswordFileError,
-]
 
 /** Runs one command line and resolves with the exit code. */
 export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {
   try {
     return await dispatch(args, output)
   } catch (error) {
-    return explain(error, output)
+    return await explain(error, output)
   }
 }
 
@@ -68,30 +16,32 @@ async function dispatch(args: readonly string[], output: Output): Promise<number
   const { say } = output
   const [first, ...rest] = args
   if (first === '--version') {
-    say(`busbar ${version}`)
+    say(`busbar ${await version()}`)
     return 0
   }
   if (first === 'help' || first === '--help') {
     const [topic] = rest
-    say(topic === undefined ? overview() : helpOf(findCommand(topic)))
+    say(topic === undefined ? await overview() : await help(findCommand(topic)))
     return 0
   }
   const isBroker = first === undefined || first.startsWith('-')
-  const command = isBroker ? brokerCommand : findCommand(first)
+  const listed = findCommand(isBroker ? 'broker' : first)
+  const command = await listed.load()
   if ('runWith' in command) return await command.runWith(rest, output)
   const given = readArguments(command, isBroker ? args : rest)
   if (given.has('help')) {
-    say(helpText(command))
+    say(helpText(command, listed.summary))
     return 0
   }
   return await command.run(given, output)
 }
 
-function helpOf(command: Command | FreeCommand): string {
-  return 'runWith' in command ? command.help : helpText(command)
+async function help({ summary, load }: Listed): Promise<string> {
+  const command: Command | FreeCommand = await load()
+  return 'runWith' in command ? command.help : helpText(command, summary)
 }
 
-function findCommand(name: string): Command | FreeCommand {
+function findCommand(name: string): Listed {
   const command = commands.find((each) => each.name === name)
   if (command !== undefined) return command
   const near = closest(
@@ -102,25 +52,38 @@ function findCommand(name: string): Command | FreeCommand {
   throw new UsageError(`there is no command ${name}; ${hint}`)
 }
 
-function overview(): string {
+async function overview(): Promise<string> {
   return [
-    `busbar ${version}: an MQTT broker and its tools`,
+    `busbar ${await version()}: an MQTT broker and its tools`,
     columns(commands.map(({ name, summary }) => [`busbar ${name}`, summary])),
     '`busbar help COMMAND` says more. Without a command, the broker is run.',
   ].join('\n\n')
 }
 
+async function version(): Promise<string> {
+  return (await import('@busbar/broker')).version
+}
+
 /** The operator's mistakes are 2, everything else that stops us is 1. */
-function explain(error: unknown, { complain }: Output): number {
-  if (error instanceof ConfigError) {
-    complain(`busbar: the configuration cannot be used\n${error.message.replace(/^/gm, '  ')}`)
-    return 2
-  }
+async function explain(error: unknown, { complain }: Output): Promise<number> {
   if (error instanceof UsageError) {
     complain(`busbar: ${error.message}`)
     return 2
   }
-  const isPlain = plainErrors.some((each) => error instanceof each)
+  const broker = await import('@busbar/broker')
+  if (error instanceof broker.ConfigError) {
+    complain(`busbar: the configuration cannot be used\n${error.message.replace(/^/gm, '  ')}`)
+    return 2
+  }
+  // Their message says it all.
+  const isPlain = [
+    broker.CertificateError,
+    broker.ListenError,
+    broker.StoreOpenError,
+    broker.BackupError,
+    broker.ControlError,
+    broker.PasswordFileError,
+  ].some((each) => error instanceof each)
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   complain(`busbar: ${isPlain ? message : stack}`)
   return 1

@@ -4,7 +4,6 @@ import { type Command, helpText, readArguments } from './command.ts'
 
 const command: Command = {
   name: 'try',
-  summary: 'Tries.',
   usage: ['try FILE'],
   flags: {
     port: { value: 'N', description: 'A port.' },
@@ -43,7 +42,7 @@ for (const [args, message] of refused) {
 
 test('help lists every flag', () => {
   assert.equal(
-    helpText(command),
+    helpText(command, 'Tries.'),
     `Tries.
 
   busbar try FILE

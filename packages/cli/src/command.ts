@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { closest } from '@busbar/broker'
+import { closest } from '@busbar/broker/text'
 import { columns, type Output, UsageError } from './output.ts'
 
 /** One option of a command. */
@@ -23,7 +23,6 @@ export interface Arguments {
 /** One word of `busbar WORD …`. */
 export interface Command {
   readonly name: string
-  readonly summary: string
   /** Without `busbar`. */
   readonly usage: readonly string[]
   readonly flags: Flags
@@ -36,7 +35,6 @@ export interface Command {
 /** A command that reads its arguments in a way of its own, and has its own exit codes. */
 export interface FreeCommand {
   readonly name: string
-  readonly summary: string
   readonly help: string
   runWith(args: readonly string[], output: Output): Promise<number>
 }
@@ -96,7 +94,7 @@ function unknownFlag(command: Command, flag: string): UsageError {
   return new UsageError(`busbar ${command.name} has no flag ${flag}; ${hint}`)
 }
 
-export function helpText(command: Command): string {
+export function helpText(command: Command, summary: string): string {
   const flags = Object.entries({
     ...command.flags,
     help: { description: 'Show this text.' },
@@ -105,7 +103,7 @@ export function helpText(command: Command): string {
     description,
   ])
   const parts = [
-    command.summary,
+    summary,
     command.usage.map((line) => `  busbar ${line}`).join('\n'),
     columns(flags),
     ...(command.notes === undefined ? [] : [command.notes.join('\n')]),

@@ -23,7 +23,6 @@ type Action = (typeof accessActions)[number]
 
 export const aclCommand: Command = {
   name: 'acl',
-  summary: 'Says why a client may do something or may not; tests, imports and lists denials.',
   usage: [
     'acl explain USER ACTION TOPIC [--client-id ID] [--config FILE | --data DIR]',
     'acl test FILE [--config FILE] [--shadow]',

@@ -7,7 +7,6 @@ import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const backupCommand: Command = {
   name: 'backup',
-  summary: 'Writes a complete copy of what a broker has stored, also while it runs.',
   usage: ['backup FILE [--data DIR | --config FILE] [--force]'],
   flags: {
     ...dataFlags,

@@ -16,7 +16,6 @@ import { brokerFlags, brokerNotes, brokerOverrides } from './broker-flags.ts'
 
 export const brokerCommand: Command = {
   name: 'broker',
-  summary: 'Runs an MQTT broker until it is told to stop (SIGTERM, or Ctrl-C).',
   usage: ['[broker] [--config FILE] [--port N] [--set PATH=VALUE]...'],
   flags: brokerFlags,
   notes: brokerNotes,

@@ -14,7 +14,6 @@ const defaultDays = { ca: 3_650, server: 397, client: 397, revoke: 3_650 } as co
 
 export const certCommand: Command = {
   name: 'cert',
-  summary: 'Makes a certificate authority for a lab, and certificates for servers and clients.',
   usage: [
     'cert ca [NAME] [--dir DIR] [--days N]',
     'cert server [HOST...] [--out NAME] [--dir DIR] [--days N]',

@@ -5,7 +5,6 @@ import { readSettings } from './broker.ts'
 
 export const checkCommand: Command = {
   name: 'check',
-  summary: 'Checks a configuration file, with the files that it names, and says all that is wrong.',
   usage: ['check FILE'],
   flags: {},
   notes: [

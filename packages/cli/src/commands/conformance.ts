@@ -6,7 +6,6 @@ import { type Output, UsageError } from '../output.ts'
 
 export const conformanceCommand: Command = {
   name: 'conformance',
-  summary: 'Tests any MQTT broker against the numbered statements of the standards.',
   usage: [
     'conformance URL [--profile NAME=URL]... [--version 5|3.1.1|3.1] [--only ID] [--json FILE]',
     "conformance --start 'COMMAND {config}' [--config-format busbar|mosquitto] [...]",

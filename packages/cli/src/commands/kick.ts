@@ -5,7 +5,6 @@ import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const kickCommand: Command = {
   name: 'kick',
-  summary: 'Disconnects a client.',
   usage: ['kick CLIENT_ID [--data DIR | --config FILE]'],
   flags: dataFlags,
   notes: [

@@ -6,7 +6,6 @@ import { lost } from './status.ts'
 
 export const lossesCommand: Command = {
   name: 'losses',
-  summary: 'Lists what was dropped, expired or denied, by client and cause.',
   usage: ['losses [CLIENT_ID] [--data DIR | --config FILE] [--json]'],
   flags: {
     ...dataFlags,

@@ -1,4 +1,4 @@
-import { printable } from '@busbar/broker'
+import { printable } from '@busbar/broker/text'
 import { ClientError, MqttSubscribeError } from '@busbar/client'
 import type { Output } from '../output.ts'
 import { MessageUsageError } from './message-options.ts'

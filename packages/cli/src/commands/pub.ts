@@ -32,7 +32,6 @@ type Source = (typeof sources)[number]
 
 export const pubCommand: FreeCommand = {
   name: 'pub',
-  summary: 'Publishes messages, as mosquitto_pub does.',
   help: [
     'Publishes messages, as mosquitto_pub does.',
     '  busbar pub URL|-h HOST -t TOPIC (-m TEXT | -f FILE | -l | -s | -n) [-q QOS] [-r]',

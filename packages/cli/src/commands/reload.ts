@@ -5,7 +5,6 @@ import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const reloadCommand: Command = {
   name: 'reload',
-  summary: 'Makes a running broker read its configuration, and the files that it names, again.',
   usage: ['reload [--data DIR | --config FILE]'],
   flags: dataFlags,
   notes: [

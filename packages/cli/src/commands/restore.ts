@@ -5,7 +5,6 @@ import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const restoreCommand: Command = {
   name: 'restore',
-  summary: 'Puts a backup in the place of what a broker has stored, while it does not run.',
   usage: ['restore FILE [--data DIR | --config FILE]'],
   flags: dataFlags,
   notes: [

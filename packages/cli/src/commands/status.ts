@@ -5,7 +5,6 @@ import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const statusCommand: Command = {
   name: 'status',
-  summary: 'Says how the broker fares that runs on a data folder.',
   usage: ['status [--data DIR | --config FILE] [--json]'],
   flags: {
     ...dataFlags,

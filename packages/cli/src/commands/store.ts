@@ -5,7 +5,6 @@ import { dataFlags, dataFolder } from './data-folder.ts'
 
 export const storeCommand: Command = {
   name: 'store',
-  summary: 'Checks what a broker has stored, or a backup of it.',
   usage: ['store check [FILE] [--data DIR | --config FILE]'],
   flags: dataFlags,
   notes: [

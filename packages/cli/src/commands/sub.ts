@@ -28,7 +28,6 @@ const rows = {
 
 export const subCommand: FreeCommand = {
   name: 'sub',
-  summary: 'Prints messages as they come, as mosquitto_sub does.',
   help: [
     'Prints messages as they come, as mosquitto_sub does.',
     '  busbar sub URL|-h HOST -t FILTER... [-q QOS] [-v] [-C COUNT] [-W SECONDS]',

@@ -21,7 +21,6 @@ import { dataFlags } from './data-folder.ts'
 
 export const userCommand: Command = {
   name: 'user',
-  summary: 'Adds, changes, lists and removes users of the password file.',
   usage: [
     'user add NAME [--group GROUP]... [--password-stdin] [--scrypt-only]',
     'user passwd NAME [--password-stdin] [--scrypt-only]',

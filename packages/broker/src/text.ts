@@ -1,0 +1,2 @@
+export { closest } from './did-you-mean.ts'
+export { printable } from './log.ts'
