@@ -13,7 +13,6 @@ import type { Delivery } from './session.ts'
 import type { Slab } from './slab.ts'
 
 const noBytes = new Uint8Array(0)
-const encoder = new TextEncoder()
 
 /** Larger frames are alone in their memory. */
 const longestInSlab = 4_096
@@ -35,8 +34,6 @@ export class Frames {
   readonly #slab: Slab
   #message: Message | undefined
   readonly #shared: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined]
-  #topicName = ''
-  #topic: Uint8Array = noBytes
 
   constructor(clock: Clock, slab: Slab) {
     this.#clock = clock
@@ -56,7 +53,8 @@ export class Frames {
     const { outboundAliases, maximumPacketSize } = connection
     const isPlain = delivery.subscriptionIdentifiers.length === 0 && outboundAliases === undefined
     if (isPlain && delivery.qos > 0 && delivery.message.properties === noProperties) {
-      return this.#writePlain(connection, delivery, packetIdentifier, dup)
+      const size = this.#writePlain(connection, delivery, packetIdentifier, dup)
+      if (size >= 0) return size <= maximumPacketSize
     }
     let frame =
       isPlain && delivery.qos === 0
@@ -75,30 +73,34 @@ export class Frames {
 
   /**
    * The packet that a subscriber at QoS 1 or 2 gets nearly always, written to where its neighbours
-   * are: an object, a writer and an array for each would cost more than the message.
+   * are: an object, a writer and an array for each would cost more than the message. Returns its
+   * size, or -1 where the topic is not ASCII.
    */
   #writePlain(
     connection: Connection,
     delivery: Delivery,
     packetIdentifier: number,
     dup: boolean,
-  ): boolean {
+  ): number {
     const { message, qos, retain } = delivery
-    const { payload } = message
-    const topic = this.#topicOf(message.topicName)
+    const { payload, topicName } = message
     const isVersion5 = connection.version === 5
-    const length = 2 + topic.length + 2 + (isVersion5 ? 1 : 0) + payload.length
+    const length = 2 + topicName.length + 2 + (isVersion5 ? 1 : 0) + payload.length
     const size = 1 + varintWidth(length) + length
-    if (size > connection.maximumPacketSize) return false
+    if (size > connection.maximumPacketSize) return size
     const bytes = size > longestInSlab ? new Uint8Array(size) : this.#slab.bytesFor(size)
     const start = size > longestInSlab ? 0 : this.#slab.take(size)
     let at = start
     bytes[at++] = 0x30 | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0)
     at = putVarint(bytes, at, length)
-    bytes[at++] = topic.length >> 8
-    bytes[at++] = topic.length
-    bytes.set(topic, at)
-    at += topic.length
+    bytes[at++] = topicName.length >> 8
+    bytes[at++] = topicName.length
+    // Faster than TextEncoder for the length that topics have.
+    for (let i = 0; i < topicName.length; i++) {
+      const unit = topicName.charCodeAt(i)
+      if (unit > 0x7f) return -1
+      bytes[at++] = unit
+    }
     bytes[at++] = packetIdentifier >> 8
     bytes[at++] = packetIdentifier
     if (isVersion5) bytes[at++] = 0 // no properties
@@ -106,16 +108,7 @@ export class Frames {
     this.bytes = bytes
     this.start = start
     this.end = start + size
-    return true
-  }
-
-  /** In UTF-8. Neighbouring messages have the same topic more often than not. */
-  #topicOf(topicName: string): Uint8Array {
-    if (this.#topicName !== topicName) {
-      this.#topicName = topicName
-      this.#topic = encoder.encode(topicName)
-    }
-    return this.#topic
+    return size
   }
 
   #encodeOnce(connection: Connection, delivery: Delivery): Uint8Array {
