@@ -1,7 +1,7 @@
 /**
  * Measures the broker beside others, each run on a broker that was just started:
  *
- *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --write]
+ *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --io net --write]
  *
  * Prints medians and ratios; --write puts them into docs/performance.md. Linux only: it needs a C
  * compiler, taskset and two cores. Aedes is looked for in node_modules, or in the folder AEDES.
@@ -13,7 +13,7 @@ import { temporaryFolder } from '../src/temporary-folder.ts'
 import { type Cell, cells } from './cells.ts'
 import { syncLatency } from './disk.ts'
 import { tables } from './page.ts'
-import { busbar, findPeers, type Peer } from './peers.ts'
+import { busbarWith, findPeers, type Peer } from './peers.ts'
 import { type CellResults, median, summarize } from './results.ts'
 import { type Run, runCell, type Setting } from './run-cell.ts'
 import { buildTools } from './tools.ts'
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     peers: { type: 'string', default: 'mosquitto,aedes,relay' },
     runs: { type: 'string', default: '3' },
     cores: { type: 'string', default: '1,0' },
+    io: { type: 'string', default: 'auto' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -36,7 +37,7 @@ const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
 await using folder = await temporaryFolder()
 const tools = buildTools(folder.path)
 const names = values.peers.split(',').filter((name) => name !== '')
-const peers = [busbar, ...findPeers(names, tools)]
+const peers = [busbarWith(values.io), ...findPeers(names, tools)]
 const commit =
   git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
 

@@ -20,16 +20,22 @@ export interface Peer {
 const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 
 /** As `busbar broker` runs, without the small process that the command starts first. */
-export const busbar: Peer = {
-  name: 'busbar',
-  family: 'busbar',
-  version: 'this commit',
-  kind: (cell) => ({
+export const busbar = busbarWith('auto')
+
+/** The same with one way to the kernel. */
+export function busbarWith(io: string): Peer {
+  return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind: kindWith(io) }
+}
+
+function kindWith(io: string): Peer['kind'] {
+  return (cell) => ({
     name: 'busbar',
     command: (data, port) => {
       const storage = cell.isDurable ? ['--data', data] : ['--memory']
       const settings = [
+        `io=${io}`,
         'limits.queue.messages=1000000',
+        'limits.subscriptionsPerClient=2000000',
         ...(cell.isDurable ? ['durability.default=disk'] : []),
       ]
       return [
@@ -41,7 +47,7 @@ export const busbar: Peer = {
         ],
       ]
     },
-  }),
+  })
 }
 
 /** The peers of these names; those that are not installed are said, and left out. */

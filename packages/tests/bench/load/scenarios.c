@@ -7,10 +7,11 @@
 /* What stands around and must not cost the others anything. Its client is the last one. */
 static void add_standing(void) {
   struct client *client = &clients[client_count - 1];
-  int qos = options.qos, size = options.size;
+  int qos = options.qos, size = options.size, window = options.window;
   if (options.standing_retained > 0) {
     options.qos = 1;
     options.size = 16;
+    options.window = 100;
     open_clients(client_count - 1, client_count);
     for (int done = 0; done < options.standing_retained; done += 1000) {
       char topic[64];
@@ -26,6 +27,7 @@ static void add_standing(void) {
   }
   options.qos = qos;
   options.size = size;
+  options.window = window;
   if (options.standing_filters > 0) {
     void (*filter)(const struct client *, uint32_t, char *) = write_filter;
     write_filter = filter_of_standing;
