@@ -230,6 +230,57 @@ test('what could not be stored as sent is not overtaken', async () => {
   )
 })
 
+for (const qos of [1, 2] as const) {
+  test(`nor is it after a restart, at QoS ${qos}`, async () => {
+    await using scene = await start()
+    const { broker, store } = scene
+    broker.open().connect(lasting('s')).send(subscribe('t')).cut()
+    const publisher = broker.open().connect({ clientIdentifier: 'p' })
+    const send = (text: string, packetIdentifier: number, more: Partial<Publish> = {}) =>
+      publisher.send(publish('t', qos, { payload: bytes(text), packetIdentifier, ...more }))
+    send('first', 9)
+    send('expiring', 10, { properties: { messageExpiryInterval: 10 } })
+    store.isLate = true
+    broker.open().connect(lasting('s'))
+    store.catchUp()
+    store.isLate = true
+    store.isFull = true
+    broker.endTurn()
+    store.isFull = false
+    send('second', 11)
+    store.catchUp()
+    broker.endTurn()
+    const { sessions } = await store.open()
+    assert.deepEqual(
+      sessions.map(({ inFlight, queuedCount }) => [
+        inFlight.map(({ state }) => state),
+        queuedCount,
+      ]),
+      [[['queued', 'queued', 'sent'], 0]],
+    )
+    await using restarted = await startTestBroker({}, { store })
+    restarted.pass(11_000)
+    const client = restarted.open().connect(lasting('s'))
+    const sent = client.take('publish')
+    assert.deepEqual(
+      sent.map(({ payload, dup }) => [new TextDecoder().decode(payload), dup]),
+      [
+        ['first', false],
+        ['second', true],
+      ],
+    )
+    assert.equal(new Set(sent.map(({ packetIdentifier }) => packetIdentifier)).size, 2)
+    for (const { packetIdentifier } of sent) {
+      const packet = { packetIdentifier, reasonCode: 0, properties: {} }
+      if (qos === 1) client.send({ type: 'puback', ...packet })
+      else client.send({ type: 'pubrec', ...packet }, { type: 'pubcomp', ...packet })
+    }
+    const [session] = (await store.open()).sessions
+    assert.deepEqual([session?.inFlight.length, session?.queuedCount], [0, 0])
+    assert.equal(restarted.core.statistics.inFlight, 0)
+  })
+}
+
 test('a Session whose time is over is not resumed, also when nobody has looked yet', async () => {
   await using scene = await start()
   const { broker } = scene

@@ -1,7 +1,8 @@
-import { parseSubscriptionFilter } from '@busbar/protocol'
+import { PacketIdentifiers, parseSubscriptionFilter } from '@busbar/protocol'
 import type { Core } from './core.ts'
+import { messageBytes } from './message.ts'
 import type { Session } from './session.ts'
-import type { Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
+import type { QueueEntry, Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
 
 /** Puts everything that the store kept back in its place. */
 export function restore(core: Core, recovered: Recovered): void {
@@ -24,18 +25,37 @@ function restoreSession(core: Core, recovered: RecoveredSession): Session {
     const filter = parseSubscriptionFilter(text)
     core.sessions.subscribe({ session, filter, options, subscriptionIdentifier })
   }
-  for (const entry of recovered.inFlight) {
-    session.outbound.restore({
-      packetIdentifier: entry.packetIdentifier,
-      qos: entry.qos as 1 | 2,
-      message: entry,
-      state: entry.state === 'released' ? 'released' : 'published',
-    })
-    core.statistics.inFlight++
-  }
+  restoreEntries(core, session, recovered)
   for (const packetIdentifier of recovered.received) session.inbound.restore(packetIdentifier)
-  session.queue.restore(recovered.queuedCount, recovered.queuedBytes)
   return session
+}
+
+/** What waits in front of something that was sent keeps its place, with a Packet Identifier of now. */
+function restoreEntries(core: Core, session: Session, recovered: RecoveredSession): void {
+  const { outbound, queue } = session
+  const { inFlight, queuedCount, queuedBytes } = recovered
+  const identifiers = new PacketIdentifiers()
+  for (const { packetIdentifier } of inFlight) {
+    if (packetIdentifier > 0) identifiers.reserve(packetIdentifier)
+  }
+  const left: QueueEntry[] = []
+  let lastInHand = 0
+  for (const entry of inFlight) {
+    if (entry.state === 'queued') {
+      entry.packetIdentifier = identifiers.take()
+      if (entry.packetIdentifier > 0) lastInHand = entry.position
+    }
+    const { packetIdentifier } = entry
+    if (packetIdentifier === 0)
+      left.push(entry) // all are in use: behind the others after all
+    else {
+      const state = entry.state === 'released' ? 'released' : 'published'
+      outbound.restore({ packetIdentifier, qos: entry.qos as 1 | 2, message: entry, state })
+      core.statistics.inFlight++
+    }
+  }
+  const bytes = left.reduce((sum, { message }) => sum + messageBytes(message), queuedBytes)
+  queue.restore({ count: queuedCount + left.length, bytes, behind: lastInHand })
 }
 
 /** A Session that was connected when the broker died counts as disconnected now (U5-3.1.2-b). */

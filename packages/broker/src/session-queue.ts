@@ -147,9 +147,10 @@ export class SessionQueue {
     }
   }
 
-  /** At start-up: entries that wait in the store. */
-  restore(count: number, bytes: number): void {
+  /** At start-up: entries that wait in the store, behind a position. */
+  restore({ count, bytes, behind }: { count: number; bytes: number; behind: number }): void {
     this.#inStore = count
+    this.#lastInHand = behind
     this.#bytes = bytes
     this.#context.statistics.queuedMessages += count
     this.#context.statistics.queuedBytes += bytes

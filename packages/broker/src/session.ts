@@ -192,9 +192,9 @@ export class Session implements Subject {
       if (unfinished === undefined) break
       const { message: entry } = unfinished
       if (unfinished.state === 'released') this.#release(entry)
-      else if (this.#unsettled.has(entry)) {
+      else if (this.#unsettled.has(entry) || entry.state === 'queued') {
         mustWait = true
-        this.#sendStored(entry, connection)
+        this.#sendLate(entry, connection)
       } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
       else this.#resend(entry, connection, mustWait)
     }
@@ -206,6 +206,17 @@ export class Session implements Subject {
       this.#takeIdentifier(entry)
       this.#sendStored(entry, connection)
     }
+  }
+
+  /** It has its place among what was sent, but the store does not know that it was. */
+  #sendLate(entry: QueueEntry, connection: SessionConnection): void {
+    if (entry.state === 'queued' && !this.#isStillDue(entry)) {
+      this.outbound.discard(entry.packetIdentifier)
+      this.#context.statistics.inFlight--
+      return
+    }
+    entry.state = 'sent'
+    this.#sendStored(entry, connection)
   }
 
   /** With DUP [MQTT5-3.3.1-1], and not before one in front of it that waits [MQTT5-4.6.0-1]. */
@@ -336,7 +347,7 @@ export class Session implements Subject {
       const isNew = this.#unsettled.get(entry)
       if (isNew === true) continue
       this.#unsettled.delete(entry)
-      if (entry.qos === 2 && isNew === undefined) begun.push(entry)
+      if (entry.qos === 2 && isNew === undefined && entry.state !== 'queued') begun.push(entry)
       else waiting.push(entry)
     }
     const { entries, undecided } = this.queue.clear()

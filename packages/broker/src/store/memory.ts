@@ -176,18 +176,23 @@ function applyToSession(held: Held, change: WithinSession): void {
 }
 
 function recovered(held: Held): RecoveredSession {
+  const inFlight = [...held.inFlight.values()]
+  const lastSent = Math.max(0, ...held.inFlight.keys())
+  let queuedCount = 0
   let queuedBytes = 0
-  held.queue.visit(0, ({ message }) => {
-    queuedBytes += messageBytes(message)
+  held.queue.visit(0, (entry) => {
+    if (entry.position < lastSent) inFlight.push(entry)
+    else {
+      queuedCount++
+      queuedBytes += messageBytes(entry.message)
+    }
     return 'more'
   })
   return {
     session: held.session,
     subscriptions: [...held.subscriptions.values()],
-    inFlight: [...held.inFlight.values()]
-      .sort((a, b) => a.position - b.position)
-      .map((entry) => ({ ...entry })),
-    queuedCount: held.queue.count,
+    inFlight: inFlight.sort((a, b) => a.position - b.position).map((entry) => ({ ...entry })),
+    queuedCount,
     queuedBytes,
     received: [...held.received].sort((a, b) => a - b),
   }

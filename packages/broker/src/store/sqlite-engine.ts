@@ -99,6 +99,8 @@ export class SqliteEngine {
     const known = new Set(sessions.map(([id]) => id))
     const inFlight: number[] = []
     const waiting = new Map<number, [number, number, number]>()
+    /** By Session, the last position that was sent, where something waits in front of it. */
+    const overtaking = new Map<number, number>()
     let lastPosition = 0
     let lastSession = sessions.at(-1)?.[0] ?? 0
     const entries = 'SELECT position, session, state, size, message FROM entry ORDER BY position'
@@ -113,17 +115,18 @@ export class SqliteEngine {
         continue
       }
       this.#queue(session).add(position, message)
+      const sum = waiting.get(session)
       if (state !== 0) {
         inFlight.push(position)
-        continue
-      }
-      const sum = waiting.get(session)
-      if (sum === undefined) waiting.set(session, [session, 1, size])
+        if (waiting.delete(session)) overtaking.set(session, position)
+      } else if (sum === undefined) waiting.set(session, [session, 1, size])
       else {
         sum[1]++
         sum[2] += size
       }
     }
+    for (const [session, until] of overtaking) inFlight.push(...this.#overtaken(session, until))
+    inFlight.sort((one, other) => one - other)
     return {
       // By chance, and not a counter: a start changes nothing, also when the disk is full.
       run: randomInt(2 ** 32),
@@ -140,6 +143,17 @@ export class SqliteEngine {
       ),
       retained: packMessages(rows('SELECT topic_bytes, payload_at, data FROM retained')),
     }
+  }
+
+  /** What waits in front of `until`. */
+  #overtaken(session: number, until: number): number[] {
+    const positions: number[] = []
+    this.#queues.get(session)?.visit(0, (_, position) => {
+      if (position >= until) return 'enough'
+      if (this.#entryRow(position)[2] === 0) positions.push(position)
+      return 'more'
+    })
+    return positions
   }
 
   /** One transaction. When it throws, nothing of the group has been applied. */

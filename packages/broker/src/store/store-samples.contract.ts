@@ -53,7 +53,8 @@ export async function summary(store: Pick<Store, 'open' | 'readQueue'>): Promise
   const sessions = recovered.sessions.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
   const queue: string[] = []
   for (const each of sessions) {
-    const entries = await readQueue(store, idOf(each), 0, 1_000_000)
+    const overtaken = each.inFlight.findLast(({ state }) => state === 'queued')
+    const entries = await readQueue(store, idOf(each), overtaken?.position ?? 0, 1_000_000)
     assert.equal(each.queuedCount, entries.length)
     assert.equal(
       each.queuedBytes,

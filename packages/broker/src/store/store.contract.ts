@@ -95,8 +95,7 @@ function commits(create: Create): void {
       {
         sessions: ['b'],
         subscriptions: ['b f'],
-        queue: ['b 3'],
-        inFlight: ['b 4 sent 9'],
+        inFlight: ['b 3 queued 0', 'b 4 sent 9'],
         received: ['b 7'],
       },
     ],
@@ -181,6 +180,18 @@ function commits(create: Create): void {
         [sent('a', 3, 1), sent('a', 1, 2), sent('a', 2, 3)],
       ],
       { sessions: ['a'], inFlight: ['a 1 sent 2', 'a 2 sent 3', 'a 3 sent 1'] },
+    ],
+    [
+      'in flight, with what waits in front of it',
+      [
+        [session('a'), ...[1, 2, 3, 4, 5, 6].map((position) => queued('a', position))],
+        [sent('a', 2, 1), sent('a', 5, 2), released('a', 2), done('a', 4)],
+      ],
+      {
+        sessions: ['a'],
+        queue: ['a 6'],
+        inFlight: ['a 1 queued 0', 'a 2 released 1', 'a 3 queued 0', 'a 5 sent 2'],
+      },
     ],
     [
       'sent again under another identifier',

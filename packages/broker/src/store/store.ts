@@ -103,9 +103,12 @@ export type Change =
 export interface RecoveredSession {
   readonly session: StoredSession
   readonly subscriptions: readonly StoredSubscription[]
-  /** Entries whose state is `sent` or `released`, by position. */
+  /**
+   * Entries whose state is `sent` or `released`, and those that wait in front of one of them: that
+   * they were sent, too, could not be stored. By position.
+   */
   readonly inFlight: readonly QueueEntry[]
-  /** Entries that wait; read them with `readQueue`. */
+  /** Entries that wait behind all of those; read them with `readQueue`. */
   readonly queuedCount: number
   readonly queuedBytes: number
   /** QoS 2 Packet Identifiers received and not released. */

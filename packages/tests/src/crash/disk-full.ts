@@ -127,7 +127,7 @@ class Scene {
 
   async #check(): Promise<Report> {
     const logs = [...this.#actors, ...this.#sinks].map(({ log }) => log)
-    const facts = { crashes: this.#options.broker.ends }
+    const facts = { crashes: this.#options.broker.ends, hadNoRoom: true }
     let report = check(logs, facts)
     if (report.counts.lost > 0) {
       // A second look, in case that it is only late.
@@ -138,8 +138,7 @@ class Scene {
     if (folder !== undefined && report.violations.length > 0) {
       keepLogs(folder, `full-${number}`, { logs, ends: broker.ends })
     }
-    // What was refused is sent again, and comes after what found room meanwhile.
-    return { ...report, violations: report.violations.filter(({ rule }) => rule !== 'I3') }
+    return report
   }
 
   dispose(): void {

@@ -263,6 +263,32 @@ const rows: readonly [name: string, rule: Rule | undefined, scene: Scene, facts?
     },
   ],
   [
+    'out of order when there was no room',
+    'I3',
+    {
+      s: [...subscriber(), ...at(12, received('p:2'), received('p:1'))],
+      p: [...publisher, ...at(10, sent('p:1'), sent('p:2'))],
+    },
+    { hadNoRoom: true },
+  ],
+  [
+    'out of order, as the first found no room and was sent again',
+    undefined,
+    {
+      s: [...subscriber(), ...at(12, received('p:2'), received('p:1'))],
+      p: [...publisher, ...at(10, sent('p:1'), sent('p:2')), ...at(11, sent('p:1'))],
+    },
+    { hadNoRoom: true },
+  ],
+  [
+    'out of order, and the first was sent again although there was room',
+    'I3',
+    {
+      s: [...subscriber(), ...at(12, received('p:2'), received('p:1'))],
+      p: [...publisher, ...at(10, sent('p:1'), sent('p:2')), ...at(11, sent('p:1'))],
+    },
+  ],
+  [
     'not passed on by the member whose Session ended',
     'I1',
     {

@@ -147,9 +147,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
   const { messages, spans } = deliveries.timeline
   for (const span of spans) {
     const { clientIdentifier } = span
-    // What was dropped because a queue was full may be sent again by its publisher; and what could not
-    // be stored as sent comes after a restart behind what could.
-    if (facts.hadNoRoom === true || (facts.ledger?.get(clientIdentifier) ?? 0) > 0) continue
+    // What was dropped because a queue was full may be sent again by its publisher.
+    if ((facts.ledger?.get(clientIdentifier) ?? 0) > 0) continue
     const latest = new Map<string, SentMessage>()
     for (const receipt of span.received) {
       const message = messages.get(receipt.message)
@@ -166,6 +165,8 @@ export function findDisorder(deliveries: Deliveries, facts: Facts): Violation[] 
         latest.set(key, message)
         continue
       }
+      // It may have found no room the first time, and its publisher has not heard of that.
+      if (facts.hadNoRoom === true && message.isRepeated) continue
       // Else a transmission may have met no subscription, or have expired, and a resend not.
       if (message.expires || !deliveries.covers(span, message, receipt.at)) continue
       // At a higher QoS it may have waited for the store, and been sent again after a crash.

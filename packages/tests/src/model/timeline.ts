@@ -41,6 +41,8 @@ export interface SentMessage {
   /** A Will, and the number of the connection that it belongs to. */
   readonly will: WillFate | undefined
   acked: { readonly at: number; readonly code: number } | undefined
+  /** Its publisher has sent it more than once. */
+  isRepeated: boolean
 }
 
 export interface WillFate {
@@ -337,7 +339,11 @@ class ClientReader {
 
   #sent(event: Of<'sent'>): void {
     const { message: name, topicName, qos, retain, at } = event
-    if (this.#messages.has(name)) return
+    const known = this.#messages.get(name)
+    if (known !== undefined) {
+      known.isRepeated = true
+      return
+    }
     const isEmpty = event.isEmpty === true
     this.#add({ name, topicName, qos, retain, isEmpty, expires: event.expires === true }, at)
   }
@@ -355,7 +361,8 @@ class ClientReader {
   ): void {
     const { name } = message
     const [publisher, sequence] = [publisherOf(name), sequenceOf(name)]
-    this.#messages.set(name, { ...message, publisher, sequence, sentAt, will, acked: undefined })
+    const yet = { acked: undefined, isRepeated: false }
+    this.#messages.set(name, { ...message, publisher, sequence, sentAt, will, ...yet })
   }
 
   #fault(at: number, text: string): void {
