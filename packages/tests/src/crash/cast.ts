@@ -48,8 +48,11 @@ const lastingSeconds = 604_800
 
 type Part = Partial<Omit<Role, 'clientIdentifier'>>
 
+/** For a broker that does not speak 5.0, clients of 3.1.1 alone. */
+export type Spoken = 'both' | '3.1.1'
+
 /** All clients of a run. `base` begins all topics and Client Identifiers. */
-export function drawCast(random: Random, base: string): readonly Role[] {
+export function drawCast(random: Random, base: string, spoken: Spoken): readonly Role[] {
   const lines = [1, 2, 3, 4].map((number) => `${base}/line/${number}/value`)
   const roles = [
     ...publishers(random, lines),
@@ -59,7 +62,13 @@ export function drawCast(random: Random, base: string): readonly Role[] {
     ...members(random, base),
     ...testators(random, base),
   ]
-  return roles.map(([name, part]) => createRole(random, `${base}-${name}`, part))
+  const parts =
+    spoken === 'both'
+      ? roles
+      : roles
+          .filter(([, { version }]) => version !== 5)
+          .map(([name, part]): Named => [name, { ...part, version: 4 }])
+  return parts.map(([name, part]) => createRole(random, `${base}-${name}`, part))
 }
 
 function createRole(random: Random, clientIdentifier: string, part: Part): Role {

@@ -6,6 +6,7 @@ import type { Counts } from '../model/checker.ts'
 import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
 import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
+import type { Spoken } from './cast.ts'
 import { keepLogs } from './kept-logs.ts'
 import { Round } from './round.ts'
 import { type Address, now } from './socket-client.ts'
@@ -16,6 +17,10 @@ export interface CrashOptions {
   readonly seed: number
   /** How the broker is ended. */
   readonly signal: 'SIGKILL' | 'SIGTERM'
+  /** Which versions of MQTT clients speak; both when left out. */
+  readonly spoken?: Spoken
+  /** The longest time under load before the broker is ended; 1,500 when left out. */
+  readonly loadMs?: number
   /** Where clients connect; a free port of this machine when left out. */
   readonly address?: Address
   /** Where the logs of clients are written when something is wrong. */
@@ -48,7 +53,10 @@ const cyclesPerRound = 8
 
 const none: Counts = { sent: 0, acked: 0, received: 0, lost: 0, duplicated: 0, disordered: 0 }
 
-/** Ends a broker under load again and again, and checks what its clients saw. */
+/**
+ * Ends a broker under load again and again, and checks what its clients saw. Rejects when it does
+ * not start in the first place.
+ */
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
   const run = new CrashRun(options, await brokerOf(options))
   try {
@@ -84,8 +92,8 @@ class CrashRun {
     const since = now()
     const { kind, cycles, seed } = this.#options
     let number = 0
+    await this.#broker.start()
     try {
-      await this.#broker.start()
       while (this.#cycle < cycles) await this.#runRound(++number)
     } catch (error) {
       // The broker has ended by itself, or did not start again: nothing more can be learnt.
@@ -111,8 +119,8 @@ class CrashRun {
 
   /** Some cycles with the same clients; ends early when something is wrong. */
   async #runRound(number: number): Promise<void> {
-    const { cycles, seed, say } = this.#options
-    using round = new Round({ broker: this.#broker, seed, number })
+    const { cycles, seed, say, spoken = 'both' } = this.#options
+    using round = new Round({ broker: this.#broker, seed, number, spoken })
     const last = Math.min(cycles, this.#cycle + cyclesPerRound)
     let counts = none
     let isFine = true
@@ -147,7 +155,7 @@ class CrashRun {
   /** One end and start under load, in some cycles with another end during the start. */
   async #crash(): Promise<void> {
     const random = this.#random
-    await pause(random.between(50, 1_500))
+    await pause(random.between(50, this.#options.loadMs ?? 1_500))
     await this.#end()
     const again = random.chance(0.3)
     const isEarly = random.chance(0.5)

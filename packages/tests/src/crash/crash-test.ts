@@ -7,6 +7,7 @@ import {
   type Level,
   mosquittoKind,
 } from './broker-process.ts'
+import type { Spoken } from './cast.ts'
 import { type CrashReport, describeCounts, describeViolation, runCrashes } from './crash-run.ts'
 import { runFullDisks } from './full-run.ts'
 import type { Address } from './socket-client.ts'
@@ -22,8 +23,9 @@ nothing of QoS 2 comes twice, and what else the checker in src/model knows.
   --level LEVEL    disk: synced before the acknowledgement (default); os: only written
   --broker NAME    busbar (default); mosquitto: Debian's, persistence true; mosquitto-autosave: the
                    same, saving after each change
-  --start 'CMD {data} {port}'   any other broker
-  --url URL        where its clients connect
+  --start 'CMD {data} {port}'   any other broker: it keeps its data in the folder {data}
+  --url URL        where its clients connect, when it does not take a {port}
+  --protocol 3.1.1 leaves out the clients of 5.0 (both), for a broker that does not speak it
   --json FILE      writes the report
   --logs FOLDER    writes what the clients saw when something is wrong
 
@@ -37,6 +39,7 @@ const flags = {
   broker: { type: 'string', default: 'busbar' },
   start: { type: 'string' },
   url: { type: 'string' },
+  protocol: { type: 'string', default: 'both' },
   json: { type: 'string' },
   logs: { type: 'string' },
   help: { type: 'boolean', default: false },
@@ -63,6 +66,8 @@ const mode = oneOf('mode', values.mode, ['kill', 'term', 'full'])
 const seed = wholeNumber('seed', values.seed)
 const cycles = values.cycles === undefined ? undefined : wholeNumber('cycles', values.cycles)
 const level = oneOf('level', values.level, ['disk', 'os']) as Level
+const spoken = oneOf('protocol', values.protocol, ['both', '3.1.1']) as Spoken
+if (mode === 'full' && spoken !== 'both') fail('--mode full needs a broker that speaks 5.0')
 const kind = brokerKind()
 
 const violations = mode === 'full' ? await fillDisks() : await crash()
@@ -72,12 +77,13 @@ if (violations > 0) {
 }
 
 async function crash(): Promise<number> {
-  const report = await runCrashes({
-    ...{ kind, cycles: cycles ?? 50, seed, say: console.log },
+  const running = runCrashes({
+    ...{ kind, cycles: cycles ?? 50, seed, spoken, say: console.log },
     signal: mode === 'term' ? 'SIGTERM' : 'SIGKILL',
     ...(values.logs === undefined ? {} : { logs: values.logs }),
     ...(values.url === undefined ? {} : { address: addressOf(values.url) }),
   })
+  const report = await running.catch((error: Error) => fail(error.message))
   console.log(summary(report))
   writeReport(report)
   return report.violations.length
@@ -159,7 +165,7 @@ function wholeNumber(flag: string, value: string): number {
 }
 
 function addressOf(url: string): Address {
-  const { hostname, port } = new URL(url)
+  const { hostname, port } = URL.parse(url) ?? fail(`--url is ${url}; allowed is mqtt://HOST:PORT`)
   return { host: hostname.replace(/[[\]]/g, ''), port: Number(port || 1883) }
 }
 

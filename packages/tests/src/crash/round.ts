@@ -6,13 +6,14 @@ import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
 import { Actor } from './actor.ts'
 import type { BrokerProcess } from './broker-process.ts'
-import { drawCast } from './cast.ts'
+import { drawCast, type Spoken } from './cast.ts'
 import { now, SocketClient, type Surroundings } from './socket-client.ts'
 
 export interface RoundOptions {
   readonly broker: BrokerProcess
   readonly seed: number
   readonly number: number
+  readonly spoken: Spoken
 }
 
 const stepMs = 5
@@ -31,18 +32,20 @@ export class Round implements Disposable {
   readonly #broker: BrokerProcess
   readonly #around: Surroundings
   readonly #base: string
+  readonly #spoken: Spoken
   readonly #actors: readonly Actor[]
   readonly #probes: ClientLog[] = []
   readonly #since = now()
   readonly #timer: NodeJS.Timeout
 
-  constructor({ broker, seed, number }: RoundOptions) {
+  constructor({ broker, seed, number, spoken }: RoundOptions) {
     this.#broker = broker
+    this.#spoken = spoken
     this.#base = `crash-${number}`
     const { address } = broker
     const run = `${seed}-${number}`
     this.#around = { address, run, serving: () => broker.serving }
-    const roles = drawCast(new Random(seed, this.#base), this.#base)
+    const roles = drawCast(new Random(seed, this.#base), this.#base, spoken)
     this.#actors = roles.map((role) => new Actor(role, seed, this.#around))
     this.#timer = setInterval(() => {
       for (const actor of this.#actors) actor.step()
@@ -114,7 +117,8 @@ export class Round implements Disposable {
       if (event.event === 'received' && event.retain) retained.set(event.topicName, event.message)
     }
     const clientIdentifier = `${this.#base}-probe-${this.#probes.length}`
-    const probe = new SocketClient({ clientIdentifier, version: 5, around: this.#around, watch })
+    const version = this.#spoken === 'both' ? 5 : 4
+    const probe = new SocketClient({ clientIdentifier, version, around: this.#around, watch })
     this.#probes.push(probe.log)
     probe.connect({ cleanStart: true, sessionExpirySeconds: 0 })
     const end = now() + drainMs
