@@ -1,4 +1,6 @@
 import {
+  type Auth,
+  type AuthProperties,
   type Connack,
   noProperties,
   type Packet,
@@ -6,7 +8,7 @@ import {
   protocolError,
   ReasonCode,
 } from '@busbar/protocol'
-import { Authenticator } from './authenticator.ts'
+import type { Authenticator } from './authenticator.ts'
 import type { Clock } from './clock.ts'
 import { type ConnectFields, connectPacket, defaultMaximumPacketSize } from './connect-packet.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
@@ -46,7 +48,8 @@ export class Attempt implements ConnectionEvents {
   readonly #at: AttemptOptions
   readonly #abort = new AbortController()
   readonly #ended = deferred<Ending>()
-  readonly #authenticator: Authenticator
+  /** Where there is an Authentication Method. */
+  #authenticator: Authenticator | undefined
   #connection: Connection | undefined
   #state: 'opening' | 'connected' | 'ended' = 'opening'
   #timer: unknown
@@ -54,12 +57,6 @@ export class Attempt implements ConnectionEvents {
 
   constructor(at: AttemptOptions) {
     this.#at = at
-    this.#authenticator = new Authenticator(at.options.authentication, {
-      send: (packet) => {
-        if (this.#connection?.write(packet) === false) this.#end(permanent(tooLarge('AUTH')))
-      },
-      failed: (error) => this.#end(permanent(error), ReasonCode.UnspecifiedError),
-    })
   }
 
   /** Resolves when it is over. */
@@ -76,8 +73,11 @@ export class Attempt implements ConnectionEvents {
     return this.#connection?.keepAlive?.rttMs
   }
 
-  reauthenticate(): Promise<void> {
-    return this.#authenticator.again()
+  async reauthenticate(): Promise<void> {
+    if (this.#authenticator === undefined) {
+      throw new ClientError('invalid-argument', 'there is no method to authenticate again with')
+    }
+    await this.#authenticator.again()
   }
 
   /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
@@ -102,7 +102,7 @@ export class Attempt implements ConnectionEvents {
 
   packet(packet: Packet): void {
     if (this.#state === 'ended') return
-    if (packet.type === 'auth') return this.#authenticator.receive(packet)
+    if (packet.type === 'auth') return this.#auth(packet)
     if (this.#state === 'opening') {
       // Nothing but AUTH comes before it [MQTT5-3.2.0-1] [MQTT3-3.2.0-1].
       if (packet.type === 'connack') return this.#connack(packet)
@@ -140,7 +140,7 @@ export class Attempt implements ConnectionEvents {
   async #open(): Promise<void> {
     const { options, version, clientId, cleanStart } = this.#at
     const fields = { version, clientId, cleanStart, credentials: await this.#credentials() }
-    const authentication = version === 5 ? await this.#authenticator.begin() : {}
+    const authentication = version === 5 ? await this.#authenticate() : {}
     const packet = connectPacket(options, { ...fields, authentication } satisfies ConnectFields)
     const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
     const connection = new Connection(version, maximum, { events: this, clock: this.#at.clock })
@@ -150,6 +150,27 @@ export class Attempt implements ConnectionEvents {
     if (this.#state === 'ended') return connection.destroy()
     connection.write(packet)
     connection.flush()
+  }
+
+  /** What of enhanced authentication goes with CONNECT; its code is loaded when it is used. */
+  async #authenticate(): Promise<AuthProperties> {
+    const { authentication } = this.#at.options
+    if (authentication === undefined) return noProperties
+    const { Authenticator } = await import('./authenticator.ts')
+    this.#authenticator = new Authenticator(authentication, {
+      send: (packet) => {
+        if (this.#connection?.write(packet) === false) this.#end(permanent(tooLarge('AUTH')))
+      },
+      failed: (error) => this.#end(permanent(error), ReasonCode.UnspecifiedError),
+    })
+    return await this.#authenticator.begin()
+  }
+
+  #auth(packet: Auth): void {
+    // Only a CONNECT with a method is answered with AUTH [MQTT5-4.12.0-6].
+    if (this.#authenticator === undefined)
+      throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
+    this.#authenticator.receive(packet)
   }
 
   async #credentials() {
@@ -165,15 +186,14 @@ export class Attempt implements ConnectionEvents {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
     const connection = this.#connection as Connection
-    if (version === 4 || this.#at.options.authentication === undefined) {
-      return this.#connected(connection, packet)
-    }
-    if (packet.properties.authenticationMethod !== this.#at.options.authentication.method) {
+    const authenticator = this.#authenticator
+    if (authenticator === undefined) return this.#connected(connection, packet)
+    if (packet.properties.authenticationMethod !== authenticator.method) {
       throw protocolError('CONNACK names another Authentication Method', 'MQTT5-4.12.0-5')
     }
     // What follows in the same bytes waits until the server has proved itself.
     connection.hold('authentication')
-    this.#authenticator.accepted(packet.properties).then(
+    authenticator.accepted(packet.properties).then(
       () => {
         if (this.#state === 'opening') this.#connected(connection, packet)
         connection.release('authentication')
@@ -244,7 +264,7 @@ export class Attempt implements ConnectionEvents {
     this.#state = 'ended'
     clock.clear(this.#timer)
     this.#abort.abort(ending.error)
-    this.#authenticator.closed(ending.error)
+    this.#authenticator?.closed(ending.error)
     const connection = this.#connection
     if (connection !== undefined && !connection.isClosed) {
       if (isSudden) connection.destroy()

@@ -5,14 +5,14 @@ import type { Authentication, AuthenticationExchange } from './options.ts'
 
 /** Enhanced authentication on one Network Connection, from the client's side (section 4.12). */
 export class Authenticator {
-  readonly #authentication: Authentication | undefined
+  readonly #authentication: Authentication
   readonly #send: (packet: Auth) => void
   readonly #failed: (error: ClientError) => void
   #exchange: AuthenticationExchange | undefined
   #again: Deferred<void> | undefined
 
   constructor(
-    authentication: Authentication | undefined,
+    authentication: Authentication,
     actions: { send(packet: Auth): void; failed(error: ClientError): void },
   ) {
     this.#authentication = authentication
@@ -20,9 +20,12 @@ export class Authenticator {
     this.#failed = actions.failed
   }
 
+  get method(): string {
+    return this.#authentication.method
+  }
+
   /** What goes into CONNECT. */
   async begin(): Promise<AuthProperties> {
-    if (this.#authentication === undefined) return {}
     this.#exchange = this.#authentication.start()
     return withData(this.#authentication.method, await this.#exchange.first())
   }
@@ -42,9 +45,8 @@ export class Authenticator {
   /** Authenticates again while connected; resolves when the server has agreed. */
   async again(): Promise<void> {
     const authentication = this.#authentication
-    if (authentication === undefined || this.#exchange !== undefined) {
-      const text = authentication === undefined ? 'there is no method' : 'it is under way'
-      throw new ClientError('invalid-argument', `cannot authenticate again: ${text}`)
+    if (this.#exchange !== undefined) {
+      throw new ClientError('invalid-argument', 'authentication is under way')
     }
     const again = deferred<void>()
     this.#again = again
@@ -57,10 +59,7 @@ export class Authenticator {
   /** AUTH has come. Throws a ProtocolError for one that is out of turn. */
   receive({ reasonCode, properties }: Auth): void {
     const exchange = this.#exchange
-    // Only a CONNECT with a method is answered with AUTH [MQTT5-4.12.0-6].
-    if (this.#authentication === undefined || exchange === undefined) {
-      throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
-    }
+    if (exchange === undefined) throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
     const { method } = this.#authentication
     if (properties.authenticationMethod !== method) {
       throw protocolError('AUTH names another method', 'MQTT5-4.12.0-5')

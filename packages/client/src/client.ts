@@ -14,20 +14,20 @@ import {
   type PublishOptions,
   type ValueFor,
 } from './publish-options.ts'
-import {
-  type AnyPattern,
-  type RequestOptions,
+import type {
+  AnyPattern,
+  RequestOptions,
   Requests,
-  type RequestTo,
-  type Responder,
-  type RespondOptions,
-  type Response,
+  RequestTo,
+  Responder,
+  RespondOptions,
+  Response,
 } from './requests.ts'
 import type { ClientStatistics } from './statistics.ts'
 import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
-import { type TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
+import type { TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
 
 /** What a subscription to it gives. */
 export type SubscriptionOf<To> =
@@ -51,13 +51,12 @@ const storeGraceMs = 2_000
 /** One client of one server: publishes, subscribes, and stays connected. */
 export class Client implements AsyncDisposable {
   readonly #connector: Connector
-  readonly #requests: Requests
+  #requests: Promise<Requests> | undefined
   #checkedTopic: string | undefined
   #closing: Promise<{ readonly left: number }> | undefined
 
   constructor(target: Target, options: ClientOptions, platform: Platform) {
     this.#connector = new Connector(target, options, platform)
-    this.#requests = new Requests(this)
   }
 
   get state(): ClientState {
@@ -179,23 +178,25 @@ export class Client implements AsyncDisposable {
    * Publishes with a Response Topic, and resolves with the first response (5.0). Rejects with a
    * PayloadError when that does not fit the schema.
    */
-  request<
+  async request<
     const To extends string | AnyTopic,
     Schema extends StandardSchema | undefined = undefined,
   >(topic: To, value: ValueFor<To>, options?: RequestOptions<Schema>): Promise<Response<Schema>> {
-    return this.#requests.request(topic, value, options)
+    const requests = await this.#loadRequests()
+    return await requests.request(topic, value, options)
   }
 
   /**
    * Answers requests with what the handler returns; a request is acknowledged after that (5.0). One
    * that does not fit a typed topic is refused (0x99).
    */
-  respond<const To extends string | AnyPattern>(
+  async respond<const To extends string | AnyPattern>(
     to: To,
     handle: (request: RequestTo<To>) => Payload | Promise<Payload>,
     options?: RespondOptions,
   ): Promise<Responder> {
-    return this.#requests.respond(to, handle, options)
+    const requests = await this.#loadRequests()
+    return await requests.respond(to, handle, options)
   }
 
   /** Authenticates again, with the method of `authentication` (5.0). */
@@ -245,6 +246,12 @@ export class Client implements AsyncDisposable {
     return this.#connector.state === 'stopped'
   }
 
+  /** Loaded when first used, so that a page without requests does without their code. */
+  #loadRequests(): Promise<Requests> {
+    this.#requests ??= import('./requests.ts').then(({ Requests }) => new Requests(this))
+    return this.#requests
+  }
+
   async #publishTyped(topic: AnyTopic, value: unknown, options: PublishOptions) {
     const { payload, contentType, payloadFormatIndicator } = await topic.encode(value)
     const described = {
@@ -267,7 +274,7 @@ export class Client implements AsyncDisposable {
     if (!('pattern' in to)) return await this.#subscribeTo(to, options)
     const withQoS = to.qos === undefined ? options : { qos: to.qos, ...options }
     const subscription = await this.#subscribeTo([to.filter], withQoS)
-    return new TypedSubscription(to, subscription, options)
+    return to.read(subscription, options)
   }
 
   async #subscribeTo(topicFilters: readonly string[], options: SubscribeOptions) {

@@ -1,10 +1,5 @@
-import {
-  type Connack,
-  type ConnackProperties,
-  type Disconnect,
-  ReasonCode,
-  reasonCodeName,
-} from '@busbar/protocol'
+import { type Connack, type ConnackProperties, type Disconnect, ReasonCode } from '@busbar/protocol'
+import { nameOfReasonCode } from '#platform'
 import { ClientError, MqttConnectError } from './errors.ts'
 
 /** Coming again would change nothing: a wrong name, password, option or address. */
@@ -59,7 +54,7 @@ export function refused(packet: Connack, version: 4 | 5, isFirst: boolean): Endi
   const reasonCode = version === 5 ? packet.reasonCode : (returnCodes[packet.reasonCode] ?? 0x80)
   const isUnavailable = reasonCode === ReasonCode.ServerUnavailable
   const isPermanent = permanentRefusals.has(reasonCode) || (isUnavailable && isFirst)
-  const text = `the server refuses the connection: ${reasonCodeName(reasonCode)}`
+  const text = `the server refuses the connection: ${nameOfReasonCode(reasonCode)}`
   const error = connectError(text, properties, reasonCode)
   return { error, reasonCode, isPermanent, serverReference: properties.serverReference }
 }
@@ -96,5 +91,5 @@ function connectError(
 
 /** 0x00 is Success elsewhere. */
 function nameOf(reasonCode: number): string {
-  return reasonCode === 0 ? 'Normal disconnection' : reasonCodeName(reasonCode)
+  return reasonCode === 0 ? 'Normal disconnection' : nameOfReasonCode(reasonCode)
 }

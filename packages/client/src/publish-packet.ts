@@ -4,8 +4,8 @@ import {
   noProperties,
   type Publish,
   ReasonCode,
-  reasonCodeName,
 } from '@busbar/protocol'
+import { nameOfReasonCode } from '#platform'
 import { ClientError, MqttPublishError } from './errors.ts'
 import type { Negotiated } from './options.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
@@ -76,7 +76,7 @@ export function outcomeOf(
 ): PublishResult | MqttPublishError {
   if (reasonCode === 0 && properties === noProperties) return plain
   if (reasonCode >= firstFailure) {
-    const text = `the server refuses the message: ${reasonCodeName(reasonCode)}`
+    const text = `the server refuses the message: ${nameOfReasonCode(reasonCode)}`
     const { reasonString } = properties
     return new MqttPublishError(text, properties, { reasonCode, reasonString })
   }

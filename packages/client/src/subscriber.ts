@@ -3,9 +3,9 @@ import {
   type Packet,
   type PacketIdentifiers,
   type Publish,
-  reasonCodeName,
   type SubscriptionOptions,
 } from '@busbar/protocol'
+import { nameOfReasonCode } from '#platform'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -291,6 +291,6 @@ function refusedBy(
   reasonString: string | undefined,
 ): MqttSubscribeError {
   const which = JSON.stringify(topicFilter)
-  const text = `the server refuses to subscribe to ${which}: ${reasonCodeName(reasonCode)}`
+  const text = `the server refuses to subscribe to ${which}: ${nameOfReasonCode(reasonCode)}`
   return new MqttSubscribeError(text, results, { reasonCode, reasonString })
 }

@@ -3,7 +3,6 @@ import {
   type Publish,
   parseSubscriptionFilter,
   type SubscriptionFilter,
-  TopicTree,
   topicMatches,
 } from '@busbar/protocol'
 import { ClientError } from './errors.ts'
@@ -22,8 +21,9 @@ export class SubscriptionIndex {
   readonly #byIdentifier = new Map<number, Subscription>()
   readonly #identifiers = new Map<Subscription, number>()
   readonly #entries = new Map<string, Entry>()
-  /** By what Topic Names are matched with, so several where one is shared. */
-  readonly #tree = new TopicTree<Set<Entry>>()
+  // Those whose text is not what a Topic Name is equal to. They are tried one by one: there are few, and
+  // with Subscription Identifiers they are not asked.
+  readonly #patterns = new Set<Entry>()
   #latest = 0
 
   /** In the order in which they came. */
@@ -52,7 +52,8 @@ export class SubscriptionIndex {
       if (entry === undefined) continue
       entry.members.delete(subscription)
       if (entry.members.size > 0) continue
-      this.#drop(entry)
+      this.#entries.delete(text)
+      this.#patterns.delete(entry)
       orphans.push(text)
     }
     return orphans
@@ -88,12 +89,14 @@ export class SubscriptionIndex {
   }
 
   #matching(topicName: string): readonly Subscription[] {
-    let found: Set<Subscription> | undefined
-    this.#tree.match(topicName, (entries) => {
-      found ??= new Set()
-      for (const { members } of entries) for (const member of members) found.add(member)
-    })
-    return found === undefined ? nobody : [...found]
+    const exact = this.#entries.get(topicName)
+    const isExact = exact !== undefined && !this.#patterns.has(exact)
+    const found = new Set(isExact ? exact.members : nobody)
+    for (const { filter, members } of this.#patterns) {
+      if (!topicMatches(filter.topicFilter, topicName)) continue
+      for (const member of members) found.add(member)
+    }
+    return found.size === 0 ? nobody : [...found]
   }
 
   #addMembers(subscription: Subscription, topicName: string, found: Set<Subscription>): void {
@@ -116,18 +119,8 @@ export class SubscriptionIndex {
     if (known !== undefined) return known
     const entry: Entry = { filter, members: new Set() }
     this.#entries.set(filter.text, entry)
-    const others = this.#tree.get(filter.topicFilter)
-    if (others === undefined) this.#tree.set(filter.topicFilter, new Set([entry]))
-    else others.add(entry)
+    if (filter.hasWildcard || filter.shareName !== undefined) this.#patterns.add(entry)
     return entry
-  }
-
-  #drop(entry: Entry): void {
-    const { filter } = entry
-    this.#entries.delete(filter.text)
-    const others = this.#tree.get(filter.topicFilter)
-    others?.delete(entry)
-    if (others?.size === 0) this.#tree.delete(filter.topicFilter)
   }
 }
 

@@ -12,6 +12,10 @@ export const openTransport: OpenTransport = (target, events, signal) => {
   return Promise.reject(new ClientError('invalid-argument', message))
 }
 
+export function nameOfReasonCode(reasonCode: number): string {
+  return `Reason Code 0x${reasonCode.toString(16).padStart(2, '0')}`
+}
+
 export function fileStore(_path: string): SessionStore {
   const message = 'a browser has no files; indexedDbStore() keeps a session'
   throw new ClientError('invalid-argument', message)

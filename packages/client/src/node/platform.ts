@@ -4,6 +4,7 @@ import type { OpenTransport } from '../transport/transport.ts'
 import { openSocket } from './socket.ts'
 import { openWebSocket } from './websocket.ts'
 
+export { reasonCodeName as nameOfReasonCode } from '@busbar/protocol'
 export { fileStore } from './file-store.ts'
 
 export const openTransport: OpenTransport = (target, events, signal) => {

@@ -13,6 +13,9 @@ export declare const openTransport: OpenTransport
  */
 export declare function watchNetwork(isBack: () => void): () => void
 
+/** A Reason Code for the texts of errors: its name, or in browsers its number, which is shorter. */
+export declare function nameOfReasonCode(reasonCode: number): string
+
 /**
  * Keeps a session in a file of Node, made when it is missing; its folder has to be there. A browser
  * has none: it throws there.

@@ -1,4 +1,6 @@
 import type { QoS } from '@busbar/protocol'
+import type { Subscription } from '../subscription.ts'
+import { type TypedSubscribeOptions, TypedSubscription } from '../typed-subscription.ts'
 import { bytes, type Codec, json } from './codec.ts'
 import { Pattern } from './pattern.ts'
 import type { CheckedPattern, Filter, Params, WithParams } from './pattern-types.ts'
@@ -62,6 +64,8 @@ export interface TopicPattern<Text extends string = string, Input = unknown, Out
   encode(value: Input): EncodedPayload | Promise<EncodedPayload>
   /** Rejects or throws a `PayloadError` for a payload that codec or schema do not accept. */
   decode(payload: Uint8Array): Output | Promise<Output>
+  /** The messages of a subscription to the filter, read by this pattern. */
+  read(raw: Subscription, options: TypedSubscribeOptions): TypedSubscription<Text, Output>
 }
 
 /**
@@ -135,6 +139,10 @@ class CompiledPattern implements TopicPattern {
     const value = this.#guard(() => this.#codec.decode(payload))
     if (this.#schema === undefined) return value
     return validate(this.#schema, value, `a payload of ${this.pattern}`)
+  }
+
+  read(raw: Subscription, options: TypedSubscribeOptions): TypedSubscription<string, unknown> {
+    return new TypedSubscription(this, raw, options)
   }
 
   #guard<Value>(convert: () => Value): Value {

@@ -22,7 +22,7 @@ export async function openPage(
   module: string,
   { html = emptyPage, query = '' } = {},
 ): Promise<BrowserPage> {
-  const { code } = await bundleForBrowser(module, false)
+  const { code } = await bundleForBrowser(module)
   const server = createServer(({ url }, response) => {
     const isScript = url === '/page.js'
     response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')

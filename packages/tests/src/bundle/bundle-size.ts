@@ -10,7 +10,8 @@ const aim = 15_000
 const folder = dirname(fileURLToPath(import.meta.url))
 const packages = join(folder, '..', '..', '..')
 
-const { code, modules } = await bundleForBrowser(join(folder, 'page.ts'))
+const options = { isMinified: true, isSplit: true }
+const { code, modules, later } = await bundleForBrowser(join(folder, 'page.ts'), options)
 const foreign = [...modules.keys()].filter(
   (path) => !/^(client|protocol|tests)\//.test(named(path)),
 )
@@ -22,6 +23,7 @@ for (const [path, length] of largest.slice(0, 20)) {
 }
 console.log(`${String(code.length).padStart(8)}  all of it, minified`)
 console.log(`${String(bytes).padStart(8)}  with gzip; at most ${most}, to be ${aim}`)
+console.log(`${'later'.padStart(8)}  ${later.join(', ')}`)
 if (foreign.length > 0) fail(`neither of the client nor of the protocol: ${foreign.join(', ')}`)
 if (/\bfrom\s*["']node:|\bBuffer\b/.test(code)) fail('there is code for Node in it')
 if (bytes > most) fail(`${bytes - most} bytes too many`)
