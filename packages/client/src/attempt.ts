@@ -8,6 +8,7 @@ import {
   protocolError,
   ReasonCode,
 } from '@busbar/protocol'
+import { parts } from '#platform'
 import type { Authenticator } from './authenticator.ts'
 import type { Clock } from './clock.ts'
 import { type ConnectFields, connectPacket, defaultMaximumPacketSize } from './connect-packet.ts'
@@ -152,11 +153,11 @@ export class Attempt implements ConnectionEvents {
     connection.flush()
   }
 
-  /** What of enhanced authentication goes with CONNECT; its code is loaded when it is used. */
+  /** What of enhanced authentication goes with CONNECT; */
   async #authenticate(): Promise<AuthProperties> {
     const { authentication } = this.#at.options
     if (authentication === undefined) return noProperties
-    const { Authenticator } = await import('./authenticator.ts')
+    const { Authenticator } = await parts.authenticator()
     this.#authenticator = new Authenticator(authentication, {
       send: (packet) => {
         if (this.#connection?.write(packet) === false) this.#end(permanent(tooLarge('AUTH')))

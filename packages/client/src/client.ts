@@ -1,4 +1,5 @@
 import { noProperties } from '@busbar/protocol'
+import { parts } from '#platform'
 import type { Clock } from './clock.ts'
 import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
@@ -45,7 +46,6 @@ export interface CloseOptions {
 const noOptions: PublishOptions = {}
 const defaultDrainMs = 5_000
 const disconnectWithWill = 0x04
-const fewestAtOnce = 1_000
 const storeGraceMs = 2_000
 
 /** One client of one server: publishes, subscribes, and stays connected. */
@@ -140,27 +140,8 @@ export class Client implements AsyncDisposable {
     items: AsyncIterable<OutgoingItem> | Iterable<OutgoingItem>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly published: number }> {
-    let published = 0
-    let failure: { readonly error: unknown } | undefined
-    const open = new Set<Promise<unknown>>()
-    for await (const { topic, payload, ...options } of items) {
-      if (signal?.aborted === true) throw aborted(signal)
-      const settled = this.publish(topic, payload, signal ? { ...options, signal } : options).then(
-        () => {
-          published++
-        },
-        (error: unknown) => {
-          failure ??= { error }
-        },
-      )
-      open.add(settled)
-      void settled.then(() => open.delete(settled))
-      if (open.size >= fewestAtOnce) await Promise.race(open)
-      if (failure !== undefined) break
-    }
-    await Promise.all(open)
-    if (failure !== undefined) throw failure.error
-    return { published }
+    const loaded = await parts.publishAll()
+    return await loaded.publishAll(this, items, signal)
   }
 
   /**
@@ -248,7 +229,7 @@ export class Client implements AsyncDisposable {
 
   /** Loaded when first used, so that a page without requests does without their code. */
   #loadRequests(): Promise<Requests> {
-    this.#requests ??= import('./requests.ts').then(({ Requests }) => new Requests(this))
+    this.#requests ??= parts.requests().then(({ Requests }) => new Requests(this))
     return this.#requests
   }
 

@@ -1,4 +1,5 @@
 import { type Link, PacketIdentifiers } from '@busbar/protocol'
+import { parts } from '#platform'
 import { Attempt } from './attempt.ts'
 import { Backoff } from './backoff.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -13,7 +14,6 @@ import { Publisher } from './publisher.ts'
 import { Receiver } from './receiver.ts'
 import { Session } from './session.ts'
 import { Subscriber } from './subscriber.ts'
-import { openLink } from './transport/link.ts'
 import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
 
 /** Where to connect: a URL, or the end of a connection within the process. */
@@ -142,17 +142,14 @@ export class Connector {
       identifiers,
       outbox: options.outbox ?? {},
       requeueWhenLost: options.session?.requeueWhenLost ?? true,
-      store: options.session?.store,
       topicAliasMaximum,
       clock,
-      storeFailed: (error) => this.stop(error),
       undelivered: ({ topicName }: OutgoingMessage, error) =>
         this.events.emit({ type: 'undelivered', topicName, error }),
     })
     const receiver = new Receiver({
       receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
       topicAliasMaximum,
-      journal: publisher.journal,
       targets: (packet, topicName) => subscriber.targets(packet, topicName),
     })
     subscriber.added = () => receiver.claim()
@@ -166,6 +163,10 @@ export class Connector {
         const text = 'a store needs a clientId: the Session is found by it'
         throw new ClientError('invalid-argument', text)
       }
+      const { Journal } = await parts.journal()
+      const journal = new Journal(store, (error) => this.stop(error))
+      this.session.publisher.journal = journal
+      this.session.receiver.journal = journal
       try {
         const { messages, held } = await store.load()
         for (const message of messages) this.session.publisher.restore(message)
@@ -235,7 +236,10 @@ export class Connector {
   /** Throws what the target says, when there is none today. */
   async #openTarget(events: TransportEvents, signal: AbortSignal): Promise<Transport> {
     const given = typeof this.#target === 'function' ? this.#target() : this.#target
-    if (typeof given === 'object' && !(given instanceof URL)) return openLink(given, events)
+    if (typeof given === 'object' && !(given instanceof URL)) {
+      const { openLink } = await parts.link()
+      return openLink(given, events)
+    }
     const { tls } = this.options
     return await this.#open({ url: parseUrl(given), tls }, events, signal)
   }

@@ -9,14 +9,14 @@ import {
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { ClientError } from './errors.ts'
-import { Journal } from './journal.ts'
+import type { Journal } from './journal.ts'
 import type { Negotiated, OutboxOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
 import { PublishWriter, sent } from './publish-writer.ts'
 import type { Queue } from './queue.ts'
-import type { SessionStore, StoredMessage } from './store/session-store.ts'
+import type { StoredMessage } from './store/session-store.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
 
@@ -30,11 +30,8 @@ export interface PublisherOptions {
   readonly identifiers: PacketIdentifiers
   readonly outbox: OutboxOptions
   readonly requeueWhenLost: boolean
-  readonly store: SessionStore | undefined
   readonly topicAliasMaximum: number
   readonly clock: Clock
-  /** The store does not take anything any more. */
-  storeFailed(error: ClientError): void
   /** A message whose caller was told that it is stored has ended otherwise than well. */
   undelivered(message: OutgoingMessage, error: ClientError): void
 }
@@ -43,7 +40,8 @@ export interface PublisherOptions {
 export class Publisher {
   // for the Session
   readonly outbox: Outbox
-  readonly journal: Journal | undefined
+  /** Where there is a store. */
+  journal: Journal | undefined
   acknowledged = 0
   requeued = 0
   readonly #options: PublisherOptions
@@ -59,7 +57,6 @@ export class Publisher {
       accept: (message) => this.#accept(message),
       forget: (message) => this.#forget(message),
     })
-    if (options.store !== undefined) this.journal = new Journal(options.store, options.storeFailed)
   }
 
   /** Messages on their way, QoS 1 and 2. */

@@ -22,7 +22,6 @@ const unlimited = 65_535
 export interface ReceiverOptions {
   readonly receiveMaximum: number
   readonly topicAliasMaximum: number
-  readonly journal: Journal | undefined
   /** The subscriptions that a message is for. */
   targets(packet: Publish, topicName: string): readonly Subscription[]
 }
@@ -31,6 +30,8 @@ export interface ReceiverOptions {
 export class Receiver implements DeliveryOwner {
   received = 0
   unclaimed = 0
+  /** Where there is a store. */
+  journal: Journal | undefined
   readonly #options: ReceiverOptions
   // for the Session
   #inbound = new Inbound()
@@ -114,8 +115,7 @@ export class Receiver implements DeliveryOwner {
     const isHeld = this.#inbound.pubrel(packetIdentifier)
     const known = isHeld ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound
     const reasonCode = this.#connection?.version === 5 ? known : ReasonCode.Success
-    const { journal } = this.#options
-    if (isHeld) journal?.add({ type: 'free', packetIdentifier })
+    if (isHeld) this.journal?.add({ type: 'free', packetIdentifier })
     // In the order in which the PUBREL packets came [MQTT5-4.3.3-11] [MQTT3-4.3.3-2].
     this.#connection?.write({
       type: 'pubcomp',
@@ -220,10 +220,10 @@ export class Receiver implements DeliveryOwner {
     if (code >= firstFailure) {
       this.#inbound.refused(packetIdentifier)
       answer()
-    } else if (this.#options.journal === undefined) {
+    } else if (this.journal === undefined) {
       answer()
     } else {
-      this.#options.journal.add({ type: 'hold', packetIdentifier }, answer)
+      this.journal.add({ type: 'hold', packetIdentifier }, answer)
     }
   }
 
@@ -273,6 +273,6 @@ export class Receiver implements DeliveryOwner {
   #forgetSession(): void {
     this.#inbound = new Inbound()
     this.#open.clear()
-    this.#options.journal?.add({ type: 'free-all' })
+    this.journal?.add({ type: 'free-all' })
   }
 }

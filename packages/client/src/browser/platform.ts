@@ -4,6 +4,7 @@ import type { OpenTransport } from '../transport/transport.ts'
 import { openWebSocket } from './websocket.ts'
 
 export { indexedDbStore } from './indexed-db-store.ts'
+export { parts } from './parts.ts'
 
 export const openTransport: OpenTransport = (target, events, signal) => {
   const { protocol } = target.url

@@ -6,6 +6,7 @@ import { openWebSocket } from './websocket.ts'
 
 export { reasonCodeName as nameOfReasonCode } from '@busbar/protocol'
 export { fileStore } from './file-store.ts'
+export { parts } from './parts.ts'
 
 export const openTransport: OpenTransport = (target, events, signal) => {
   switch (target.url.protocol) {

@@ -1,5 +1,6 @@
 import type { SessionStore } from '../store/session-store.ts'
 import type { OpenTransport } from '../transport/transport.ts'
+import type { Parts } from './parts.ts'
 
 // What Node and browsers each have in their own way. The core imports it as `#platform`, which
 // package.json leads to `node/platform.ts` or `browser/platform.ts`; the compiler is led here.
@@ -12,6 +13,9 @@ export declare const openTransport: OpenTransport
  * what ends that.
  */
 export declare function watchNetwork(isBack: () => void): () => void
+
+/** What is loaded when it is first used. */
+export declare const parts: Parts
 
 /** A Reason Code for the texts of errors: its name, or in browsers its number, which is shorter. */
 export declare function nameOfReasonCode(reasonCode: number): string

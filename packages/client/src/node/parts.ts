@@ -1,0 +1,14 @@
+import * as authenticator from '../authenticator.ts'
+import * as journal from '../journal.ts'
+import type { Parts } from '../platform/parts.ts'
+import * as publishAll from '../publish-all.ts'
+import * as requests from '../requests.ts'
+import * as link from '../transport/link.ts'
+
+export const parts: Parts = {
+  authenticator: () => Promise.resolve(authenticator),
+  journal: () => Promise.resolve(journal),
+  link: () => Promise.resolve(link),
+  publishAll: () => Promise.resolve(publishAll),
+  requests: () => Promise.resolve(requests),
+}

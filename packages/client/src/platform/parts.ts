@@ -1,0 +1,11 @@
+// What many programs do without. A page loads each part when it is first used; Node has all of them from
+// the start, because a file of its own saves nothing there.
+
+/** How to get each part. */
+export interface Parts {
+  authenticator(): Promise<typeof import('../authenticator.ts')>
+  journal(): Promise<typeof import('../journal.ts')>
+  link(): Promise<typeof import('../transport/link.ts')>
+  publishAll(): Promise<typeof import('../publish-all.ts')>
+  requests(): Promise<typeof import('../requests.ts')>
+}
