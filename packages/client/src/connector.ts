@@ -135,6 +135,7 @@ export class Connector {
 
   #createSession(): Session {
     const { options, clock } = this
+    // Shared by PUBLISH, SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a).
     const identifiers = new PacketIdentifiers()
     const topicAliasMaximum = options.topicAliasMaximum ?? defaultTopicAliasMaximum
     const subscriber = new Subscriber(identifiers, clock)
@@ -153,7 +154,7 @@ export class Connector {
       targets: (packet, topicName) => subscriber.targets(packet, topicName),
     })
     subscriber.added = () => receiver.claim()
-    return new Session({ publisher, receiver, subscriber, identifiers })
+    return new Session(publisher, receiver, subscriber)
   }
 
   async #load(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Packet, type PacketIdentifiers, protocolError } from '@busbar/protocol'
+import { type Packet, protocolError } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
 import type { Negotiated } from './options.ts'
 import type { Publisher } from './publisher.ts'
@@ -10,19 +10,11 @@ export class Session {
   readonly publisher: Publisher
   readonly receiver: Receiver
   readonly subscriber: Subscriber
-  /** Shared by PUBLISH, SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a). */
-  readonly identifiers: PacketIdentifiers
 
-  constructor(parts: {
-    readonly publisher: Publisher
-    readonly receiver: Receiver
-    readonly subscriber: Subscriber
-    readonly identifiers: PacketIdentifiers
-  }) {
-    this.publisher = parts.publisher
-    this.receiver = parts.receiver
-    this.subscriber = parts.subscriber
-    this.identifiers = parts.identifiers
+  constructor(publisher: Publisher, receiver: Receiver, subscriber: Subscriber) {
+    this.publisher = publisher
+    this.receiver = receiver
+    this.subscriber = subscriber
   }
 
   connected(connection: Connection, limits: Negotiated): void {
