@@ -15,15 +15,19 @@ interface Entry {
 }
 
 const nobody: readonly Subscription[] = []
+// Both bound what a server can make us keep.
+const mostKnown = 1_000
+const longestKnown = 256
 
 /** Which subscriptions a message is for: by Subscription Identifier, or by its Topic Name. */
 export class SubscriptionIndex {
   readonly #byIdentifier = new Map<number, Subscription>()
   readonly #identifiers = new Map<Subscription, number>()
   readonly #entries = new Map<string, Entry>()
-  // Those whose text is not what a Topic Name is equal to. They are tried one by one: there are few, and
-  // with Subscription Identifiers they are not asked.
+  // Those whose text is not what a Topic Name is equal to. They are tried one by one, and only where there
+  // are no Subscription Identifiers; what came of it is kept for the next message.
   readonly #patterns = new Set<Entry>()
+  readonly #known = new Map<string, readonly Subscription[]>()
   #latest = 0
 
   /** In the order in which they came. */
@@ -34,6 +38,7 @@ export class SubscriptionIndex {
   /** Gives it an identifier. Throws ClientError for a Topic Filter that is none. */
   add(subscription: Subscription): void {
     const filters = subscription.topicFilters.map(parse)
+    this.#known.clear()
     const identifier = ++this.#latest
     this.#byIdentifier.set(identifier, subscription)
     this.#identifiers.set(subscription, identifier)
@@ -46,6 +51,7 @@ export class SubscriptionIndex {
     if (identifier === undefined) return []
     this.#identifiers.delete(subscription)
     this.#byIdentifier.delete(identifier)
+    this.#known.clear()
     const orphans: string[] = []
     for (const text of new Set(subscription.topicFilters)) {
       const entry = this.#entries.get(text)
@@ -89,6 +95,8 @@ export class SubscriptionIndex {
   }
 
   #matching(topicName: string): readonly Subscription[] {
+    const known = this.#known.get(topicName)
+    if (known !== undefined) return known
     const exact = this.#entries.get(topicName)
     const isExact = exact !== undefined && !this.#patterns.has(exact)
     const found = new Set(isExact ? exact.members : nobody)
@@ -96,7 +104,11 @@ export class SubscriptionIndex {
       if (!topicMatches(filter.topicFilter, topicName)) continue
       for (const member of members) found.add(member)
     }
-    return found.size === 0 ? nobody : [...found]
+    const targets = [...found]
+    if (topicName.length > longestKnown) return targets
+    if (this.#known.size === mostKnown) this.#known.clear()
+    this.#known.set(topicName, targets)
+    return targets
   }
 
   #addMembers(subscription: Subscription, topicName: string, found: Set<Subscription>): void {
