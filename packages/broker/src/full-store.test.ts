@@ -4,7 +4,7 @@ import type { Connect, Publish, QoS, Subscribe, Will } from '@busbar/protocol'
 import { StoreFullError } from './store/errors.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { Store } from './store/store.ts'
-import { startTestBroker } from './testing/index.ts'
+import { startTestBroker, type TestPeer } from './testing/index.ts'
 
 /** A store that can be full, and can be late. */
 class TestStore implements Store {
@@ -228,6 +228,40 @@ test('what could not be stored as sent is not overtaken', async () => {
     again.take('publish').map(({ payload }) => new TextDecoder().decode(payload)),
     ['first', 'second'],
   )
+})
+
+test('what is sent again behind it is not overtaken either', async () => {
+  await using scene = await start()
+  const { broker, store } = scene
+  const texts = (peer: TestPeer) =>
+    peer.take('publish').map(({ payload }) => new TextDecoder().decode(payload))
+  broker.open().connect(lasting('s')).send(subscribe('t')).cut()
+  const publisher = broker.open().connect({ clientIdentifier: 'p' })
+  publisher.send(publish('t', 2, { payload: bytes('first') }))
+  store.isLate = true
+  const client = broker.open().connect(lasting('s'))
+  store.catchUp()
+  store.isLate = true
+  store.isFull = true
+  broker.endTurn()
+  store.isFull = false
+  publisher.send(publish('t', 1, { payload: bytes('second'), packetIdentifier: 10 }))
+  store.catchUp()
+  broker.endTurn()
+  assert.deepEqual([texts(client), client.isClosed], [['second'], true])
+  store.isLate = true
+  const again = broker.open().connect(lasting('s'))
+  store.catchUp()
+  store.isLate = true
+  broker.endTurn()
+  publisher.send(publish('t', 1, { payload: bytes('third'), packetIdentifier: 11 }))
+  broker.endTurn()
+  assert.deepEqual(texts(again), [])
+  store.catchUp()
+  broker.endTurn()
+  store.catchUp()
+  broker.endTurn()
+  assert.deepEqual(texts(again), ['first', 'second', 'third'])
 })
 
 for (const qos of [1, 2] as const) {

@@ -82,6 +82,8 @@ export class Session implements Subject {
    * true where the entry itself is in the same batch.
    */
   readonly #unsettled = new SparseMap<QueueEntry, boolean>()
+  /** So many are sent again only when a batch is committed; nothing new may overtake them. */
+  #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
   /** Ends the Session when its interval has passed without a Network Connection. */
@@ -118,7 +120,8 @@ export class Session implements Subject {
 
   /** Whether a message would leave at once: what a Shared Subscription looks for. */
   get isReady(): boolean {
-    return this.connection?.isCongested === false && this.outbound.hasRoom
+    const { connection, outbound } = this
+    return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
   }
 
   /**
@@ -186,7 +189,7 @@ export class Session implements Subject {
   pump(): void {
     const { connection, outbound, queue } = this
     if (connection === undefined) return
-    let mustWait = false
+    let mustWait = this.#putOff > 0
     while (outbound.isResending && !connection.isCongested) {
       const unfinished = outbound.nextResend()
       if (unfinished === undefined) break
@@ -199,7 +202,7 @@ export class Session implements Subject {
       else this.#resend(entry, connection, mustWait)
     }
     this.#pumpQoS0(connection)
-    while (outbound.hasRoom && !connection.isCongested) {
+    while (outbound.hasRoom && this.#putOff === 0 && !connection.isCongested) {
       const entry = queue.take(() => this.pump())
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue
@@ -223,8 +226,11 @@ export class Session implements Subject {
   #resend(entry: QueueEntry, connection: SessionConnection, mustWait: boolean): void {
     if (!mustWait) this.#transmit(entry, connection, true)
     else {
+      this.#putOff++
       this.#context.journal.whenCommitted(() => {
+        this.#putOff--
         if (this.connection === connection) this.#transmit(entry, connection, true)
+        if (this.#putOff === 0) this.pump()
       })
     }
   }
