@@ -289,7 +289,8 @@ export class Attempt implements ConnectionEvents {
 
 function endingOf(error: unknown): Ending {
   if (error instanceof ClientError) {
-    return error.code === 'invalid-argument' ? permanent(error) : failed(error)
+    const isOurs = error.code === 'invalid-argument' || error.code === 'invalid-topic'
+    return isOurs ? permanent(error) : failed(error)
   }
   if (error instanceof ProtocolError) {
     const { message, reasonCode } = error

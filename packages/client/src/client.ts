@@ -10,6 +10,7 @@ import { bytesOf } from './payload.ts'
 import {
   type AnyTopic,
   checkProperties,
+  checkQoS,
   checkTopicName,
   type OutgoingItem,
   type PublishOptions,
@@ -263,6 +264,7 @@ export class Client implements AsyncDisposable {
     if (topicFilters.length === 0) {
       throw new ClientError('invalid-argument', 'no Topic Filter') // [MQTT5-3.8.3-2]
     }
+    checkQoS(options.qos ?? 1)
     return await this.#connector.session.subscriber.subscribe(topicFilters, options)
   }
 

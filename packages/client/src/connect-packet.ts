@@ -2,6 +2,7 @@ import type { AuthProperties, Connect, Will } from '@busbar/protocol'
 import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials, WillOptions } from './options.ts'
 import { bytesOf } from './payload.ts'
+import { checkQoS, checkTopicName } from './publish-options.ts'
 
 export const defaultReceiveMaximum = 64
 export const defaultMaximumPacketSize = 1_048_576
@@ -53,5 +54,7 @@ function connectProperties(options: ClientOptions): Connect['properties'] {
 }
 
 function willOf({ topic, payload, qos = 0, retain = false, properties = {} }: WillOptions): Will {
+  checkTopicName(topic)
+  checkQoS(qos) // [MQTT5-3.1.2-12] [MQTT3-3.1.2-14]
   return { topicName: topic, payload: bytesOf(payload), qos, retain, properties }
 }

@@ -44,8 +44,21 @@ export function checkTopicName(topicName: string): void {
   }
 }
 
+/** No type lets another one through, but JavaScript does. */
+export function checkQoS(qos: number): void {
+  if (qos === 0 || qos === 1 || qos === 2) return
+  throw new ClientError('invalid-argument', 'QoS is 0, 1 or 2')
+}
+
 /** What the wire cannot hold is the caller's to hear, and not the connection's. */
 export function checkProperties(properties: PublishProperties): void {
+  // Aliases are ours to assign, and identifiers are for servers [MQTT5-3.3.4-6].
+  if (properties.topicAlias !== undefined || properties.subscriptionIdentifiers !== undefined) {
+    throw new ClientError(
+      'invalid-argument',
+      'a Topic Alias or Subscription Identifier is not yours',
+    )
+  }
   const payload = new Uint8Array()
   const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
   try {

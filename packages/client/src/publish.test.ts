@@ -398,3 +398,22 @@ test('publishAll settles everything, and stops at the first failure', async () =
   await assert.rejects(client.publishAll(faulty), isCode('invalid-topic'))
   await client.close()
 })
+
+test('what only JavaScript can ask for is refused here', async () => {
+  const peer = new ScriptedPeer().accept()
+  const client = await connect(peer.target, base())
+  const own: readonly object[] = [{ topicAlias: 1 }, { subscriptionIdentifiers: [1] }]
+  for (const properties of own) {
+    await assert.rejects(client.publish('t', '', { properties }), isCode('invalid-argument'))
+  }
+  await assert.rejects(client.subscribe('t', { qos: 3 as 2 }), isCode('invalid-argument'))
+  assert.deepEqual(await peer.last.types(), ['connect'])
+  await client.close()
+  const will = { topic: 't', payload: '' }
+  for (const [wrong, code] of [
+    [{ qos: 3 as 2 }, 'invalid-argument'],
+    [{ topic: 'a/#' }, 'invalid-topic'],
+  ] as const) {
+    await assert.rejects(connect(peer.target, { will: { ...will, ...wrong } }), isCode(code))
+  }
+})

@@ -455,3 +455,26 @@ test('a SUBSCRIBE larger than the server takes is refused here, and many UNSUBSC
   assert.deepEqual(told, names)
   await client.close()
 })
+
+test('SUBACK and UNSUBACK with another number of codes than Topic Filters end the connection', async () => {
+  for (const isLeaving of [false, true]) {
+    const peer = new ScriptedPeer().accept()
+    const client = await connect(peer.target, { reconnect: false })
+    const subscribing = client.subscribe('a')
+    subscribing.catch(() => {})
+    const [asked] = await peer.last.take('subscribe')
+    assert.ok(asked !== undefined)
+    if (isLeaving) {
+      peer.last.send(suback(asked))
+      const subscription = await subscribing
+      subscription.close().catch(() => {})
+      const [left] = await peer.last.take('unsubscribe')
+      const packetIdentifier = left?.packetIdentifier ?? 0
+      peer.last.send({ type: 'unsuback', packetIdentifier, properties: {}, reasonCodes: [0, 0] })
+    } else {
+      peer.last.send({ ...suback(asked), reasonCodes: [0, 0] } as ReturnType<typeof suback>)
+    }
+    const [bye] = await peer.last.take('disconnect')
+    assert.equal(bye?.reasonCode, 0x82)
+  }
+})

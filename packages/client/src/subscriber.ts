@@ -3,6 +3,7 @@ import {
   type Packet,
   type PacketIdentifiers,
   type Publish,
+  protocolError,
   type SubscriptionOptions,
 } from '@busbar/protocol'
 import { nameOfReasonCode } from '#platform'
@@ -108,6 +109,9 @@ export class Subscriber implements SubscriptionOwner {
   suback({ packetIdentifier, reasonCodes, properties }: PacketOf<'suback'>): void {
     const subscription = this.#subscribing.get(packetIdentifier)
     if (subscription === undefined) return
+    if (reasonCodes.length !== subscription.topicFilters.length) {
+      throw protocolError('SUBACK has not one Reason Code for each Topic Filter')
+    }
     this.#subscribing.delete(packetIdentifier)
     this.#identifiers.release(packetIdentifier)
     const results = subscription.topicFilters.map((topicFilter, at) => ({
@@ -124,9 +128,13 @@ export class Subscriber implements SubscriptionOwner {
     }
   }
 
-  unsuback({ packetIdentifier }: PacketOf<'unsuback'>): void {
+  unsuback({ packetIdentifier, reasonCodes }: PacketOf<'unsuback'>): void {
     const unsubscribing = this.#unsubscribing.get(packetIdentifier)
     if (unsubscribing === undefined) return
+    const { version } = this.#limits as Negotiated
+    if (version === 5 && reasonCodes.length !== unsubscribing.topicFilters.length) {
+      throw protocolError('UNSUBACK has not one Reason Code for each Topic Filter')
+    }
     this.#unsubscribing.delete(packetIdentifier)
     this.#identifiers.release(packetIdentifier)
     for (const topicFilter of unsubscribing.topicFilters) this.#unwanted.delete(topicFilter)

@@ -1,6 +1,6 @@
 /**
- * docs/conformance.md: what every statement of both standards says, and whether Busbar and Mosquitto
- * obey it.
+ * docs/conformance.md: what every statement of both standards says, and whether Busbar, Mosquitto and
+ * our client obey it.
  *
  *     npm run conformance                  runs every case against Busbar and writes the page
  *     npm run conformance -- --check       fails instead when a case fails or the page would change
@@ -16,10 +16,11 @@ import {
   runConformance,
   type StatementResult,
 } from '@busbar/conformance'
+import { judgeClient, runClientConformance } from './client-conformance/run.ts'
 
 const page = 'docs/conformance.md'
 const mosquittoFile = 'docs/conformance-mosquitto.json'
-const casesFolder = 'packages/conformance/src/cases'
+const caseFolders = ['packages/conformance/src/cases', 'packages/tests/src/client-conformance']
 const busbar = 'node -C @busbar/source packages/cli/src/main.ts broker --config {config}'
 
 /** What is kept of a run against Mosquitto, which is refreshed by hand. */
@@ -37,8 +38,13 @@ const { values } = parseArgs({
 if (values.mosquitto) await refreshMosquitto()
 const report = await runConformance({ start: { command: busbar, format: 'busbar' } })
 console.log(formatReport(report))
+const client = await runClientConformance()
+for (const { id, version, verdict, message } of client) {
+  if (verdict === 'fail') console.log(`FAIL client ${id} (${version})\n${message}`)
+}
+console.log(`client: ${client.length} runs of cases`)
 const text = format(report, JSON.parse(readFileSync(mosquittoFile, 'utf8')) as Kept)
-if (report.cases.some(({ verdict }) => verdict === 'fail')) process.exitCode = 1
+if ([...report.cases, ...client].some(({ verdict }) => verdict === 'fail')) process.exitCode = 1
 if (!values.check) writeFileSync(page, text)
 else if (readFileSync(page, 'utf8') !== text) {
   console.error(`${page} is stale: npm run conformance writes it`)
@@ -99,8 +105,10 @@ function format(ours: Report, theirs: Kept): string {
     '',
     'The cases run against any broker: `busbar conformance mqtt://HOST`.',
     '',
-    '| statement | duty of | in our words | Busbar | Mosquitto | cases |',
-    '|---|---|---|---|---|---|',
+    `The client (\`@busbar/client\`, against a server that writes raw bytes): ${clientCounts(ours)}.`,
+    '',
+    '| statement | duty of | in our words | Busbar | Mosquitto | cases | client | cases of the client |',
+    '|---|---|---|---|---|---|---|---|',
     ...ours.statements.map((statement) => row(statement, ours.cases, theirs, files)),
     '',
   ].join('\n')
@@ -116,18 +124,44 @@ function row(
   const links = own.map((name) => `[${name}](../${files.get(name)})`)
   const shown = links.length > 0 ? links.join(', ') : notes.join('; ')
   const other = theirs.verdicts[id]?.verdict ?? 'pass'
-  const cells = [id, appliesTo, text, verdict, verdict === 'elsewhere' ? '' : other, shown]
+  const broker = [verdict, verdict === 'elsewhere' ? '' : other, shown]
+  const cells = [id, appliesTo, text, ...broker, ...clientCells(id, appliesTo, files)]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+function clientCells(
+  id: string,
+  appliesTo: StatementResult['appliesTo'],
+  files: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (appliesTo === 'server') return ['', '']
+  const { verdict, cases, note } = judgeClient(id, client)
+  const links = cases.map((name) => `[${name}](../${files.get(name)})`)
+  return [verdict, links.length > 0 ? links.join(', ') : note]
+}
+
+function clientCounts({ statements }: Report): string {
+  const verdicts = statements
+    .filter(({ appliesTo }) => appliesTo !== 'server')
+    .map(({ id }) => judgeClient(id, client).verdict)
+  const kinds = ['pass', 'fail', 'not run', 'elsewhere'] as const
+  const of = (kind: string) => verdicts.filter((verdict) => verdict === kind).length
+  return kinds.map((kind) => `${of(kind)} ${kind}`).join(', ')
 }
 
 /** The file of each case, for the links. */
 function caseFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>()
-  for (const name of readdirSync(casesFolder)) {
-    const path = `${casesFolder}/${name}`
+  const paths = caseFolders.flatMap((folder) =>
+    readdirSync(folder).map((name) => `${folder}/${name}`),
+  )
+  for (const path of paths) {
     for (const [, id] of readFileSync(path, 'utf8').matchAll(/\bid: '([^']+)'/g)) {
       if (id !== undefined) files.set(id, path)
     }
+  }
+  for (const { id } of client) {
+    if (id.startsWith('hostile/')) files.set(id, `${caseFolders[1]}/hostile.ts`)
   }
   return files
 }
