@@ -289,8 +289,7 @@ export class Attempt implements ConnectionEvents {
 
 function endingOf(error: unknown): Ending {
   if (error instanceof ClientError) {
-    const isOurs = error.code === 'invalid-argument' || error.code === 'invalid-topic'
-    return isOurs ? permanent(error) : failed(error)
+    return error.code.startsWith('invalid-') ? permanent(error) : failed(error)
   }
   if (error instanceof ProtocolError) {
     const { message, reasonCode } = error

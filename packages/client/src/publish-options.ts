@@ -46,8 +46,7 @@ export function checkTopicName(topicName: string): void {
 
 /** No type lets another one through, but JavaScript does. */
 export function checkQoS(qos: number): void {
-  if (qos === 0 || qos === 1 || qos === 2) return
-  throw new ClientError('invalid-argument', 'QoS is 0, 1 or 2')
+  if (![0, 1, 2].includes(qos)) throw new ClientError('invalid-argument', 'QoS is 0, 1 or 2')
 }
 
 /** What the wire cannot hold is the caller's to hear, and not the connection's. */

@@ -109,9 +109,7 @@ export class Subscriber implements SubscriptionOwner {
   suback({ packetIdentifier, reasonCodes, properties }: PacketOf<'suback'>): void {
     const subscription = this.#subscribing.get(packetIdentifier)
     if (subscription === undefined) return
-    if (reasonCodes.length !== subscription.topicFilters.length) {
-      throw protocolError('SUBACK has not one Reason Code for each Topic Filter')
-    }
+    checkCount(reasonCodes, subscription.topicFilters)
     this.#subscribing.delete(packetIdentifier)
     this.#identifiers.release(packetIdentifier)
     const results = subscription.topicFilters.map((topicFilter, at) => ({
@@ -131,10 +129,7 @@ export class Subscriber implements SubscriptionOwner {
   unsuback({ packetIdentifier, reasonCodes }: PacketOf<'unsuback'>): void {
     const unsubscribing = this.#unsubscribing.get(packetIdentifier)
     if (unsubscribing === undefined) return
-    const { version } = this.#limits as Negotiated
-    if (version === 5 && reasonCodes.length !== unsubscribing.topicFilters.length) {
-      throw protocolError('UNSUBACK has not one Reason Code for each Topic Filter')
-    }
+    if (this.#limits?.version === 5) checkCount(reasonCodes, unsubscribing.topicFilters)
     this.#unsubscribing.delete(packetIdentifier)
     this.#identifiers.release(packetIdentifier)
     for (const topicFilter of unsubscribing.topicFilters) this.#unwanted.delete(topicFilter)
@@ -265,6 +260,11 @@ export class Subscriber implements SubscriptionOwner {
 /** For a subscription whose caller was told already. */
 function ignored(subscription: Subscription): Deferred<Subscription> {
   return { promise: Promise.resolve(subscription), resolve() {}, reject() {} }
+}
+
+/** SUBACK and UNSUBACK have one Reason Code for each Topic Filter. */
+function checkCount({ length }: readonly number[], topicFilters: readonly string[]): void {
+  if (length !== topicFilters.length) throw protocolError('not one Reason Code for each filter')
 }
 
 function requestsOf({ topicFilters, options }: Subscription) {
