@@ -202,6 +202,16 @@ const topicNames: ClientCase = {
   },
 }
 
+const controlCharacters: ClientCase = {
+  id: 'send/control-characters',
+  title: 'control characters and non-characters do not leave in a Topic Name',
+  statements: ['U5-1.5.4-a'],
+  versions: [5],
+  async run(trial) {
+    await refusesAll(await trial.connect(), [['a\x01'], ['a\x7f'], ['a\x9f'], ['a\ufffe']])
+  },
+}
+
 const properties: ClientCase = {
   id: 'send/properties',
   title: 'a message with a wrong property is refused, and nothing is sent',
@@ -315,6 +325,16 @@ const qos3: ClientCase = {
 }
 
 export const sendCases: readonly ClientCase[] = [
-  ...[qos0, qos1, qos2, identifiers, refusedAnswers, topicNames, properties, notForClients],
+  ...[
+    qos0,
+    qos1,
+    qos2,
+    identifiers,
+    refusedAnswers,
+    topicNames,
+    controlCharacters,
+    properties,
+    notForClients,
+  ],
   ...[lengths, flags, qos3],
 ]
