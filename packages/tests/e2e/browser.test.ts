@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { type OwnBroker, startOwnBroker } from '../src/attack/own-broker.ts'
+import { TestAuthority } from '../src/attack/tls-broker.ts'
 import { chromiumPath, openPage, startBusbarForPages } from '../src/browser/browser.ts'
 import { eventually } from '../src/deadline.ts'
 import { needsFile } from '../src/needs.ts'
@@ -64,6 +67,51 @@ test('in Chromium: connect, subscribe, publish, reload, reconnect, offline', { s
     await broker[Symbol.asyncDispose]()
   }
 })
+
+test('in Chromium over wss: the listener of Busbar itself', { skip }, async () => {
+  const trusted = new TestAuthority()
+  const trustedKeys = [keyHash(trusted.server.certificate)]
+  await using opened = await openPage(script, { trustedKeys })
+  const { page, errors } = opened
+  await using broker = await startWssForPages(trusted)
+  const url = await wssOf(broker)
+  assert.equal(await page.evaluate(`pageTest.connect('${url}', 'secure')`), '5 false')
+  await page.evaluate(`pageTest.subscribe('secure/#')`)
+  for (const qos of [0, 1, 2]) {
+    await page.evaluate(`pageTest.publish('secure/${qos}', 'grün ${qos}', ${qos})`)
+  }
+  const received = () => page.evaluate<string[]>('pageTest.received()')
+  await eventually(async () => (await received()).length === 3, 'three messages')
+  assert.deepEqual(await received(), ['secure/0 grün 0', 'secure/1 grün 1', 'secure/2 grün 2'])
+
+  // Chromium does look at certificates: another key for the same name is refused.
+  await using other = await startWssForPages(new TestAuthority())
+  const otherUrl = await wssOf(other)
+  const opening = (to: string) => page.evaluate<string>(`pageTest.opening('${to}')`)
+  assert.deepEqual([await opening(url), await opening(otherUrl)], ['open', 'error'])
+  assert.deepEqual(errors, [])
+})
+
+/** A broker with TLS to which pages of every origin may connect. */
+async function startWssForPages(at: TestAuthority): Promise<OwnBroker> {
+  const tls = { certificate: 'server.crt', key: 'server.key' }
+  const listeners = [
+    { kind: 'tcp', port: 0 },
+    { kind: 'ws', port: 0 },
+    { kind: 'ws', port: 0, tls, origins: ['*'] },
+  ] as const
+  return await startOwnBroker({ listeners: [...listeners] }, at.files)
+}
+
+async function wssOf({ program }: OwnBroker): Promise<string> {
+  return (await program.line(/^ {2}wss:/)).trim()
+}
+
+/** The Base64 of the SHA-256 of the public key in a certificate. */
+function keyHash(certificate: string): string {
+  const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+  return createHash('sha256').update(key).digest('base64')
+}
 
 test('the IndexedDB of Chromium keeps what every store keeps', { skip }, async (t) => {
   await using opened = await openPage(script)

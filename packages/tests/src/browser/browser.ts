@@ -17,10 +17,17 @@ export interface BrowserPage extends AsyncDisposable {
 
 const emptyPage = '<!doctype html><script type="module" src="/page.js"></script>'
 
+interface PageOptions {
+  readonly html?: string
+  readonly query?: string
+  /** Public keys, each as the Base64 of its SHA-256, that need no authority to sign for them. */
+  readonly trustedKeys?: readonly string[]
+}
+
 /** Opens a page of its own origin that runs a module, bundled, as `/page.js`. */
 export async function openPage(
   module: string,
-  { html = emptyPage, query = '' } = {},
+  { html = emptyPage, query = '', trustedKeys = [] }: PageOptions = {},
 ): Promise<BrowserPage> {
   const { code } = await bundleForBrowser(module)
   const server = createServer(({ url }, response) => {
@@ -31,7 +38,8 @@ export async function openPage(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   // Chromium's own sandbox cannot be had by root, nor within most containers.
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
+  const args = ['--no-sandbox', `--ignore-certificate-errors-spki-list=${trustedKeys.join(',')}`]
+  const browser = await chromium.launch({ executablePath: chromiumPath, args })
   const page = await browser.newPage()
   page.setDefaultTimeout(60_000)
   const errors: string[] = []

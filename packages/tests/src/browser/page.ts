@@ -30,6 +30,13 @@ const pageTest = {
     const { version, sessionPresent } = client.negotiated ?? {}
     return `${version} ${sessionPresent}`
   },
+  /** How the opening of a WebSocket ends, with nothing of MQTT. */
+  opening(url: string): Promise<string> {
+    const socket = new WebSocket(url, 'mqtt')
+    return new Promise((resolve) => {
+      for (const type of ['open', 'error']) socket.addEventListener(type, () => resolve(type))
+    }).finally(() => socket.close()) as Promise<string>
+  },
   startWithoutServer(url: string, clientId: string): void {
     client = lazyConnect(url, optionsOf(clientId))
     void watch(client)
