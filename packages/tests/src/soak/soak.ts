@@ -6,11 +6,11 @@
  * The broker is in this process, so that its timers and memory can be watched; the clients are in
  * another one. Exit code 1: bytes were wrong or missing, memory grew, or timers were late.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { type Broker, startBroker } from '@busbar/broker'
-import { within } from '../deadline.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { ask } from './ask.ts'
 import { Lateness } from './lateness.ts'
 import type { LoadReport } from './load.ts'
 import { growth, type Sample } from './samples.ts'
@@ -76,15 +76,6 @@ async function look({ statistics, losses }: Broker): Promise<void> {
       `outside ${mega(external)}; timers ${p99.toFixed(1)} ms late at p99, ${most.toFixed(1)} at most; ` +
       `${statistics.clientsConnected} clients, ${losses.total().messages} lost`,
   )
-}
-
-async function ask<T>(child: ChildProcess, what: string, ms: number): Promise<T> {
-  const answer = new Promise<T>((resolve, reject) => {
-    child.once('message', resolve)
-    child.once('exit', () => reject(new Error(`the process that was asked for ${what} has ended`)))
-    child.send(what, (error) => error && reject(error))
-  })
-  return await within(answer, `an answer to ${what}`, ms)
 }
 
 function mega(bytes: number): string {
