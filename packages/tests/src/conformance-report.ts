@@ -86,7 +86,7 @@ function mosquittoVersion(): string {
 }
 
 function format(ours: Report, theirs: Kept): string {
-  const files = caseFiles()
+  const fileOf = caseFiles()
   const counts = Object.entries(ours.totals)
     .map(([verdict, count]) => `${count} ${verdict}`)
     .join(', ')
@@ -109,7 +109,7 @@ function format(ours: Report, theirs: Kept): string {
     '',
     '| statement | duty of | in our words | Busbar | Mosquitto | cases | client | cases of the client |',
     '|---|---|---|---|---|---|---|---|',
-    ...ours.statements.map((statement) => row(statement, ours.cases, theirs, files)),
+    ...ours.statements.map((statement) => row(statement, ours.cases, theirs, fileOf)),
     '',
   ].join('\n')
 }
@@ -118,25 +118,25 @@ function row(
   { id, appliesTo, text, verdict, notes }: StatementResult,
   cases: readonly CaseResult[],
   theirs: Kept,
-  files: ReadonlyMap<string, string>,
+  fileOf: FileOf,
 ): string {
   const own = [...new Set(cases.filter((one) => one.statements.includes(id)).map((one) => one.id))]
-  const links = own.map((name) => `[${name}](../${files.get(name)})`)
+  const links = own.map((name) => `[${name}](../${fileOf(name)})`)
   const shown = links.length > 0 ? links.join(', ') : notes.join('; ')
   const other = theirs.verdicts[id]?.verdict ?? 'pass'
   const broker = [verdict, verdict === 'elsewhere' ? '' : other, shown]
-  const cells = [id, appliesTo, text, ...broker, ...clientCells(id, appliesTo, files)]
+  const cells = [id, appliesTo, text, ...broker, ...clientCells(id, appliesTo, fileOf)]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
 function clientCells(
   id: string,
   appliesTo: StatementResult['appliesTo'],
-  files: ReadonlyMap<string, string>,
+  fileOf: FileOf,
 ): readonly string[] {
   if (appliesTo === 'server') return ['', '']
   const { verdict, cases, note } = judgeClient(id, client)
-  const links = cases.map((name) => `[${name}](../${files.get(name)})`)
+  const links = cases.map((name) => `[${name}](../${fileOf(name)})`)
   return [verdict, links.length > 0 ? links.join(', ') : note]
 }
 
@@ -149,19 +149,29 @@ function clientCounts({ statements }: Report): string {
   return kinds.map((kind) => `${of(kind)} ${kind}`).join(', ')
 }
 
+type FileOf = (caseId: string) => string
+
 /** The file of each case, for the links. */
-function caseFiles(): ReadonlyMap<string, string> {
+function caseFiles(): FileOf {
   const files = new Map<string, string>()
+  // Of ids that are put together, as limits/maximum-qos-N.
+  const templates: { readonly id: RegExp; readonly path: string }[] = []
   const paths = caseFolders.flatMap((folder) =>
     readdirSync(folder).map((name) => `${folder}/${name}`),
   )
   for (const path of paths) {
-    for (const [, id] of readFileSync(path, 'utf8').matchAll(/\bid: '([^']+)'/g)) {
-      if (id !== undefined) files.set(id, path)
+    const text = readFileSync(path, 'utf8')
+    for (const [, id = ''] of text.matchAll(/\bid: '([^']+)'/g)) files.set(id, path)
+    for (const [, id = ''] of text.matchAll(/\bid: `([^`]+)`/g)) {
+      templates.push({ id: new RegExp(`^${id.replaceAll(/\$\{[^}]*\}/g, '.+')}$`), path })
     }
   }
   for (const { id } of client) {
     if (id.startsWith('hostile/')) files.set(id, `${caseFolders[1]}/hostile.ts`)
   }
-  return files
+  return (caseId) => {
+    const path = files.get(caseId) ?? templates.find(({ id }) => id.test(caseId))?.path
+    if (path === undefined) throw new Error(`no file has the case ${caseId}`)
+    return path
+  }
 }
