@@ -211,9 +211,10 @@ export class Session implements Subject {
     }
   }
 
-  /** It has its place among what was sent, but the store does not know that it was. */
+  /** It has its place among what was sent, but was not: the store could not be told that it was. */
   #sendLate(entry: QueueEntry, connection: SessionConnection): void {
-    if (entry.state === 'queued' && !this.#isStillDue(entry)) {
+    if (!this.#isStillDue(entry)) {
+      this.#unsettled.delete(entry)
       this.outbound.discard(entry.packetIdentifier)
       this.#context.statistics.inFlight--
       return
