@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -18,6 +19,12 @@ export interface StartedBroker extends AsyncDisposable {
   readonly mqttUrl: string
   readonly websocketUrl: string
 }
+
+/** One listener for all of them, because more than ten would be taken for a leak. */
+const abandonAtExit = new Set<() => void>()
+process.once('exit', () => {
+  for (const abandon of abandonAtExit) abandon()
+})
 
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 5_000
@@ -42,9 +49,16 @@ export async function startForProfile(
   // With exec the shell leaves, so that the signals reach the broker itself.
   const line = `exec ${command.replaceAll('{config}', `'${file}'`)}`
   const child = spawn(line, { shell: true, stdio: ['ignore', 'ignore', 'pipe'] })
+  // A process that is ended early leaves neither.
+  const abandon = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  }
+  abandonAtExit.add(abandon)
   const stop = async (): Promise<void> => {
     await stopProcess(child)
     await rm(folder, { recursive: true, force: true })
+    abandonAtExit.delete(abandon)
   }
   try {
     await untilAccepting(child, ports.mqtt)

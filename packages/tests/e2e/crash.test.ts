@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { busbarKind, commandKind } from '../src/crash/broker-process.ts'
 import { describeViolation, runCrashes } from '../src/crash/crash-run.ts'
 import { fillLimited } from '../src/crash/full-run.ts'
-import { run } from '../src/program.ts'
+import { eventually, within } from '../src/deadline.ts'
+import { Program, run } from '../src/program.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 
 const script = fileURLToPath(new URL('../src/crash/crash-test.ts', import.meta.url))
 const runScript = (...args: readonly string[]) =>
@@ -15,12 +16,12 @@ const runScript = (...args: readonly string[]) =>
 
 // Most of the time goes to starts: compiled modules are kept from one to the next.
 const { NODE_COMPILE_CACHE: cacheBefore } = process.env
-const cache = mkdtempSync(join(tmpdir(), 'busbar-modules-'))
-process.env.NODE_COMPILE_CACHE = cache
-after(() => {
+const cache = await temporaryFolder()
+process.env.NODE_COMPILE_CACHE = cache.path
+after(async () => {
   if (cacheBefore === undefined) delete process.env.NODE_COMPILE_CACHE
   else process.env.NODE_COMPILE_CACHE = cacheBefore
-  rmSync(cache, { recursive: true, force: true })
+  await cache[Symbol.asyncDispose]()
 })
 
 // The long form is `npm run crash-test`. SIGTERM comes first, since it is what fills the cache.
@@ -81,3 +82,29 @@ test('the script says what is wrong with its arguments', async () => {
   assert.equal(missing.code, 2)
   assert.match(missing.stderr, /^no-such-broker \{port\} ended by itself \(127\)/)
 })
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`a script that is ended by ${signal} leaves no files and no process`, async () => {
+    await using folder = await temporaryFolder()
+    const env = { ...process.env, TMPDIR: folder.path }
+    await using program = new Program(process.execPath, ['-C', '@busbar/source', script], { env })
+    const locks = () =>
+      readdirSync(folder.path, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('busbar.lock'))
+        .map((name) => readFileSync(join(folder.path, name), 'utf8').trim())
+    await eventually(() => Number(locks()[0]) > 0, 'a broker on its data folder')
+    const broker = Number(locks()[0])
+    program.kill(signal)
+    assert.equal(await within(program.exited, 'the end'), signal === 'SIGINT' ? 130 : 143)
+    assert.deepEqual(readdirSync(folder.path), [])
+    await eventually(() => !isRunning(broker), 'the end of the broker')
+  })
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

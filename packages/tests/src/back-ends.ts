@@ -5,9 +5,11 @@
  *     … --all                                                         all of them, and all suites
  *     … --io epoll                                                    this one, and all suites
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { ConfigError, silentLog, startBroker } from '@busbar/broker'
+import { atExit } from './at-exit.ts'
 
 const { values } = parseArgs({
   options: { all: { type: 'boolean', default: false }, io: { type: 'string' } },
@@ -33,9 +35,9 @@ for (const name of names) {
     console.log(`skipped: ${works}`)
     continue
   }
-  check(name, 'conformance', [...main, 'conformance', '--start', startCommand(name)])
+  await check(name, 'conformance', [...main, 'conformance', '--start', startCommand(name)])
   const files = e2e.map((file) => `packages/tests/e2e/${file}.test.ts`)
-  check(name, 'end to end', [...source, '--test', '--test-concurrency=1', ...files])
+  await check(name, 'end to end', [...source, '--test', '--test-concurrency=1', ...files])
 }
 if (failed.length > 0) {
   console.error(`failed: ${failed.join(', ')}`)
@@ -60,9 +62,12 @@ function startCommand(name: Name): string {
   return [process.execPath, ...main, ...flags].join(' ')
 }
 
-function check(name: Name, suite: string, parameters: readonly string[]): void {
+async function check(name: Name, suite: string, parameters: readonly string[]): Promise<void> {
   console.log(`\n== ${suite} on ${name}`)
   const env = { ...process.env, TEST_IO: name }
-  const { status } = spawnSync(process.execPath, parameters, { stdio: 'inherit', env })
+  const child = spawn(process.execPath, parameters, { stdio: 'inherit', env })
+  const forget = atExit(() => child.kill('SIGTERM'))
+  const [status] = await once(child, 'exit')
+  forget()
   if (status !== 0) failed.push(`${suite} on ${name}`)
 }

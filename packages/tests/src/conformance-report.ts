@@ -16,6 +16,7 @@ import {
   runConformance,
   type StatementResult,
 } from '@busbar/conformance'
+import { endOrderly } from './at-exit.ts'
 import { judgeClient, runClientConformance } from './client-conformance/run.ts'
 
 const page = 'docs/conformance.md'
@@ -35,6 +36,7 @@ const { values } = parseArgs({
   options: { check: { type: 'boolean' }, mosquitto: { type: 'boolean' } },
 })
 
+endOrderly()
 if (values.mosquitto) await refreshMosquitto()
 const report = await runConformance({ start: { command: busbar, format: 'busbar' } })
 console.log(formatReport(report))

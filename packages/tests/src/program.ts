@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { atExit } from './at-exit.ts'
 import { within } from './deadline.ts'
+import { killTree } from './kill-tree.ts'
 
 export interface ProgramOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** A program that a test started; disposing of it ends it. */
+/** A program that a test started; disposing of it ends it, and so does the end of the test. */
 export class Program implements AsyncDisposable {
   /** The exit code, or the signal that ended it; all output has been read then. */
   readonly exited: Promise<number | NodeJS.Signals>
@@ -22,6 +24,8 @@ export class Program implements AsyncDisposable {
   constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
     this.#name = [command, ...args].join(' ')
     this.#child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+    const { pid } = this.#child
+    const forget = pid === undefined ? () => {} : atExit(() => killTree(pid))
     const { stdin, stdout, stderr } = this.#child
     stdin?.on('error', () => {}) // it may have ended by itself
     this.#read(stdout, (line) => {
@@ -35,6 +39,7 @@ export class Program implements AsyncDisposable {
     this.exited.catch(() => {}) // reported to whoever waits
     this.#child.on('error', reject)
     this.#child.on('close', (code, signal) => {
+      forget()
       this.#hasExited = true
       resolve(code ?? (signal as NodeJS.Signals))
     })

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { closest } from '@busbar/broker'
 import type { ConfigFormat, ConformanceOptions, Version } from '@busbar/conformance'
 import type { Arguments, Command } from '../command.ts'
@@ -29,6 +30,10 @@ export const conformanceCommand: Command = {
 }
 
 async function run(given: Arguments, { say }: Output): Promise<number> {
+  // By way of `exit`, at which what was started is ended.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]))
+  }
   // Only now: a broker that starts does not need the cases.
   const { formatReport, profileNames, runConformance } = await import('@busbar/conformance')
   const report = await runConformance({

@@ -87,13 +87,10 @@ export class BrokerProcess {
   #launched = 0
   #program: Program | undefined
 
-  readonly #kill = () => this.#program?.kill('SIGKILL')
-
   constructor(kind: BrokerKind, data: string, address: Address) {
     this.kind = kind
     this.data = data
     this.address = address
-    process.once('exit', this.#kill)
   }
 
   get pid(): number | undefined {
@@ -156,8 +153,7 @@ export class BrokerProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.serving = undefined
-    process.off('exit', this.#kill)
-    this.#kill()
+    this.#program?.kill('SIGKILL')
     await this.#program?.exited.catch(() => {})
   }
 

@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { pause } from '../deadline.ts'
 import type { Counts } from '../model/checker.ts'
 import type { Violation } from '../model/violation.ts'
 import { Random } from '../simulation/random.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
 import type { Spoken } from './cast.ts'
 import { keepLogs } from './kept-logs.ts'
@@ -58,17 +56,10 @@ const none: Counts = { sent: 0, acked: 0, received: 0, lost: 0, duplicated: 0, d
  * not start in the first place.
  */
 export async function runCrashes(options: CrashOptions): Promise<CrashReport> {
-  const run = new CrashRun(options, await brokerOf(options))
-  try {
-    return await run.run()
-  } finally {
-    await run.dispose()
-  }
-}
-
-async function brokerOf({ kind, address }: CrashOptions): Promise<BrokerProcess> {
-  const data = mkdtempSync(join(tmpdir(), 'busbar-crash-'))
-  return new BrokerProcess(kind, data, address ?? { host: '127.0.0.1', port: await freePort() })
+  await using folder = await temporaryFolder()
+  const address = options.address ?? { host: '127.0.0.1', port: await freePort() }
+  await using broker = new BrokerProcess(options.kind, folder.path, address)
+  return await new CrashRun(options, broker).run()
 }
 
 class CrashRun {
@@ -110,11 +101,6 @@ class CrashRun {
       },
       seconds: (now() - since) / 1_000,
     }
-  }
-
-  async dispose(): Promise<void> {
-    await this.#broker[Symbol.asyncDispose]()
-    rmSync(this.#broker.data, { recursive: true, force: true })
   }
 
   /** Some cycles with the same clients; ends early when something is wrong. */

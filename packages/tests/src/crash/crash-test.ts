@@ -59,9 +59,6 @@ function readFlags() {
   }
 }
 
-// The broker goes with this process, however that is ended.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-
 const mode = oneOf('mode', values.mode, ['kill', 'term', 'full'])
 const seed = wholeNumber('seed', values.seed)
 const cycles = values.cycles === undefined ? undefined : wholeNumber('cycles', values.cycles)

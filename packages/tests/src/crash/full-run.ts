@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { atExit } from '../at-exit.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
 import { type FullOptions, type FullReport, runDiskFull } from './disk-full.ts'
 
 /** How a disk becomes full, and what makes room. */
-interface Disk extends Disposable {
+interface Disk extends AsyncDisposable {
   readonly data: string
   readonly makeRoom: (() => void) | undefined
 }
@@ -40,12 +41,12 @@ export async function runFullDisks(options: FullRunOptions): Promise<readonly Fu
         results.push(await fillLimited(limitedKind, scene))
         say(describeFull(results.at(-1) as FullResult))
       }
-      const mounted = mountSmall()
+      const mounted = await mountSmall()
       if (typeof mounted === 'string') {
         say(mounted)
         continue
       }
-      using disk = mounted
+      await using disk = mounted
       scene.number = results.length + 1
       results.push(await fill(kind, 'a small disk', disk, scene))
       say(describeFull(results.at(-1) as FullResult))
@@ -58,7 +59,7 @@ type SceneOptions = Pick<FullOptions, 'seed' | 'number' | 'isKilled' | 'logs'>
 
 /** Fills the database of a broker that has a limit of its own. */
 export async function fillLimited(kind: BrokerKind, scene: SceneOptions): Promise<FullResult> {
-  using disk = folder()
+  await using disk = await folder()
   return await fill(kind, 'a limited database', disk, scene)
 }
 
@@ -75,35 +76,34 @@ async function fill(
   return { ...report, broker: kind.name, disk: name, isKilled: scene.isKilled }
 }
 
-function folder(): Disk {
-  const data = mkdtempSync(join(tmpdir(), 'busbar-full-'))
-  return {
-    data,
-    makeRoom: undefined,
-    [Symbol.dispose]: () => rmSync(data, { recursive: true, force: true }),
-  }
+async function folder(): Promise<Disk> {
+  const { path: data, [Symbol.asyncDispose]: remove } = await temporaryFolder()
+  return { data, makeRoom: undefined, [Symbol.asyncDispose]: remove }
 }
 
 const diskMegabytes = 64
 const ballastMegabytes = 10
 
 /** A small file system in memory with a file that can be deleted; or why there is none. */
-function mountSmall(): Disk | string {
-  const data = mkdtempSync(join(tmpdir(), 'busbar-full-'))
+async function mountSmall(): Promise<Disk | string> {
+  const { path: data, [Symbol.asyncDispose]: remove } = await temporaryFolder()
   const options = ['-t', 'tmpfs', '-o', `size=${diskMegabytes}m`, 'tmpfs', data]
   const { status, error } = spawnSync('mount', options, { stdio: 'ignore' })
   if (status !== 0) {
-    rmSync(data, { recursive: true, force: true })
+    await remove()
     return `skipped: a small file system cannot be mounted here (${error?.message ?? 'not permitted'})`
   }
+  const unmount = () => spawnSync('umount', ['-l', data], { stdio: 'ignore' })
+  const forget = atExit(unmount)
   const ballast = join(data, 'ballast')
   writeFileSync(ballast, Buffer.alloc(ballastMegabytes * 2 ** 20, 1))
   return {
     data,
     makeRoom: () => rmSync(ballast, { force: true }),
-    [Symbol.dispose]: () => {
-      spawnSync('umount', ['-l', data], { stdio: 'ignore' })
-      rmSync(data, { recursive: true, force: true })
+    [Symbol.asyncDispose]: async () => {
+      unmount()
+      forget()
+      await remove()
     },
   }
 }
