@@ -74,6 +74,8 @@ export class Connection implements TransportEvents, SessionConnection {
   #pace: { readonly of: Pace; readonly ends: Deadline } | undefined
   #isHeld = false
   #isPaused = false
+  /** It has had its share, and others have their turn. */
+  #awaitsRound = false
   /** Nothing has come yet. */
   #isSilent = true
 
@@ -98,7 +100,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.#unpacedBytes += bytes.length
     this.guard(() => {
       this.#framer.push(bytes)
-      if (this.#isHeld) this.#framer.settle()
+      if (this.#isHeld || this.#awaitsRound) this.#framer.settle()
       else this.#readPackets()
     })
   }
@@ -118,6 +120,9 @@ export class Connection implements TransportEvents, SessionConnection {
     const { messageRate, byteRate } = this.core.config.limits
     const isPaced = messageRate > 0 || byteRate > 0
     this.readAt = now
+    const { core } = this
+    const deliveries = core.deliveries
+    const { queueFull } = core.losses
     while (this.state !== 'ended' && this.#framer.advance()) {
       this.core.statistics.messagesReceived++
       this.#keepAlive.heard(now)
@@ -129,7 +134,32 @@ export class Connection implements TransportEvents, SessionConnection {
         this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
       }
       if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#framer.settle()
+      if (core.rounds.isShareUp(core.deliveries - deliveries)) {
+        this.#framer.settle()
+        return this.#awaitRound(core.deliveries - deliveries)
+      }
     }
+    const caused = core.deliveries - deliveries
+    if (core.losses.queueFull - queueFull > caused / 2) this.#awaitRound(caused)
+  }
+
+  #awaitRound(caused: number): void {
+    if (this.state === 'ended') return
+    this.#awaitsRound = true
+    this.transport.pause()
+    this.core.awaitRound(this, caused)
+  }
+
+  /** The others have had their turn. */
+  goOn(): void {
+    this.#awaitsRound = false
+    this.#readOn()
+  }
+
+  #readOn(): void {
+    if (this.state === 'ended' || this.#isHeld || this.#awaitsRound) return
+    if (!this.#isPaused) this.transport.resume()
+    this.guard(() => this.#readPackets())
   }
 
   /** A client that is faster than it may be is not read from for a while. */
@@ -219,13 +249,12 @@ export class Connection implements TransportEvents, SessionConnection {
   release(): void {
     if (!this.#isHeld || this.state === 'ended') return
     this.#isHeld = false
-    if (!this.#isPaused) this.transport.resume()
-    this.guard(() => this.#readPackets())
+    this.#readOn()
   }
 
   #deadlineReached(now: number): void {
     if (this.state === 'connecting') return this.#close('CONNECT took too long') // U5-3.1.4-a
-    if (this.#isHeld) this.#keepAlive.heard(now)
+    if (this.#isHeld || this.#awaitsRound) this.#keepAlive.heard(now)
     if (this.#keepAlive.deadline > now) {
       // Moved here and not for each packet, so that a packet costs no timer.
       return this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
@@ -447,7 +476,7 @@ export class Connection implements TransportEvents, SessionConnection {
   drained(): void {
     if (this.state !== 'connected') return
     this.guard(() => {
-      if (this.#isPaused && !this.#isHeld) this.transport.resume()
+      if (this.#isPaused && !this.#isHeld && !this.#awaitsRound) this.transport.resume()
       this.#isPaused = false
       this.session?.pump()
     })

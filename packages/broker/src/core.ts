@@ -24,6 +24,7 @@ import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
+import { Rounds } from './rounds.ts'
 import type { Route } from './route-cache.ts'
 import { deliveryTo, Router } from './router.ts'
 import type { Delivery, Session } from './session.ts'
@@ -90,6 +91,7 @@ export class Core implements Context {
   readonly frames: Frames
   readonly #retainedSources: RetainedSources
   readonly forwarding = new Forwarding()
+  readonly rounds = new Rounds()
   /** Where output is put together. */
   readonly slab = new Slab()
   /** What was put together in this turn is still needed by a transport. */
@@ -342,6 +344,17 @@ export class Core implements Context {
     return ++this.#position
   }
 
+  /** Grows with each delivery, whether it is sent, queued or dropped. */
+  get deliveries(): number {
+    return this.statistics.publishSent + this.#position + this.losses.queueFull
+  }
+
+  /** A connection has had its share, and goes on when the others had theirs. */
+  awaitRound(connection: Connection, caused: number): void {
+    this.rounds.wait(connection, caused)
+    this.#endTurnLater()
+  }
+
   /** A connection has something to send at the end of this turn. */
   hasOutput(connection: Connection): void {
     this.#withOutput.push(connection)
@@ -358,12 +371,14 @@ export class Core implements Context {
   endTurn(): void {
     this.#isScheduled = false
     if (this.#isStopped) return
+    this.rounds.next()
     this.journal.commit()
     const connections = this.#withOutput
     this.#withOutput = []
     for (const connection of connections) connection.flush()
     this.slab.endTurn()
     this.acknowledgements.endTurn()
+    if (!this.rounds.isEmpty) this.#endTurnLater()
   }
 
   #restate(change: Change): boolean {

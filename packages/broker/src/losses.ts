@@ -79,6 +79,8 @@ export class Losses {
   heard: ((loss: Loss) => void) | undefined
   #identifierCharacters = 0
   #touches = 0
+  /** Messages that found a queue full: as a plain number, for who asks often. */
+  queueFull = 0
 
   constructor(limits: Partial<LossesLimits> = {}) {
     this.#limits = { ...defaultLimits, ...limits }
@@ -87,6 +89,7 @@ export class Losses {
   /** Enters lost messages of `bytes` in all. Cheap, because a flood of drops calls it for each. */
   record(clientIdentifier: string, cause: LossCause, bytes: number, messages = 1): void {
     this.#all.add(cause, messages, bytes)
+    if (cause === 'queue-full') this.queueFull += messages
     const account = this.#clients.get(clientIdentifier) ?? this.#open(clientIdentifier)
     account.touched = ++this.#touches
     account.add(cause, messages, bytes)

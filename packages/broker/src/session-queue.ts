@@ -72,6 +72,14 @@ export class SessionQueue {
     return this.#lastInHand
   }
 
+  /** Drops a message that there is no room for, before anything is made of it: floods are dropped. */
+  refuses(message: Message, isStored: boolean): boolean {
+    const { policy } = this.#context.config.limits.queue
+    if (policy !== 'drop-newest' || this.#hasRoom(message, isStored)) return false
+    this.#lose(message)
+    return true
+  }
+
   /** False when it is full and the entry was dropped. */
   appendQoS0(entry: QueueEntry): boolean {
     if (!this.#makeRoom(entry, false)) return false
@@ -239,19 +247,21 @@ export class SessionQueue {
   }
 
   #makeRoom(entry: QueueEntry, isStored: boolean): boolean {
-    const { messages: mostMessages, bytes: mostBytes } = this.#limits(isStored)
     const { policy } = this.#context.config.limits.queue
-    const bytes = messageBytes(entry.message)
-    const isFull = () => this.length >= mostMessages || this.#bytes + bytes > mostBytes
-    while (isFull()) {
+    while (!this.#hasRoom(entry.message, isStored)) {
       const oldest = policy === 'drop-oldest' ? this.#dropOldest(entry, isStored) : undefined
       if (oldest === undefined) {
-        this.#lose(entry)
+        this.#lose(entry.message)
         return false
       }
-      this.#lose(oldest)
+      this.#lose(oldest.message)
     }
     return true
+  }
+
+  #hasRoom(message: Message, isStored: boolean): boolean {
+    const { messages, bytes } = this.#limits(isStored)
+    return this.length < messages && this.#bytes + messageBytes(message) <= bytes
   }
 
   /** On a disk there is more room than in memory. */
@@ -274,8 +284,8 @@ export class SessionQueue {
     return oldest
   }
 
-  #lose(entry: QueueEntry): void {
+  #lose(message: Message): void {
     const { losses } = this.#context
-    losses.record(this.#clientIdentifier, 'queue-full', entry.message.payload.length)
+    losses.record(this.#clientIdentifier, 'queue-full', message.payload.length)
   }
 }

@@ -147,6 +147,7 @@ export class Session implements Subject {
     }
     // A later message must not overtake an earlier one of its QoS [MQTT5-4.6.0-5].
     if (connection === undefined || connection.isCongested || queue.hasQoS0) {
+      if (queue.refuses(delivery.message, false)) return false
       keepAlone(delivery.message)
       return queue.appendQoS0(this.#entry(delivery))
     }
@@ -158,8 +159,9 @@ export class Session implements Subject {
   #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
     const { queue, connection } = this
     const { journal } = this.#context
-    const entry = this.#entry(delivery)
     const leavesNow = queue.isEmpty && this.isReady
+    if (!leavesNow && queue.refuses(delivery.message, this.isStored)) return false
+    const entry = this.#entry(delivery)
     // A short queue in front of a client that reads is gone in a moment.
     if (connection === undefined || queue.length >= shortQueue) keepAlone(entry.message)
     const place = leavesNow ? 'out' : queue.append(entry, this.isStored, mustWait)

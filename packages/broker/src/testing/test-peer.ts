@@ -54,6 +54,11 @@ export class TestPeer implements Transport {
     return this
   }
 
+  /** Bytes that come while the broker's turn goes on. */
+  arrive(bytes: Uint8Array): void {
+    this.#events.receive(bytes)
+  }
+
   /** Sends a CONNECT with these fields; the rest is ordinary. */
   connect(fields: Partial<Connect> = {}): this {
     return this.send({

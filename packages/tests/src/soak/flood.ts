@@ -1,13 +1,17 @@
 /**
- * Many publishers flood subscribers that hardly read, and a pair that has nothing to do with it
- * measures its own latency (Linux):
+ * Clients that would be a burden, and a pair that has nothing to do with it and measures how long its
+ * messages take (Linux):
  *
  *     npm run flood -- --publishers 1000 --minutes 5
+ *     npm run flood -- --mode crowd --slow 1000 --idle 10000 --minutes 1
  *
- * Broker, load and pair are processes of their own. Exit code 1: the broker took more memory than
- * its settings allow, lost a message of the pair or a connection, or was not flooded at all.
+ * `flood`: many publishers and subscribers that hardly read. `crowd`: connections on which CONNECT
+ * comes a byte at a time, and others on which nothing comes. Broker, load and pair are processes of
+ * their own. Exit code 1: the broker took more memory than its settings allow, lost a message of the
+ * pair or a connection, or was not burdened at all.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { parseConfig } from '@busbar/broker'
 import { startBusbar } from '../busbar.ts'
@@ -15,14 +19,17 @@ import { pause } from '../deadline.ts'
 import { childOf, residentBytes } from '../memory.ts'
 import { RawClient } from '../raw-client.ts'
 import { ask } from './ask.ts'
-import { LatencyPair } from './latency.ts'
+import type { Latency } from './latency.ts'
 import { readerCap } from './memory-cap.ts'
 
 const { values } = parseArgs({
   options: {
+    mode: { type: 'string', default: 'flood' },
     publishers: { type: 'string', default: '1000' },
     readers: { type: 'string', default: '20' },
     bytes: { type: 'string', default: '1000' },
+    slow: { type: 'string', default: '1000' },
+    idle: { type: 'string', default: '10000' },
     minutes: { type: 'string', default: '5' },
   },
 })
@@ -40,35 +47,58 @@ interface LoadState {
   readonly closed: number
 }
 
+interface CrowdState {
+  readonly closed: number
+  readonly lost: number
+  readonly idlers: number
+}
+
+const isCrowd = values.mode === 'crowd'
 await using broker = await startBusbar()
 const pid = await childOf(broker.program.pid)
-const load = fork(
-  new URL('flood-load.ts', import.meta.url),
-  [broker.tcp, values.publishers, values.readers, values.bytes],
-  { execArgv: process.execArgv },
-)
+const load = isCrowd
+  ? start('crowd-load.ts', values.slow, values.idle)
+  : start('flood-load.ts', values.publishers, values.readers, values.bytes)
+let pair: ChildProcess | undefined
 try {
-  const problems = await flood()
+  const problems = isCrowd ? await crowd() : await flood()
   console.log(problems.length === 0 ? 'all is well' : problems.join('\n'))
   process.exitCode = problems.length === 0 ? 0 : 1
 } finally {
   load.kill()
+  pair?.kill()
+}
+
+function start(file: string, ...given: readonly string[]): ChildProcess {
+  const { execArgv } = process
+  return fork(new URL(file, import.meta.url), [broker.tcp, ...given], { execArgv })
+}
+
+async function startPair(): Promise<ChildProcess> {
+  const started = start('pair.ts')
+  pair = started
+  await once(started, 'message')
+  await pause(3_000)
+  console.log(`before: pair ${told(await latencyOf(started))}`)
+  return started
+}
+
+function latencyOf(measuring: ChildProcess): Promise<Latency> {
+  return ask<Latency>(measuring, 'take', 60_000)
 }
 
 async function flood(): Promise<string[]> {
   await using watcher = await watchLosses()
   await ask<LoadState>(load, 'connect', 120_000)
-  await using pair = await LatencyPair.join(broker.tcp)
-  await pause(3_000)
-  console.log(`before: pair ${told(pair.take())}`)
+  const measuring = await startPair()
   const idle = await residentBytes(pid)
   const cap = idle + allowed()
   console.log(`cap: ${mega(cap)} MB, of which ${mega(idle)} when connected`)
   await ask<LoadState>(load, 'flood', 60_000)
   const most = await watchMemory(Number(values.minutes) * 60_000)
-  const latency = pair.take()
+  const latency = await latencyOf(measuring)
   const { published, closed } = await ask<LoadState>(load, 'report', 60_000)
-  const missing = await pair.stop()
+  const missing = await ask<number>(measuring, 'stop', 60_000)
   await ask<LoadState>(load, 'stop', 120_000)
   console.log(`${published} published, ${watcher.lost()} not delivered because a queue was full`)
   console.log(`memory: ${mega(most)} MB at most, cap ${mega(cap)} MB`)
@@ -78,6 +108,26 @@ async function flood(): Promise<string[]> {
   if (closed > 0) problems.push(`${closed} connections were closed`)
   if (missing > 0) problems.push(`the pair misses ${missing} messages`)
   if (watcher.lost() === 0) problems.push('no queue was ever full: flood for longer, or with more')
+  return problems
+}
+
+async function crowd(): Promise<string[]> {
+  const measuring = await startPair()
+  const joined = ask<CrowdState>(load, 'begin', 300_000)
+  const { idlers } = await joined
+  console.log(`while they come: pair ${told(await latencyOf(measuring))}`)
+  const most = await watchMemory(Number(values.minutes) * 60_000)
+  const latency = await latencyOf(measuring)
+  const { closed, lost } = await ask<CrowdState>(load, 'report', 60_000)
+  const missing = await ask<number>(measuring, 'stop', 60_000)
+  await ask<CrowdState>(load, 'stop', 60_000)
+  console.log(`${idlers} logged in and idle; ${closed} closed that had not logged in`)
+  console.log(`memory: ${mega(most)} MB at most`)
+  console.log(`crowded: pair ${told(latency)}`)
+  const problems: string[] = []
+  if (lost > 0) problems.push(`${lost} idle connections were closed`)
+  if (missing > 0) problems.push(`the pair misses ${missing} messages`)
+  if (closed === 0) problems.push('no slow connection was ever closed')
   return problems
 }
 
@@ -118,8 +168,12 @@ async function watchLosses(): Promise<{ lost(): number } & AsyncDisposable> {
   return { lost: () => lost, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() }
 }
 
-function told({ p50, p99, count }: ReturnType<LatencyPair['take']>): string {
-  return `${p50.toFixed(1)} ms at p50, ${p99.toFixed(1)} ms at p99, of ${count}`
+function told({ p50, p99, most, ownP99, count }: Latency): string {
+  const times = [p50, p99, most].map((ms) => ms.toFixed(1))
+  return (
+    `${times[0]} ms at p50, ${times[1]} at p99, ${times[2]} at most, of ${count}; ` +
+    `the pair itself was ${ownP99.toFixed(1)} ms late at p99`
+  )
 }
 
 function mega(bytes: number): string {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, test } from 'node:test'
 import { ConfigError } from '../../config-error.ts'
+import { silentLog } from '../../log.ts'
+import type { Accept } from '../listener.ts'
 import { tcpContract } from '../tcp.contract.ts'
+import { eventually } from '../transport.contract.ts'
 import { startAcceptor } from './acceptor.ts'
-import { openBackEnd } from './back-end.ts'
+import { type BackEnd, openBackEnd } from './back-end.ts'
 import { addressText, openSystem } from './system.ts'
 import { UringSockets } from './uring.ts'
 
@@ -15,6 +19,7 @@ for (const name of ['epoll', 'io_uring'] as const) {
   }
   after(() => backEnd[Symbol.dispose]())
   tcpContract(name, backEnd.listen)
+  if (name === 'epoll') everybodyHasATurn(backEnd)
   if (name === 'io_uring') littleRoom()
 }
 
@@ -28,6 +33,39 @@ function littleRoom(): void {
   tcpContract('io_uring with little room', (given, accept, log) =>
     startAcceptor({ system, sockets }, given, accept, log),
   )
+}
+
+/** Those that always have something to be read, and are slow to be dealt with, one after the other. */
+function everybodyHasATurn(backEnd: BackEnd): void {
+  test('epoll: nobody is read again and again while others wait', async () => {
+    const counts: number[] = []
+    let least = 0
+    const accept: Accept = () => {
+      const index = counts.push(0) - 1
+      return {
+        receive() {
+          counts[index] = (counts[index] ?? 0) + 1
+          if (counts[index] === 4) least = Math.max(least, 4 - Math.min(...counts))
+          const until = performance.now() + 1
+          while (performance.now() < until) {
+            // as a message for many subscribers would
+          }
+        },
+        drained() {},
+        closed() {},
+      }
+    }
+    const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
+    await using listener = await backEnd.listen(options, accept, silentLog)
+    const sockets = Array.from({ length: 40 }, () =>
+      connect(Number(new URL(listener.url).port), '127.0.0.1'),
+    )
+    await eventually(() => counts.length === 40, 'all to be accepted')
+    for (const socket of sockets) socket.write(new Uint8Array(4_000_000))
+    await eventually(() => counts.every((count) => count >= 4), 'all to be read', 30_000)
+    for (const socket of sockets) socket.destroy()
+    assert.ok(least <= 2, `one had 4 turns when another had ${4 - least}`)
+  })
 }
 
 test('auto takes one that works, and says of each faster one why it does not', async () => {

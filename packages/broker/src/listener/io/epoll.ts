@@ -41,6 +41,9 @@ export class EpollSockets implements Sockets, Disposable {
   /** What the kernel watches each socket for; 0: it is not in the epoll. By slot. */
   readonly #interests: number[] = []
   readonly #events: Region
+  /** Events that were asked for and not dealt with yet: from `next` to before `count`. */
+  #next = 0
+  #count = 0
   readonly #eventsView: DataView
   readonly #event = new DataView(new ArrayBuffer(epollEventBytes))
   readonly #input: Region
@@ -112,17 +115,20 @@ export class EpollSockets implements Sockets, Disposable {
 
   #turn(): void {
     const { libc } = this.#system
-    const count = libc.epoll_wait(this.#epoll, this.#events.pointer, eventsAtOnce, 0)
+    // Whoever did not have its turn has it first: asked again, the kernel may begin with the same ones.
+    if (this.#next >= this.#count) {
+      this.#next = 0
+      this.#count = libc.epoll_wait(this.#epoll, this.#events.pointer, eventsAtOnce, 0)
+    }
     const endsAt = performance.now() + turnMs
-    for (let index = 0; index < count; index++) {
-      const at = index * epollEventBytes
+    for (let done = 1; this.#next < this.#count; done++) {
+      const at = this.#next++ * epollEventBytes
       const mask = this.#eventsView.getUint32(at, true)
       const slot = this.#eventsView.getUint32(at + epollDataAt, true)
       const generation = this.#eventsView.getUint32(at + epollDataAt + 4, true)
       const socket = this.#slots.get(slot, generation)
       if (socket !== undefined) this.#ready(socket, mask)
-      // What is left is still ready, and told again behind the others.
-      if (index % looks === looks - 1 && performance.now() >= endsAt) return
+      if (done % looks === 0 && performance.now() >= endsAt) return
     }
   }
 
