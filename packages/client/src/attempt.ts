@@ -1,9 +1,9 @@
 import {
-  type Auth,
   type AuthProperties,
   type Connack,
   noProperties,
   type Packet,
+  type PacketReader,
   ProtocolError,
   protocolError,
   ReasonCode,
@@ -19,7 +19,6 @@ import { ClientKeepAlive } from './keep-alive.ts'
 import { negotiate } from './negotiate.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
-import { tooLarge } from './publish-packet.ts'
 import type { Session } from './session.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
@@ -50,8 +49,8 @@ export class Attempt implements ConnectionEvents {
   readonly #abort = new AbortController()
   readonly #ended = deferred<Ending>()
   /** Where there is an Authentication Method. */
-  #authenticator: Authenticator | undefined
-  #connection: Connection | undefined
+  authenticator: Authenticator | undefined
+  connection: Connection | undefined
   #state: 'opening' | 'connected' | 'ended' = 'opening'
   #timer: unknown
   #onClosed: (() => void) | undefined
@@ -70,20 +69,9 @@ export class Attempt implements ConnectionEvents {
     return this.#ended.promise
   }
 
-  get rttMs(): number | undefined {
-    return this.#connection?.keepAlive?.rttMs
-  }
-
-  async reauthenticate(): Promise<void> {
-    if (this.#authenticator === undefined) {
-      throw new ClientError('invalid-argument', 'there is no method to authenticate again with')
-    }
-    await this.#authenticator.again()
-  }
-
   /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
   async leave(reasonCode: number, sessionExpiryInterval: number | undefined): Promise<void> {
-    const connection = this.#connection
+    const connection = this.connection
     const error = new ClientError('closed', 'the client was closed')
     if (connection === undefined || connection.isClosed || this.#state !== 'connected') {
       return this.#end(failed(error))
@@ -103,13 +91,12 @@ export class Attempt implements ConnectionEvents {
 
   packet(packet: Packet): void {
     if (this.#state === 'ended') return
-    if (packet.type === 'auth') return this.#auth(packet)
     if (this.#state === 'opening') {
       // Nothing but AUTH comes before it [MQTT5-3.2.0-1] [MQTT3-3.2.0-1].
       if (packet.type === 'connack') return this.#connack(packet)
       throw protocolError(`${packet.type} comes before CONNACK`, 'MQTT5-3.2.0-1')
     }
-    if (packet.type === 'pingresp') this.#connection?.keepAlive?.answered(this.#at.clock.now())
+    if (packet.type === 'pingresp') this.connection?.keepAlive?.answered(this.#at.clock.now())
     else if (packet.type === 'disconnect') this.#end(dismissed(packet))
     else if (packet.type === 'connack') throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
     else this.#at.session.packet(packet)
@@ -122,6 +109,19 @@ export class Attempt implements ConnectionEvents {
     if (firstByte === 0x40) publisher.puback(packetIdentifier, 0, noProperties)
     else if (firstByte === 0x50) publisher.pubrec(packetIdentifier, 0, noProperties)
     else publisher.pubcomp(packetIdentifier, 0, noProperties)
+  }
+
+  auth(body: PacketReader): void {
+    if (this.#state === 'ended') return
+    // Only a CONNECT with a method is answered with AUTH [MQTT5-4.12.0-6].
+    if (this.authenticator === undefined)
+      throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
+    this.authenticator.receive(body)
+  }
+
+  /** The server has not proved itself. */
+  failed(error: ClientError): void {
+    this.#end(permanent(error), ReasonCode.UnspecifiedError)
   }
 
   drained(): void {
@@ -145,7 +145,7 @@ export class Attempt implements ConnectionEvents {
     const packet = connectPacket(options, { ...fields, authentication } satisfies ConnectFields)
     const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
     const connection = new Connection(version, maximum, { events: this, clock: this.#at.clock })
-    this.#connection = connection
+    this.connection = connection
     const transport = await this.#at.open(connection, this.#abort.signal)
     connection.opened(transport)
     if (this.#state === 'ended') return connection.destroy()
@@ -153,25 +153,13 @@ export class Attempt implements ConnectionEvents {
     connection.flush()
   }
 
-  /** What of enhanced authentication goes with CONNECT; */
+  /** What of enhanced authentication goes with CONNECT. */
   async #authenticate(): Promise<AuthProperties> {
     const { authentication } = this.#at.options
     if (authentication === undefined) return noProperties
     const { Authenticator } = await parts.authenticator()
-    this.#authenticator = new Authenticator(authentication, {
-      send: (packet) => {
-        if (this.#connection?.write(packet) === false) this.#end(permanent(tooLarge('AUTH')))
-      },
-      failed: (error) => this.#end(permanent(error), ReasonCode.UnspecifiedError),
-    })
-    return await this.#authenticator.begin()
-  }
-
-  #auth(packet: Auth): void {
-    // Only a CONNECT with a method is answered with AUTH [MQTT5-4.12.0-6].
-    if (this.#authenticator === undefined)
-      throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
-    this.#authenticator.receive(packet)
+    this.authenticator = new Authenticator(authentication, this)
+    return await this.authenticator.begin()
   }
 
   async #credentials() {
@@ -186,12 +174,9 @@ export class Attempt implements ConnectionEvents {
     if (packet.sessionPresent && cleanStart) {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
-    const connection = this.#connection as Connection
-    const authenticator = this.#authenticator
+    const connection = this.connection as Connection
+    const authenticator = this.authenticator
     if (authenticator === undefined) return this.#connected(connection, packet)
-    if (packet.properties.authenticationMethod !== authenticator.method) {
-      throw protocolError('CONNACK names another Authentication Method', 'MQTT5-4.12.0-5')
-    }
     // What follows in the same bytes waits until the server has proved itself.
     connection.hold('authentication')
     authenticator.accepted(packet.properties).then(
@@ -199,7 +184,7 @@ export class Attempt implements ConnectionEvents {
         if (this.#state === 'opening') this.#connected(connection, packet)
         connection.release('authentication')
       },
-      (error: ClientError) => this.#end(permanent(error)),
+      (error: unknown) => this.#end(endingOf(error)),
     )
   }
 
@@ -249,7 +234,7 @@ export class Attempt implements ConnectionEvents {
   /** It is over; with a Reason Code a 5.0 server is told why. */
   #end(ending: Ending, reasonCode?: number): void {
     if (this.#state === 'ended') return
-    const connection = this.#connection
+    const connection = this.connection
     const mayTell = this.#state === 'connected' && this.#at.version === 5
     if (connection !== undefined && mayTell && reasonCode !== undefined) {
       connection.write({ type: 'disconnect', reasonCode, properties: noProperties })
@@ -265,8 +250,8 @@ export class Attempt implements ConnectionEvents {
     this.#state = 'ended'
     clock.clear(this.#timer)
     this.#abort.abort(ending.error)
-    this.#authenticator?.closed(ending.error)
-    const connection = this.#connection
+    this.authenticator?.closed(ending.error)
+    const connection = this.connection
     if (connection !== undefined && !connection.isClosed) {
       if (isSudden) connection.destroy()
       else this.#endGently(connection)
@@ -289,7 +274,7 @@ export class Attempt implements ConnectionEvents {
 
 function endingOf(error: unknown): Ending {
   if (error instanceof ClientError) {
-    return error.code.startsWith('invalid-') ? permanent(error) : failed(error)
+    return /^(invalid|authentication)-/.test(error.code) ? permanent(error) : failed(error)
   }
   if (error instanceof ProtocolError) {
     const { message, reasonCode } = error

@@ -1,27 +1,34 @@
-import { type Auth, type AuthProperties, protocolError, ReasonCode } from '@busbar/protocol'
+import {
+  type AuthProperties,
+  type PacketReader,
+  protocolError,
+  ReasonCode,
+  readServerAuth,
+  writeAuth,
+} from '@busbar/protocol'
+import type { Connection } from './connection.ts'
+import type { ClientState } from './connector.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import type { Authentication, AuthenticationExchange } from './options.ts'
+import { tooLarge } from './publish-packet.ts'
+
+/** What it asks of the attempt that it is part of. */
+export interface AuthenticatorOwner {
+  readonly connection: Connection | undefined
+  failed(error: ClientError): void
+}
 
 /** Enhanced authentication on one Network Connection, from the client's side (section 4.12). */
 export class Authenticator {
   readonly #authentication: Authentication
-  readonly #send: (packet: Auth) => void
-  readonly #failed: (error: ClientError) => void
+  readonly #owner: AuthenticatorOwner
   #exchange: AuthenticationExchange | undefined
   #again: Deferred<void> | undefined
 
-  constructor(
-    authentication: Authentication,
-    actions: { send(packet: Auth): void; failed(error: ClientError): void },
-  ) {
+  constructor(authentication: Authentication, owner: AuthenticatorOwner) {
     this.#authentication = authentication
-    this.#send = actions.send
-    this.#failed = actions.failed
-  }
-
-  get method(): string {
-    return this.#authentication.method
+    this.#owner = owner
   }
 
   /** What goes into CONNECT. */
@@ -32,6 +39,7 @@ export class Authenticator {
 
   /** CONNACK has come; rejects when the server has not proved itself. */
   async accepted(properties: AuthProperties): Promise<void> {
+    this.#checkMethod(properties)
     const exchange = this.#exchange
     this.#exchange = undefined
     if (exchange === undefined) return
@@ -52,20 +60,18 @@ export class Authenticator {
     this.#again = again
     this.#exchange = authentication.start()
     const properties = withData(authentication.method, await this.#exchange.first())
-    this.#send({ type: 'auth', reasonCode: ReasonCode.ReAuthenticate, properties })
+    this.#send(ReasonCode.ReAuthenticate, properties)
     await again.promise
   }
 
   /** AUTH has come. Throws a ProtocolError for one that is out of turn. */
-  receive({ reasonCode, properties }: Auth): void {
+  receive(body: PacketReader): void {
+    const { reasonCode, properties } = readServerAuth(body)
     const exchange = this.#exchange
     if (exchange === undefined) throw protocolError('AUTH comes unasked', 'MQTT5-4.12.0-6')
-    const { method } = this.#authentication
-    if (properties.authenticationMethod !== method) {
-      throw protocolError('AUTH names another method', 'MQTT5-4.12.0-5')
-    }
+    this.#checkMethod(properties)
     const data = properties.authenticationData
-    if (reasonCode === ReasonCode.ContinueAuthentication) void this.#answer(exchange, method, data)
+    if (reasonCode === ReasonCode.ContinueAuthentication) void this.#answer(exchange, data)
     else void this.#conclude(exchange, data)
   }
 
@@ -76,31 +82,40 @@ export class Authenticator {
     this.#again = undefined
   }
 
-  async #answer(
-    exchange: AuthenticationExchange,
-    method: string,
-    data: Uint8Array | undefined,
-  ): Promise<void> {
+  async #answer(exchange: AuthenticationExchange, data: Uint8Array | undefined): Promise<void> {
     try {
-      const answer = withData(method, await exchange.next(data))
+      const answer = withData(this.#authentication.method, await exchange.next(data))
       if (exchange !== this.#exchange) return
-      // [MQTT5-4.12.0-3]
-      const reasonCode = ReasonCode.ContinueAuthentication
-      this.#send({ type: 'auth', reasonCode, properties: answer })
+      this.#send(ReasonCode.ContinueAuthentication, answer) // [MQTT5-4.12.0-3]
     } catch (cause) {
-      this.#failed(failure(cause))
+      this.#owner.failed(failure(cause))
     }
   }
 
+  #send(reasonCode: number, properties: AuthProperties): void {
+    const isSent = this.#owner.connection?.write(
+      { type: 'auth', reasonCode, properties },
+      writeAuth,
+    )
+    if (isSent === false) this.#owner.failed(tooLarge('AUTH'))
+  }
+
+  #checkMethod({ authenticationMethod }: AuthProperties): void {
+    if (authenticationMethod === this.#authentication.method) return
+    throw protocolError('the server names another Authentication Method', 'MQTT5-4.12.0-5')
+  }
+
   async #conclude(exchange: AuthenticationExchange, data: Uint8Array | undefined): Promise<void> {
-    if (this.#again === undefined) return this.#failed(failure('AUTH with Success before CONNACK'))
+    if (this.#again === undefined) {
+      return this.#owner.failed(failure('AUTH with Success before CONNACK'))
+    }
     try {
       await exchange.finish(data)
       this.#exchange = undefined
       this.#again?.resolve()
       this.#again = undefined
     } catch (cause) {
-      this.#failed(failure(cause))
+      this.#owner.failed(failure(cause))
     }
   }
 }
@@ -114,4 +129,14 @@ function withData(method: string, data: Uint8Array | undefined): AuthProperties 
 
 function failure(cause: unknown): ClientError {
   return new ClientError('authentication-failed', 'the server has not proved itself', { cause })
+}
+
+/** `Client.reauthenticate`. */
+export async function reauthenticate(
+  authenticator: Authenticator | undefined,
+  state: ClientState,
+): Promise<void> {
+  if (state !== 'connected') throw new ClientError('offline', 'there is no connection')
+  if (authenticator !== undefined) return await authenticator.again()
+  throw new ClientError('invalid-argument', 'there is no method to authenticate again with')
 }

@@ -182,8 +182,9 @@ export class Client implements AsyncDisposable {
   }
 
   /** Authenticates again, with the method of `authentication` (5.0). */
-  reauthenticate(): Promise<void> {
-    return this.#connector.reauthenticate()
+  async reauthenticate(): Promise<void> {
+    const { reauthenticate } = await parts.authenticator()
+    await reauthenticate(this.#connector.authenticator, this.state)
   }
 
   /** Ends a delay before the next attempt, as when the network is known to be back. */

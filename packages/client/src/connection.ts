@@ -1,8 +1,11 @@
 import {
+  type Auth,
+  authFirstByte,
   type ClientPacket,
   Framer,
   largestPacket,
   type Packet,
+  type PacketReader,
   PacketWriter,
   ProtocolError,
   readServerPacket,
@@ -25,6 +28,8 @@ const smallBatchBytes = 2_048
 export interface ConnectionEvents {
   /** One packet of the server; views in it are of bytes that nobody else uses. */
   packet(packet: Packet): void
+  /** AUTH, which is not read yet. */
+  auth(body: PacketReader): void
   /** A PUBACK, PUBREC or PUBCOMP without Reason Code: most of what comes back. */
   plainAck(firstByte: number, packetIdentifier: number): void
   /** The transport takes data again. */
@@ -34,6 +39,8 @@ export interface ConnectionEvents {
   /** Called once, when the stream has ended. */
   closed(error: unknown): void
 }
+
+type WritePacket = (writer: PacketWriter, packet: never, version: 4 | 5) => void
 
 /** One Network Connection: bytes to packets and back, one write for each turn. */
 export class Connection implements TransportEvents {
@@ -85,11 +92,11 @@ export class Connection implements TransportEvents {
    * Appends a packet to what leaves at the end of this turn. False when it is larger than the server
    * takes, and is not sent [MQTT5-3.2.2-15]; throws RangeError for what the wire cannot hold.
    */
-  write(packet: ClientPacket): boolean {
+  write(packet: ClientPacket | Auth, writePacket: WritePacket = writeClientPacket): boolean {
     if (this.isClosed) return true
     const writer = this.#writer
     const start = writer.length
-    writeClientPacket(writer, packet, this.version)
+    writePacket(writer, packet as never, this.version)
     if (writer.length - start > this.maximumSentSize) {
       writer.truncate(start)
       return false
@@ -188,6 +195,7 @@ export class Connection implements TransportEvents {
         ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
         : 0
       if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
+      else if (firstByte === authFirstByte && this.version === 5) this.#events.auth(framer.body())
       else this.#events.packet(readServerPacket(firstByte, framer.body(), this.version))
       if (this.isClosed) return
     }

@@ -1,6 +1,7 @@
 import { type Link, PacketIdentifiers } from '@busbar/protocol'
 import { parts } from '#platform'
 import { Attempt } from './attempt.ts'
+import type { Authenticator } from './authenticator.ts'
 import { Backoff } from './backoff.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { defaultReceiveMaximum, defaultTopicAliasMaximum } from './connect-packet.ts'
@@ -88,7 +89,7 @@ export class Connector {
   }
 
   get rttMs(): number | undefined {
-    return this.#attempt?.rttMs
+    return this.#attempt?.connection?.keepAlive?.rttMs
   }
 
   /** The next attempt begins now, as when the network has come back. */
@@ -96,11 +97,9 @@ export class Connector {
     this.#wake?.()
   }
 
-  async reauthenticate(): Promise<void> {
-    if (this.#attempt === undefined || this.state !== 'connected') {
-      throw new ClientError('offline', 'there is no connection')
-    }
-    await this.#attempt.reauthenticate()
+  /** Of the connection that there is; undefined too where there is no Authentication Method. */
+  get authenticator(): Authenticator | undefined {
+    return this.#attempt?.authenticator
   }
 
   /** Says DISCONNECT where that is possible, and stops. */

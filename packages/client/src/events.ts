@@ -1,3 +1,4 @@
+import { diagnose } from '#platform'
 import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError } from './errors.ts'
 import type { Negotiated } from './options.ts'
@@ -30,11 +31,10 @@ const mostWaiting = 1_000
 /** The events of one client to everybody who listens. */
 export class ClientEvents {
   readonly #listeners = new Set<EventListener>()
-  readonly #publish = publisherOf('busbar:client')
   #isClosed = false
 
   emit(event: ClientEvent): void {
-    this.#publish?.(event)
+    diagnose(event)
     for (const listener of this.#listeners) listener.push(event)
   }
 
@@ -94,18 +94,4 @@ class EventListener implements AsyncIterableIterator<ClientEvent> {
     this.#isEnded = true
     for (const taker of this.#takers.splice(0)) taker.resolve({ done: true, value: undefined })
   }
-}
-
-interface DiagnosticsChannel {
-  readonly hasSubscribers: boolean
-  publish(message: unknown): void
-}
-
-/** Node's diagnostics_channel, where there is one; asked for in a way that no bundler follows. */
-function publisherOf(name: string): ((message: unknown) => void) | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(id: string): { channel(name: string): DiagnosticsChannel } }
-  }
-  const channel = process?.getBuiltinModule?.('node:diagnostics_channel')?.channel(name)
-  return channel && ((message) => channel.hasSubscribers && channel.publish(message))
 }

@@ -17,6 +17,8 @@ export function nameOfReasonCode(reasonCode: number): string {
   return `Reason Code 0x${reasonCode.toString(16).padStart(2, '0')}`
 }
 
+export function diagnose(_event: object): void {}
+
 export function fileStore(_path: string): SessionStore {
   const message = 'a browser has no files; indexedDbStore() keeps a session'
   throw new ClientError('invalid-argument', message)

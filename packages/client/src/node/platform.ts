@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { ClientError } from '../errors.ts'
 import type { SessionStore } from '../store/session-store.ts'
 import type { OpenTransport } from '../transport/transport.ts'
@@ -20,6 +21,12 @@ export const openTransport: OpenTransport = (target, events, signal) => {
     default:
       return Promise.reject(unknownScheme(target.url))
   }
+}
+
+const events = channel('busbar:client')
+
+export function diagnose(event: object): void {
+  if (events.hasSubscribers) events.publish(event)
 }
 
 export function watchNetwork(_isBack: () => void): () => void {

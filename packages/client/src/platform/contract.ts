@@ -14,6 +14,9 @@ export declare const openTransport: OpenTransport
  */
 export declare function watchNetwork(isBack: () => void): () => void
 
+/** Tells Node's diagnostics_channel `busbar:client`; a browser has none. */
+export declare function diagnose(event: object): void
+
 /** What is loaded when it is first used. */
 export declare const parts: Parts
 

@@ -1,7 +1,6 @@
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
 import { writeAck } from './packets/acks.ts'
-import { writeAuth } from './packets/auth.ts'
 import { writeConnect } from './packets/connect.ts'
 import { writeDisconnect } from './packets/disconnect.ts'
 import { writePing } from './packets/ping.ts'
@@ -10,8 +9,11 @@ import { writeSubscribe } from './packets/subscribe.ts'
 import { writeUnsubscribe } from './packets/unsubscribe.ts'
 import type { PacketWriter } from './writer.ts'
 
-/** What a client may send. */
-export type ClientPacket = Exclude<Packet, { type: 'connack' | 'suback' | 'unsuback' | 'pingresp' }>
+/** What a client may send but AUTH, which few do. */
+export type ClientPacket = Exclude<
+  Packet,
+  { type: 'connack' | 'suback' | 'unsuback' | 'pingresp' | 'auth' }
+>
 
 /** `writePacket` for what a client sends, so that a client need not carry the rest. */
 export function writeClientPacket(
@@ -42,8 +44,6 @@ function writeBody(writer: PacketWriter, packet: ClientPacket, version: Protocol
       return writePing(writer, packet)
     case 'disconnect':
       return writeDisconnect(writer, packet, version)
-    case 'auth':
-      return writeAuth(writer, packet)
     default:
       return writeAck(writer, packet, version)
   }

@@ -26,19 +26,9 @@ export function checkFlags(type: number, flags: number, version: ProtocolVersion
   throw malformed(`flags of packet type ${type} are ${flags}, not ${due}`, statement)
 }
 
-const clientOnly = [1, 8, 10, 12]
-const serverOnly = [2, 9, 11, 13]
-
-/** Table 2-1. */
-export function checkDirection(type: number, version: ProtocolVersion, from: Sender): void {
-  if (type === 0 || (type === 15 && version !== 5)) {
-    throw malformed(`packet type ${type} is forbidden`, 'U5-2.1.2-a')
-  }
-  const isServers = serverOnly.includes(type)
-  const isClients = clientOnly.includes(type) || (type === 14 && version !== 5)
-  if (from === 'client' ? isServers : isClients) throw wrongDirection(type, from)
-}
-
-function wrongDirection(type: number, from: Sender): ProtocolError {
-  return protocolError(`packet type ${type} does not come from a ${from}`, 'U5-2.1.2-a')
+/** Table 2-1: this type does not come from there. */
+export function wrongType(type: number, version: ProtocolVersion, from: Sender): ProtocolError {
+  const isForbidden = type === 0 || (type === 15 && version !== 5)
+  const fault = isForbidden ? malformed : protocolError
+  return fault(`packet type ${type} does not come from a ${from}`, 'U5-2.1.2-a')
 }

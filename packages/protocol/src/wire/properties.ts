@@ -1,6 +1,17 @@
 import { malformed, ProtocolError, protocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
-import type { UserProperty } from '../version.ts'
+import {
+  ack,
+  auth,
+  connack,
+  connect,
+  disconnect,
+  everywhere,
+  message,
+  publish,
+  subscribe,
+  will,
+} from './places.ts'
 import type { PacketReader } from './reader.ts'
 import type { PacketWriter } from './writer.ts'
 
@@ -10,162 +21,84 @@ export type Sender = 'client' | 'server'
 /** What every packet without properties shares; frozen, so that nobody adds to all of them. */
 export const noProperties: Readonly<Record<never, never>> = Object.freeze({})
 
-interface DataType<T> {
-  read(section: PacketReader): T
-  write(writer: PacketWriter, value: T): void
+/** The data types of section 1.5, by what reads and writes them; a pair is two strings. */
+type DataType = 'byte' | 'u16' | 'u32' | 'varint' | 'utf8String' | 'binary' | 'pair'
+
+/** What a value has to be beyond its type; throws a ProtocolError. */
+type Check = (value: never) => void
+
+function zeroOrOne(value: number): void {
+  if (value > 1) throw protocolError(`property of 0 or 1 is ${value}`)
 }
 
-const u16: DataType<number> = {
-  read: (section) => section.u16(),
-  write: (writer, value) => writer.u16(value),
-}
-
-const u32: DataType<number> = {
-  read: (section) => section.u32(),
-  write: (writer, value) => writer.u32(value),
-}
-
-const text: DataType<string> = {
-  read: (section) => section.utf8String(),
-  write: (writer, value) => writer.utf8String(value),
-}
-
-const binary: DataType<Uint8Array> = {
-  read: (section) => section.binary(),
-  write: (writer, value) => writer.binary(value),
-}
-
-const pair: DataType<UserProperty> = {
-  read: (section) => [section.utf8String(), section.utf8String()],
-  write(writer, value) {
-    writer.utf8String(value[0])
-    writer.utf8String(value[1])
-  },
-}
-
-const zeroOrOne: DataType<number> = {
-  read(section) {
-    const value = section.byte()
-    if (value > 1) throw protocolError(`property of 0 or 1 is ${value}`)
-    return value
-  },
-  write: (writer, value) => writer.byte(value),
-}
-
-const positiveU16: DataType<number> = {
-  read: (section) => positive(section.u16()),
-  write: (writer, value) => writer.u16(value),
-}
-
-const positiveU32: DataType<number> = {
-  read: (section) => positive(section.u32()),
-  write: (writer, value) => writer.u32(value),
-}
-
-const positiveVarint: DataType<number> = {
-  read: (section) => positive(section.varint()),
-  write: (writer, value) => writer.varint(value),
-}
-
-const alias: DataType<number> = {
-  read(section) {
-    const value = section.u16()
-    if (value > 0) return value
-    throw new ProtocolError(ReasonCode.TopicAliasInvalid, 'Topic Alias is 0', 'MQTT5-3.3.2-8')
-  },
-  write: (writer, value) => writer.u16(value),
-}
-
-const topicName: DataType<string> = {
-  read(section) {
-    const value = section.utf8String()
-    if (value === '') throw protocolError('Response Topic is empty', 'MQTT5-4.7.3-1')
-    if (!/[+#]/.test(value)) return value
-    throw protocolError('Response Topic has a wildcard', 'MQTT5-3.3.2-14')
-  },
-  write: (writer, value) => writer.utf8String(value),
-}
-
-function positive(value: number): number {
+function positive(value: number): void {
   if (value === 0) throw protocolError('property that counts from 1 is 0')
-  return value
 }
 
-/** A packet, or the Will inside CONNECT; `ack` is each of the six acknowledgements. */
-type Place =
-  | 'connect'
-  | 'will'
-  | 'connack'
-  | 'publish'
-  | 'ack'
-  | 'subscribe'
-  | 'unsubscribe'
-  | 'disconnect'
-  | 'auth'
+function alias(value: number): void {
+  if (value > 0) return
+  throw new ProtocolError(ReasonCode.TopicAliasInvalid, 'Topic Alias is 0', 'MQTT5-3.3.2-8')
+}
+
+function topicName(value: string): void {
+  if (value === '') throw protocolError('Response Topic is empty', 'MQTT5-4.7.3-1')
+  if (!/[+#]/.test(value)) return
+  throw protocolError('Response Topic has a wildcard', 'MQTT5-3.3.2-14')
+}
 
 interface Row {
   readonly identifier: number
   readonly name: string
-  // biome-ignore lint/suspicious/noExplicitAny: the rows have values of different types
-  readonly type: DataType<any>
+  readonly type: DataType
+  readonly check: Check | undefined
   readonly repeats: boolean
   /** The only end that may send it, where there is one. */
   readonly sender: Sender | undefined
   readonly statement: string | undefined
 }
 
-type Variation = Partial<Pick<Row, 'repeats' | 'sender' | 'statement'>>
+const repeated: readonly string[] = ['subscriptionIdentifiers', 'userProperties']
 
 /** Table 2-4, section 2.2.2.2. */
 const table: readonly (readonly [
   identifier: number,
   name: string,
-  type: Row['type'],
-  places: readonly Place[] | 'everywhere',
-  variation?: Variation,
+  places: number,
+  type: DataType,
+  check?: Check | undefined,
+  sender?: Sender,
+  statement?: string,
 ])[] = [
-  [0x01, 'payloadFormatIndicator', zeroOrOne, ['publish', 'will']],
-  [0x02, 'messageExpiryInterval', u32, ['publish', 'will']],
-  [0x03, 'contentType', text, ['publish', 'will']],
-  [0x08, 'responseTopic', topicName, ['publish', 'will']],
-  [0x09, 'correlationData', binary, ['publish', 'will']],
-  [0x0b, 'subscriptionIdentifier', positiveVarint, ['subscribe']],
-  [
-    0x0b,
-    'subscriptionIdentifiers',
-    positiveVarint,
-    ['publish'],
-    { repeats: true, sender: 'server', statement: 'MQTT5-3.3.4-6' },
-  ],
-  [0x11, 'sessionExpiryInterval', u32, ['connect', 'connack']],
-  [
-    0x11,
-    'sessionExpiryInterval',
-    u32,
-    ['disconnect'],
-    { sender: 'client', statement: 'MQTT5-3.14.2-2' },
-  ],
-  [0x12, 'assignedClientIdentifier', text, ['connack']],
-  [0x13, 'serverKeepAlive', u16, ['connack']],
-  [0x15, 'authenticationMethod', text, ['connect', 'connack', 'auth']],
-  [0x16, 'authenticationData', binary, ['connect', 'connack', 'auth']],
-  [0x17, 'requestProblemInformation', zeroOrOne, ['connect']],
-  [0x18, 'willDelayInterval', u32, ['will']],
-  [0x19, 'requestResponseInformation', zeroOrOne, ['connect']],
-  [0x1a, 'responseInformation', text, ['connack']],
-  [0x1c, 'serverReference', text, ['connack']],
-  [0x1c, 'serverReference', text, ['disconnect'], { sender: 'server' }],
-  [0x1f, 'reasonString', text, ['connack', 'ack', 'disconnect', 'auth']],
-  [0x21, 'receiveMaximum', positiveU16, ['connect', 'connack']],
-  [0x22, 'topicAliasMaximum', u16, ['connect', 'connack']],
-  [0x23, 'topicAlias', alias, ['publish']],
-  [0x24, 'maximumQoS', zeroOrOne, ['connack']],
-  [0x25, 'retainAvailable', zeroOrOne, ['connack']],
-  [0x26, 'userProperties', pair, 'everywhere', { repeats: true }],
-  [0x27, 'maximumPacketSize', positiveU32, ['connect', 'connack']],
-  [0x28, 'wildcardSubscriptionAvailable', zeroOrOne, ['connack']],
-  [0x29, 'subscriptionIdentifierAvailable', zeroOrOne, ['connack']],
-  [0x2a, 'sharedSubscriptionAvailable', zeroOrOne, ['connack']],
+  [0x01, 'payloadFormatIndicator', message, 'byte', zeroOrOne],
+  [0x02, 'messageExpiryInterval', message, 'u32'],
+  [0x03, 'contentType', message, 'utf8String'],
+  [0x08, 'responseTopic', message, 'utf8String', topicName],
+  [0x09, 'correlationData', message, 'binary'],
+  [0x0b, 'subscriptionIdentifier', subscribe, 'varint', positive],
+  [0x0b, 'subscriptionIdentifiers', publish, 'varint', positive, 'server', 'MQTT5-3.3.4-6'],
+  [0x11, 'sessionExpiryInterval', connect | connack, 'u32'],
+  [0x11, 'sessionExpiryInterval', disconnect, 'u32', undefined, 'client', 'MQTT5-3.14.2-2'],
+  [0x12, 'assignedClientIdentifier', connack, 'utf8String'],
+  [0x13, 'serverKeepAlive', connack, 'u16'],
+  [0x15, 'authenticationMethod', connect | connack | auth, 'utf8String'],
+  [0x16, 'authenticationData', connect | connack | auth, 'binary'],
+  [0x17, 'requestProblemInformation', connect, 'byte', zeroOrOne],
+  [0x18, 'willDelayInterval', will, 'u32'],
+  [0x19, 'requestResponseInformation', connect, 'byte', zeroOrOne],
+  [0x1a, 'responseInformation', connack, 'utf8String'],
+  [0x1c, 'serverReference', connack, 'utf8String'],
+  [0x1c, 'serverReference', disconnect, 'utf8String', undefined, 'server'],
+  [0x1f, 'reasonString', connack | ack | disconnect | auth, 'utf8String'],
+  [0x21, 'receiveMaximum', connect | connack, 'u16', positive],
+  [0x22, 'topicAliasMaximum', connect | connack, 'u16'],
+  [0x23, 'topicAlias', publish, 'u16', alias],
+  [0x24, 'maximumQoS', connack, 'byte', zeroOrOne],
+  [0x25, 'retainAvailable', connack, 'byte', zeroOrOne],
+  [0x26, 'userProperties', everywhere, 'pair'],
+  [0x27, 'maximumPacketSize', connect | connack, 'u32', positive],
+  [0x28, 'wildcardSubscriptionAvailable', connack, 'byte', zeroOrOne],
+  [0x29, 'subscriptionIdentifierAvailable', connack, 'byte', zeroOrOne],
+  [0x2a, 'sharedSubscriptionAvailable', connack, 'byte', zeroOrOne],
 ]
 
 /** The rows of one place; `T` names their values. */
@@ -176,13 +109,13 @@ export interface PropertySet<T> {
   readonly of?: T
 }
 
-export function propertySet<T>(place: Place): PropertySet<T> {
+export function propertySet<T>(place: number): PropertySet<T> {
   const rows: Row[] = []
   const byIdentifier: (Row | undefined)[] = new Array(0x2b).fill(undefined)
-  for (const [identifier, name, type, places, variation] of table) {
-    if (places !== 'everywhere' && !places.includes(place)) continue
-    const { repeats = false, sender, statement } = variation ?? {}
-    const row = { identifier, name, type, repeats, sender, statement }
+  for (const [identifier, name, places, type, check, sender, statement] of table) {
+    if ((places & place) === 0) continue
+    const repeats = repeated.includes(name)
+    const row = { identifier, name, type, check, repeats, sender, statement }
     rows.push(row)
     byIdentifier[identifier] = row
   }
@@ -206,13 +139,15 @@ export function readProperties<T extends object>(
     if (row === undefined) throw misplaced(identifier)
     if (row.sender !== undefined && row.sender !== from) throw wrongSender(row)
     const earlier = properties[row.name]
+    const value = section[row.type]()
+    row.check?.(value as never)
     if (!row.repeats) {
       if (earlier !== undefined) throw protocolError(`${row.name} comes twice`)
-      properties[row.name] = row.type.read(section)
+      properties[row.name] = value
     } else if (earlier === undefined) {
-      properties[row.name] = [row.type.read(section)]
+      properties[row.name] = [value]
     } else {
-      ;(earlier as unknown[]).push(row.type.read(section))
+      ;(earlier as unknown[]).push(value)
     }
   }
   return properties as T
@@ -243,7 +178,7 @@ export function writeProperties<T extends object>(
 
 function writeProperty(writer: PacketWriter, row: Row, value: unknown): void {
   writer.byte(row.identifier)
-  row.type.write(writer, value)
+  writer[row.type](value as never)
 }
 
 /** Whether there is anything to write; the short forms of acknowledgements depend on it. */

@@ -1,9 +1,9 @@
 import { malformed } from '../errors.ts'
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
-import { checkDirection, checkFlags } from './fixed-header.ts'
+import { checkFlags, wrongType } from './fixed-header.ts'
 import { readAck } from './packets/acks.ts'
-import { readAuth } from './packets/auth.ts'
+import { authFirstByte, readAuth } from './packets/auth.ts'
 import { readConnect } from './packets/connect.ts'
 import { readDisconnect } from './packets/disconnect.ts'
 import { pingreq } from './packets/ping.ts'
@@ -12,7 +12,7 @@ import { readSubscribe } from './packets/subscribe.ts'
 import { readUnsubscribe } from './packets/unsubscribe.ts'
 import type { Sender } from './properties.ts'
 import type { PacketReader } from './reader.ts'
-import { readServerPacket } from './server-packet.ts'
+import { readServerAuth, readServerPacket } from './server-packet.ts'
 
 /**
  * Reads one packet, whose fixed header a Framer has taken off. Binary fields are views of the bytes
@@ -25,7 +25,10 @@ export function readPacket(
   version: ProtocolVersion,
   from: Sender,
 ): Packet {
-  if (from === 'server') return readServerPacket(firstByte, body, version)
+  if (from === 'server') {
+    const isAuth = firstByte === authFirstByte && version === 5
+    return isAuth ? readServerAuth(body) : readServerPacket(firstByte, body, version)
+  }
   const packet = readBody(firstByte, body, version)
   if (!body.isAtEnd) throw malformed(`${packet.type} goes on after its last field`)
   return packet
@@ -37,7 +40,6 @@ function readBody(firstByte: number, body: PacketReader, version: ProtocolVersio
   const flags = firstByte & 0b1111
   if (type === 3) return readPublish(flags, body, version, from)
   checkFlags(type, flags, version)
-  checkDirection(type, version, from)
   switch (type) {
     case 1:
       return readConnect(flags, body)
@@ -57,7 +59,8 @@ function readBody(firstByte: number, body: PacketReader, version: ProtocolVersio
       return pingreq
     case 14:
       return readDisconnect(body, version, from)
-    default:
-      return readAuth(body, from)
+    case 15:
+      if (version === 5) return readAuth(body, from)
   }
+  throw wrongType(type, version, from)
 }

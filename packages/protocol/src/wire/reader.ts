@@ -1,4 +1,5 @@
 import { malformed, protocolError } from '../errors.ts'
+import type { UserProperty } from '../version.ts'
 
 // A byte order mark at the start is a character like any other [MQTT5-1.5.4-3].
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -79,6 +80,10 @@ export class PacketReader {
     const length = this.u16()
     const start = this.#take(length)
     return this.#bytes.subarray(start, start + length)
+  }
+
+  pair(): UserProperty {
+    return [this.utf8String(), this.utf8String()]
   }
 
   /** A reader confined to the next `length` bytes, which this one skips. */

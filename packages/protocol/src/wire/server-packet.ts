@@ -1,9 +1,9 @@
 import { malformed } from '../errors.ts'
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
-import { checkDirection, checkFlags } from './fixed-header.ts'
+import { checkFlags, wrongType } from './fixed-header.ts'
 import { readAck } from './packets/acks.ts'
-import { readAuth } from './packets/auth.ts'
+import { type Auth, readAuth } from './packets/auth.ts'
 import { readConnack } from './packets/connack.ts'
 import { readDisconnect } from './packets/disconnect.ts'
 import { pingresp } from './packets/ping.ts'
@@ -12,13 +12,21 @@ import { readSuback } from './packets/subscribe.ts'
 import { readUnsuback } from './packets/unsubscribe.ts'
 import type { PacketReader } from './reader.ts'
 
-/** `readPacket` for what a server sends, so that a client need not carry the rest. */
+/** `readPacket` for what a server sends but AUTH, so that a client need not carry the rest. */
 export function readServerPacket(
   firstByte: number,
   body: PacketReader,
   version: ProtocolVersion,
 ): Packet {
-  const packet = readBody(firstByte, body, version)
+  return whole(readBody(firstByte, body, version), body)
+}
+
+/** The same for AUTH, whose flags have to be right. */
+export function readServerAuth(body: PacketReader): Auth {
+  return whole(readAuth(body, 'server'), body)
+}
+
+function whole<P extends Packet>(packet: P, body: PacketReader): P {
   if (!body.isAtEnd) throw malformed(`${packet.type} goes on after its last field`)
   return packet
 }
@@ -29,7 +37,6 @@ function readBody(firstByte: number, body: PacketReader, version: ProtocolVersio
   const flags = firstByte & 0b1111
   if (type === 3) return readPublish(flags, body, version, from)
   checkFlags(type, flags, version)
-  checkDirection(type, version, from)
   switch (type) {
     case 2:
       return readConnack(body, version)
@@ -48,8 +55,7 @@ function readBody(firstByte: number, body: PacketReader, version: ProtocolVersio
     case 13:
       return pingresp
     case 14:
-      return readDisconnect(body, version, from)
-    default:
-      return readAuth(body, from)
+      if (version === 5) return readDisconnect(body, version, from)
   }
+  throw wrongType(type, version, from)
 }

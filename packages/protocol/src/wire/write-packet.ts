@@ -1,6 +1,7 @@
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
 import { writeClientPacket } from './client-packet.ts'
+import { writeAuth } from './packets/auth.ts'
 import { writeConnack } from './packets/connack.ts'
 import { writePing } from './packets/ping.ts'
 import { type Publish, writePublishHead } from './packets/publish.ts'
@@ -53,6 +54,8 @@ export function writePacket(writer: PacketWriter, packet: Packet, version: Proto
 
 function writeBody(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
   switch (packet.type) {
+    case 'auth':
+      return writeAuth(writer, packet)
     case 'connack':
       return writeConnack(writer, packet, version)
     case 'suback':

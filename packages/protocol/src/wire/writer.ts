@@ -1,3 +1,5 @@
+import type { UserProperty } from '../version.ts'
+
 const encoder = new TextEncoder()
 
 // Up to this many characters a loop beats the call of encodeInto, which needs a view as well.
@@ -79,6 +81,11 @@ export class PacketWriter {
     if (bytes.length > longestField) throw tooLong(bytes.length)
     this.u16(bytes.length)
     this.raw(bytes)
+  }
+
+  pair([name, value]: UserProperty): void {
+    this.utf8String(name)
+    this.utf8String(value)
   }
 
   /** The bytes alone. */

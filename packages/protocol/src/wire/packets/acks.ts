@@ -1,16 +1,11 @@
 import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
-import {
-  hasProperties,
-  noProperties,
-  propertySet,
-  readProperties,
-  type Sender,
-  writeProperties,
-} from '../properties.ts'
+import * as places from '../places.ts'
+import { propertySet, type Sender } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
+import { type Reason, readReason, writeReason } from './reason.ts'
 
 /** Sections 3.4.2.2, 3.5.2.2, 3.6.2.2, 3.7.2.2, 3.9.2.1 and 3.11.2.1. */
 export interface AckProperties {
@@ -18,12 +13,10 @@ export interface AckProperties {
   userProperties?: readonly UserProperty[]
 }
 
-interface Ack<T> {
+/** The Reason Code is always 0 in 3.1 and 3.1.1. */
+interface Ack<T> extends Reason<AckProperties> {
   type: T
   packetIdentifier: number
-  /** Always 0 in 3.1 and 3.1.1. */
-  reasonCode: number
-  properties: AckProperties
 }
 
 export type Puback = Ack<'puback'>
@@ -33,7 +26,7 @@ export type Pubcomp = Ack<'pubcomp'>
 
 type AnyAck = Puback | Pubrec | Pubrel | Pubcomp
 
-const ackProperties = propertySet<AckProperties>('ack')
+export const ackProperties = propertySet<AckProperties>(places.ack)
 
 /** Sections 3.4.2.1 and 3.5.2.1; No matching subscribers comes from a server only. */
 const publishCodes: ReadonlySet<number> = new Set([
@@ -68,10 +61,7 @@ export function readAck<T extends AnyAck['type']>(
   from: Sender,
 ): Ack<T> {
   const packetIdentifier = readPacketIdentifier(body)
-  // Cut off after the Packet Identifier or after the Reason Code, in 5.0 only (U5-3.4.2-a).
-  const reasonCode = version === 5 && !body.isAtEnd ? body.byte() : ReasonCode.Success
-  const properties =
-    version === 5 && !body.isAtEnd ? readProperties(body, ackProperties, from) : noProperties
+  const { reasonCode, properties } = readReason(body, version, { set: ackProperties, from })
   if (reasonCode !== ReasonCode.Success) checkReasonCode(type, reasonCode, from)
   return { type, packetIdentifier, reasonCode, properties }
 }
@@ -85,19 +75,9 @@ function checkReasonCode(type: AnyAck['type'], reasonCode: number, from: Sender)
 
 /** The whole frame, in the shortest form that its Reason Code and properties allow. */
 export function writeAck(writer: PacketWriter, packet: AnyAck, version: ProtocolVersion): void {
-  const { type, packetIdentifier, reasonCode, properties } = packet
-  writer.byte(kinds[type].firstByte)
-  const isLong = version === 5 && hasProperties(properties)
-  if (isLong) {
-    const start = writer.openLength(0)
-    writer.u16(packetIdentifier)
-    writer.byte(reasonCode)
-    writeProperties(writer, ackProperties, properties)
-    writer.closeLength(start, 0, 0)
-  } else {
-    const hasCode = version === 5 && reasonCode !== ReasonCode.Success
-    writer.byte(hasCode ? 3 : 2)
-    writer.u16(packetIdentifier)
-    if (hasCode) writer.byte(reasonCode)
-  }
+  writer.byte(kinds[packet.type].firstByte)
+  const start = writer.openLength(0)
+  writer.u16(packet.packetIdentifier)
+  writeReason(writer, version, ackProperties, packet)
+  writer.closeLength(start, 0, 0)
 }

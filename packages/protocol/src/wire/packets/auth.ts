@@ -1,6 +1,7 @@
 import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import {
   noProperties,
   propertySet,
@@ -25,7 +26,9 @@ export interface Auth {
   properties: AuthProperties
 }
 
-const authProperties = propertySet<AuthProperties>('auth')
+export const authFirstByte = 0xf0
+
+const authProperties = propertySet<AuthProperties>(places.auth)
 
 /** Section 3.15.2.1, by sender. */
 const codes: Readonly<Record<Sender, readonly number[]>> = {
@@ -50,7 +53,7 @@ export function readAuth(body: PacketReader, from: Sender): Auth {
 
 /** The whole frame. */
 export function writeAuth(writer: PacketWriter, packet: Auth): void {
-  writer.byte(0xf0)
+  writer.byte(authFirstByte)
   const start = writer.openLength(0)
   writer.byte(packet.reasonCode)
   writeProperties(writer, authProperties, packet.properties)

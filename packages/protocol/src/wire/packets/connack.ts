@@ -1,6 +1,7 @@
 import { malformed, ProtocolError, protocolError } from '../../errors.ts'
 import { ConnectReturnCode, ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import { noProperties, propertySet, readProperties, writeProperties } from '../properties.ts'
 import type { PacketReader } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
@@ -35,7 +36,7 @@ export interface Connack {
   properties: ConnackProperties
 }
 
-const connackProperties = propertySet<ConnackProperties>('connack')
+const connackProperties = propertySet<ConnackProperties>(places.connack)
 
 /** Table 3-1, section 3.2.2.2. */
 const codes: ReadonlySet<number> = new Set([

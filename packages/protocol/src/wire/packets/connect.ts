@@ -1,6 +1,7 @@
 import { malformed, ProtocolError, protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, QoS, UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import { noProperties, propertySet, readProperties, writeProperties } from '../properties.ts'
 import type { PacketReader } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
@@ -51,8 +52,8 @@ export interface Connect {
   password: Uint8Array | undefined
 }
 
-const connectProperties = propertySet<ConnectProperties>('connect')
-const willProperties = propertySet<WillProperties>('will')
+const connectProperties = propertySet<ConnectProperties>(places.connect)
+const willProperties = propertySet<WillProperties>(places.will)
 
 /** The protocol name that goes with each level. */
 const protocolNames: Readonly<Record<ProtocolVersion, string>> = {

@@ -1,16 +1,11 @@
 import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
-import {
-  hasProperties,
-  noProperties,
-  propertySet,
-  readProperties,
-  type Sender,
-  writeProperties,
-} from '../properties.ts'
+import * as places from '../places.ts'
+import { propertySet, type Sender } from '../properties.ts'
 import type { PacketReader } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
+import { type Reason, readReason, writeReason } from './reason.ts'
 
 /** Section 3.14.2.2. */
 export interface DisconnectProperties {
@@ -22,14 +17,12 @@ export interface DisconnectProperties {
   serverReference?: string
 }
 
-export interface Disconnect {
+/** The Reason Code is always 0 in 3.1 and 3.1.1. */
+export interface Disconnect extends Reason<DisconnectProperties> {
   type: 'disconnect'
-  /** Always 0 in 3.1 and 3.1.1. */
-  reasonCode: number
-  properties: DisconnectProperties
 }
 
-const disconnectProperties = propertySet<DisconnectProperties>('disconnect')
+const disconnectProperties = propertySet<DisconnectProperties>(places.disconnect)
 
 const fromBoth: readonly number[] = [
   ReasonCode.NormalDisconnection,
@@ -76,10 +69,7 @@ export function readDisconnect(
   version: ProtocolVersion,
   from: Sender,
 ): Disconnect {
-  // Cut off before or after the Reason Code, in 5.0 only (U5-3.14.2-c).
-  const reasonCode = version === 5 && !body.isAtEnd ? body.byte() : ReasonCode.NormalDisconnection
-  const properties =
-    version === 5 && !body.isAtEnd ? readProperties(body, disconnectProperties, from) : noProperties
+  const { reasonCode, properties } = readReason(body, version, { set: disconnectProperties, from })
   if (!codes[from].has(reasonCode)) {
     throw protocolError(
       `DISCONNECT from a ${from} has the Reason Code ${reasonCode}`,
@@ -95,12 +85,8 @@ export function writeDisconnect(
   packet: Disconnect,
   version: ProtocolVersion,
 ): void {
-  const { reasonCode, properties } = packet
-  const isLong = version === 5 && hasProperties(properties)
-  const hasCode = version === 5 && (isLong || reasonCode !== ReasonCode.NormalDisconnection)
   writer.byte(0xe0)
   const start = writer.openLength(0)
-  if (hasCode) writer.byte(reasonCode)
-  if (isLong) writeProperties(writer, disconnectProperties, properties)
+  writeReason(writer, version, disconnectProperties, packet)
   writer.closeLength(start, 0, 0)
 }

@@ -1,5 +1,6 @@
 import { malformed, protocolError } from '../../errors.ts'
 import type { ProtocolVersion, QoS, UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import {
   noProperties,
   propertySet,
@@ -36,7 +37,7 @@ export interface Publish {
   payload: Uint8Array
 }
 
-const publishProperties = propertySet<PublishProperties>('publish')
+const publishProperties = propertySet<PublishProperties>(places.publish)
 
 export function readPublish(
   flags: number,

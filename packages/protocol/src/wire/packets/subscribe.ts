@@ -1,10 +1,12 @@
 import { malformed, protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, QoS, UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import { noProperties, propertySet, readProperties, writeProperties } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
-import type { AckProperties } from './acks.ts'
+import { type AckProperties, ackProperties } from './acks.ts'
+import { readCodes } from './codes.ts'
 
 /** Section 3.8.2.1. */
 export interface SubscribeProperties {
@@ -42,8 +44,7 @@ export interface Suback {
   reasonCodes: readonly number[]
 }
 
-const subscribeProperties = propertySet<SubscribeProperties>('subscribe')
-const subackProperties = propertySet<AckProperties>('ack')
+const subscribeProperties = propertySet<SubscribeProperties>(places.subscribe)
 
 const granted = [ReasonCode.GrantedQoS0, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2]
 
@@ -126,15 +127,10 @@ function optionsByte(options: SubscriptionOptions): number {
 }
 
 export function readSuback(body: PacketReader, version: ProtocolVersion): Suback {
-  const packetIdentifier = readPacketIdentifier(body)
-  const properties = version === 5 ? readProperties(body, subackProperties, 'server') : noProperties
-  const reasonCodes = [...body.rest()]
-  for (const reasonCode of reasonCodes) {
-    if (codes[version].has(reasonCode)) continue
-    throw protocolError(`SUBACK cannot have the Reason Code ${reasonCode}`, 'MQTT5-3.9.3-2') // and [MQTT3-3.9.3-2]
-  }
-  if (reasonCodes.length === 0) throw protocolError('SUBACK has no Reason Code', 'MQTT5-3.8.4-6')
-  return { type: 'suback', packetIdentifier, properties, reasonCodes }
+  const statement = 'MQTT5-3.9.3-2' // and [MQTT3-3.9.3-2]
+  const packet = readCodes(body, version, { type: 'suback', codes: codes[version], statement })
+  if (packet.reasonCodes.length > 0) return packet
+  throw protocolError('SUBACK has no Reason Code', 'MQTT5-3.8.4-6')
 }
 
 /** The whole frame. */
@@ -142,7 +138,7 @@ export function writeSuback(writer: PacketWriter, packet: Suback, version: Proto
   writer.byte(0x90)
   const start = writer.openLength(0)
   writer.u16(packet.packetIdentifier)
-  if (version === 5) writeProperties(writer, subackProperties, packet.properties)
+  if (version === 5) writeProperties(writer, ackProperties, packet.properties)
   for (const reasonCode of packet.reasonCodes) writer.byte(reasonCode)
   writer.closeLength(start, 0, 0)
 }

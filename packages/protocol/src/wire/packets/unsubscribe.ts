@@ -1,10 +1,12 @@
 import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
+import * as places from '../places.ts'
 import { noProperties, propertySet, readProperties, writeProperties } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
-import type { AckProperties } from './acks.ts'
+import { type AckProperties, ackProperties } from './acks.ts'
+import { readCodes } from './codes.ts'
 
 /** Section 3.10.2.1. */
 export interface UnsubscribeProperties {
@@ -27,8 +29,7 @@ export interface Unsuback {
   reasonCodes: readonly number[]
 }
 
-const unsubscribeProperties = propertySet<UnsubscribeProperties>('unsubscribe')
-const unsubackProperties = propertySet<AckProperties>('ack')
+const unsubscribeProperties = propertySet<UnsubscribeProperties>(places.unsubscribe)
 
 /** Section 3.11.3. */
 const codes: ReadonlySet<number> = new Set([
@@ -68,18 +69,13 @@ export function writeUnsubscribe(
 }
 
 export function readUnsuback(body: PacketReader, version: ProtocolVersion): Unsuback {
-  const packetIdentifier = readPacketIdentifier(body)
   if (version !== 5) {
+    const packetIdentifier = readPacketIdentifier(body)
     return { type: 'unsuback', packetIdentifier, properties: noProperties, reasonCodes: [] }
   }
-  const properties = readProperties(body, unsubackProperties, 'server')
-  const reasonCodes = [...body.rest()]
-  for (const reasonCode of reasonCodes) {
-    if (codes.has(reasonCode)) continue
-    throw protocolError(`UNSUBACK cannot have the Reason Code ${reasonCode}`, 'MQTT5-3.11.3-2')
-  }
-  if (reasonCodes.length === 0) throw protocolError('UNSUBACK has no Reason Code', 'MQTT5-3.11.3-1')
-  return { type: 'unsuback', packetIdentifier, properties, reasonCodes }
+  const packet = readCodes(body, version, { type: 'unsuback', codes, statement: 'MQTT5-3.11.3-2' })
+  if (packet.reasonCodes.length > 0) return packet
+  throw protocolError('UNSUBACK has no Reason Code', 'MQTT5-3.11.3-1')
 }
 
 /** The whole frame; 3.1 and 3.1.1 have no Reason Codes in it. */
@@ -92,7 +88,7 @@ export function writeUnsuback(
   const start = writer.openLength(0)
   writer.u16(packet.packetIdentifier)
   if (version === 5) {
-    writeProperties(writer, unsubackProperties, packet.properties)
+    writeProperties(writer, ackProperties, packet.properties)
     for (const reasonCode of packet.reasonCodes) writer.byte(reasonCode)
   }
   writer.closeLength(start, 0, 0)
