@@ -1,5 +1,6 @@
 import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
+import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
 import { ClientError } from './errors.ts'
@@ -26,7 +27,7 @@ import type {
   Response,
 } from './requests.ts'
 import type { ClientStatistics } from './statistics.ts'
-import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { SubscribeOptions, Subscription } from './subscription.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
 import type { TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
@@ -107,7 +108,7 @@ export class Client implements AsyncDisposable {
     value: ValueFor<To>,
     options: PublishOptions = noOptions,
   ): Promise<PublishResult> {
-    if (typeof topic !== 'string') return this.#publishTyped(topic, value, options)
+    if (typeof topic !== 'string') return topic.publish(this, value, options)
     try {
       const message = this.#messageOf(topic, value as Payload, options)
       const { publisher } = this.#connector.session
@@ -235,20 +236,6 @@ export class Client implements AsyncDisposable {
     return this.#requests
   }
 
-  async #publishTyped(topic: AnyTopic, value: unknown, options: PublishOptions) {
-    const { payload, contentType, payloadFormatIndicator } = await topic.encode(value)
-    const described = {
-      ...(contentType !== undefined && { contentType }),
-      ...(payloadFormatIndicator !== undefined && { payloadFormatIndicator }),
-    }
-    return await this.publish(topic.topicName, payload, {
-      ...(topic.qos !== undefined && { qos: topic.qos }),
-      ...(topic.retain !== undefined && { retain: topic.retain }),
-      ...options,
-      properties: { ...described, ...options.properties },
-    })
-  }
-
   async #subscribe(
     to: string | readonly string[] | AnyPattern,
     options: SubscribeOptions & TypedSubscribeOptions,
@@ -287,12 +274,10 @@ export class Client implements AsyncDisposable {
   }
 
   #heed(message: OutgoingMessage, signal: AbortSignal): void {
-    const onAbort = () => {
+    message.forgetSignal = onAbort(signal, () => {
       this.#connector.session.publisher.withdraw(message)
       message.tell(aborted(signal))
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    message.forgetSignal = () => signal.removeEventListener('abort', onAbort)
+    })
   }
 
   #messageOf(topicName: string, payload: Payload, options: PublishOptions): OutgoingMessage {

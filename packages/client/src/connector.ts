@@ -1,5 +1,6 @@
 import { type Link, PacketIdentifiers } from '@busbar/protocol'
 import { parts } from '#platform'
+import { aborted, onAbort } from './abort.ts'
 import { Attempt } from './attempt.ts'
 import type { Authenticator } from './authenticator.ts'
 import { Backoff } from './backoff.ts'
@@ -157,23 +158,10 @@ export class Connector {
   }
 
   async #load(): Promise<void> {
-    const { store } = this.options.session ?? {}
-    if (store !== undefined) {
-      if (this.options.clientId === undefined) {
-        const text = 'a store needs a clientId: the Session is found by it'
-        throw new ClientError('invalid-argument', text)
-      }
-      const { Journal } = await parts.journal()
-      const journal = new Journal(store, (error) => this.stop(error))
-      this.session.publisher.journal = journal
-      this.session.receiver.journal = journal
-      try {
-        const { messages, held } = await store.load()
-        for (const message of messages) this.session.publisher.restore(message)
-        this.session.receiver.restore(held)
-      } catch (cause) {
-        throw new ClientError('store-failed', 'the store cannot be read', { cause })
-      }
+    const { store, cleanStart } = this.options.session ?? {}
+    if (store !== undefined || cleanStart === false) {
+      const { takeUp } = await parts.earlierSession()
+      await takeUp(this, store)
     }
     this.isLoaded = true
   }
@@ -185,12 +173,9 @@ export class Connector {
       this.#deadline = this.clock.set(() => this.stop(late), deadlineMs)
     }
     if (signal === undefined) return
-    const aborted = () => {
-      this.stop(new ClientError('aborted', 'the caller has aborted', { cause: signal.reason }))
-    }
-    if (signal.aborted) queueMicrotask(aborted)
-    signal.addEventListener('abort', aborted, { once: true })
-    this.#forgetSignal = () => signal.removeEventListener('abort', aborted)
+    const stop = () => this.stop(aborted(signal))
+    if (signal.aborted) queueMicrotask(stop)
+    this.#forgetSignal = onAbort(signal, stop)
   }
 
   async #run(): Promise<void> {
@@ -226,7 +211,6 @@ export class Connector {
       open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
-        if (negotiated.sessionPresent && !this.#hadSession) this.#keepUnclaimed()
         session.connected(connection, negotiated)
         this.#tellConnected(negotiated)
       },
@@ -272,19 +256,17 @@ export class Connector {
     if (this.state !== 'closing') this.state = 'connected'
   }
 
-  #keepUnclaimed(): void {
-    const { receiver } = this.session
-    receiver.keepUnclaimed()
-    this.#unclaimedTimer = this.clock.set(() => receiver.giveUpUnclaimed(), unclaimedMs)
-  }
-
   #tellConnected(negotiated: Negotiated): void {
+    const { publisher, receiver } = this.session
     const before = this.#hadSession
     this.#hadSession = true
+    // Once: later there has been time to subscribe.
+    if (!before && receiver.early)
+      this.#unclaimedTimer = this.clock.set(() => receiver.giveUpEarly(), unclaimedMs)
     this.clock.clear(this.#deadline)
     this.#first.resolve()
     const session = negotiated.sessionPresent ? 'resumed' : before ? 'lost' : 'new'
-    const { requeued } = this.session.publisher
+    const { requeued } = publisher
     this.events.emit({ type: 'connected', session, requeued, negotiated })
   }
 

@@ -1,6 +1,6 @@
+import { aborted } from './abort.ts'
 import type { Client } from './client.ts'
 import type { OutgoingItem } from './publish-options.ts'
-import { aborted } from './subscription.ts'
 
 const fewestAtOnce = 1_000
 

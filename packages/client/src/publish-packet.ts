@@ -1,48 +1,8 @@
-import {
-  type AckProperties,
-  firstFailure,
-  noProperties,
-  type Publish,
-  ReasonCode,
-} from '@busbar/protocol'
+import { type AckProperties, firstFailure, noProperties, ReasonCode } from '@busbar/protocol'
 import { nameOfReasonCode } from '#platform'
 import { ClientError, MqttPublishError } from './errors.ts'
 import type { Negotiated } from './options.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
-
-/** Shorter Topic Names cost less than what an alias saves. */
-const shortestAliased = 8
-
-export function publishPacket(
-  message: OutgoingMessage,
-  packetIdentifier: number,
-  dup: boolean,
-): Publish {
-  const { qos, retain, topicName, properties, payload } = message
-  return { type: 'publish', dup, qos, retain, topicName, packetIdentifier, properties, payload }
-}
-
-export function mayTakeAlias(topicName: string): boolean {
-  return topicName.length >= shortestAliased
-}
-
-/** What the packet takes at most, with a Topic Alias, without having been encoded. */
-export function sizeBound({ topicName, payload, properties }: Publish): number {
-  const fixed = 20 + topicName.length * 3 + payload.length
-  return properties === noProperties ? fixed : fixed + propertiesBound(properties)
-}
-
-function propertiesBound(properties: Publish['properties']): number {
-  const { responseTopic = '', contentType = '', correlationData, userProperties = [] } = properties
-  let bound = 32 + (responseTopic.length + contentType.length) * 3 + (correlationData?.length ?? 0)
-  for (const [name, value] of userProperties) bound += 5 + (name.length + value.length) * 3
-  return bound
-}
-
-/** The Message Expiry Interval that is left, in seconds. */
-export function remainingSeconds(expiresAt: number, wallNow: number): number {
-  return Math.max(1, Math.ceil((expiresAt - wallNow) / 1_000))
-}
 
 /** Why the server would not take a message, as it has said at CONNACK. */
 export function refusalOf(message: OutgoingMessage, limits: Negotiated): ClientError | undefined {

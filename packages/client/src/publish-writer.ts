@@ -1,17 +1,13 @@
-import { noProperties, OutboundTopicAliases, type Publish } from '@busbar/protocol'
+import { OutboundTopicAliases, type Publish } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { ClientError } from './errors.ts'
 import type { Negotiated } from './options.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
-import {
-  mayTakeAlias,
-  plainResult,
-  publishPacket,
-  refusalOf,
-  remainingSeconds,
-  sizeBound,
-} from './publish-packet.ts'
+import { plainResult, refusalOf } from './publish-packet.ts'
+
+/** Shorter Topic Names cost less than what an alias saves. */
+const shortestAliased = 8
 
 /** QoS 0: the system has taken the bytes. */
 export const sent = plainResult('sent')
@@ -57,24 +53,22 @@ export class PublishWriter {
 
   /** False when the server would not take a packet of this size [MQTT5-3.2.2-15]. */
   write(message: OutgoingMessage, packetIdentifier: number, dup: boolean): boolean {
-    const { version, maximumPacketSize } = this.limits
-    const packet = publishPacket(message, packetIdentifier, dup)
-    if (version === 5 && message.expiresAt !== undefined) {
-      const messageExpiryInterval = remainingSeconds(message.expiresAt, this.#clock.wallNow())
-      packet.properties = { ...packet.properties, messageExpiryInterval }
+    const { qos, retain, topicName, payload, expiresAt } = message
+    let { properties } = message
+    if (expiresAt !== undefined && this.limits.version === 5) {
+      const left = Math.ceil((expiresAt - this.#clock.wallNow()) / 1_000)
+      properties = { ...properties, messageExpiryInterval: Math.max(1, left) }
     }
-    // Near the limit there is no alias: the server must not miss the packet that announces it.
-    const isNearLimit = sizeBound(packet) > maximumPacketSize
-    if (!isNearLimit && mayTakeAlias(packet.topicName)) this.#takeAlias(packet)
-    return this.connection.write(packet)
-  }
-
-  #takeAlias(packet: Publish): void {
-    const assigned = this.#aliases.assign(packet.topicName)
-    if (assigned === undefined) return
-    const topicAlias = assigned.alias
-    packet.properties =
-      packet.properties === noProperties ? { topicAlias } : { ...packet.properties, topicAlias }
+    const fields = { dup, qos, retain, topicName, packetIdentifier, properties, payload }
+    const packet: Publish = { type: 'publish', ...fields }
+    const isShort = topicName.length < shortestAliased
+    const assigned = isShort ? undefined : this.#aliases.assign(topicName)
+    if (assigned === undefined) return this.connection.write(packet)
+    packet.properties = { ...properties, topicAlias: assigned.alias }
     if (assigned.isKnown) packet.topicName = ''
+    if (this.connection.write(packet)) return true
+    // The alias that was to be announced can have been what made it too large.
+    this.#aliases.forget(topicName)
+    return this.connection.write({ ...packet, topicName, properties })
   }
 }

@@ -12,11 +12,10 @@ import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
 import type { Negotiated, OutboxOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
-import { OutgoingMessage, type PublishResult } from './outgoing-message.ts'
+import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
 import { PublishWriter, sent } from './publish-writer.ts'
 import type { Queue } from './queue.ts'
-import type { StoredMessage } from './store/session-store.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
 
@@ -45,14 +44,15 @@ export class Publisher {
   acknowledged = 0
   requeued = 0
   readonly #options: PublisherOptions
-  #outbound: Outbound<OutgoingMessage>
-  #sequence = 0
+  outbound: Outbound<OutgoingMessage>
+  /** Of the latest message. */
+  sequence = 0
   // for the Network Connection
   #writer: PublishWriter | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
-    this.#outbound = new Outbound(options.identifiers)
+    this.outbound = new Outbound(options.identifiers)
     this.outbox = new Outbox(options.outbox, {
       accept: (message) => this.#accept(message),
       forget: (message) => this.#forget(message),
@@ -61,7 +61,7 @@ export class Publisher {
 
   /** Messages on their way, QoS 1 and 2. */
   get inflight(): number {
-    return this.#outbound.size
+    return this.outbound.size
   }
 
   /** Takes a message; its caller is told through it. */
@@ -87,29 +87,13 @@ export class Publisher {
     if (this.outbox.withdraw(message) && message.sequence > 0) this.#forget(message)
   }
 
-  /** At start-up: a message from the store. */
-  restore(stored: StoredMessage): void {
-    const { topicName, payload, qos, state, packetIdentifier } = stored
-    const message = new OutgoingMessage(topicName, payload, stored)
-    message.sequence = stored.sequence
-    message.isTold = true
-    this.#sequence = Math.max(this.#sequence, stored.sequence)
-    this.outbox.restore(message)
-    if (state === 'waiting' || qos === 0) {
-      this.outbox.wait(message)
-    } else {
-      message.place = 'sent'
-      this.#outbound.restore({ packetIdentifier, qos, message, state })
-    }
-  }
-
   /** CONNACK has come. With the Session what was unacknowledged is sent again, else sent anew. */
   connected(connection: Connection, limits: Negotiated): void {
     if (!limits.sessionPresent) this.#requeue()
     this.#writer = new PublishWriter(connection, limits, this.#options)
-    this.#outbound.connected(limits.receiveMaximum)
+    this.outbound.connected(limits.receiveMaximum)
     // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
-    for (const entry of this.#outbound.unfinished()) {
+    for (const entry of this.outbound.unfinished()) {
       if (entry.state === 'released') this.#release(entry.packetIdentifier, 0)
     }
     this.pump()
@@ -140,11 +124,11 @@ export class Publisher {
   }
 
   puback(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    this.#finish(this.#outbound.puback(packetIdentifier), reasonCode, { properties, plain: puback })
+    this.#finish(this.outbound.puback(packetIdentifier), reasonCode, { properties, plain: puback })
   }
 
   pubrec(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    const { outcome, entry } = this.#outbound.pubrec(packetIdentifier, reasonCode)
+    const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
     if (outcome === 'finished')
       return this.#finish(entry, reasonCode, { properties, plain: pubrec })
     // An answer to what is not known here, so that the server can let go of it.
@@ -161,7 +145,7 @@ export class Publisher {
   }
 
   pubcomp(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    const entry = this.#outbound.pubcomp(packetIdentifier)
+    const entry = this.outbound.pubcomp(packetIdentifier)
     // 0x92 says that the server has forgotten it: it was released all the same.
     const code = reasonCode === ReasonCode.PacketIdentifierNotFound ? 0 : reasonCode
     this.#finish(entry, code, { properties, plain: pubcomp })
@@ -176,11 +160,11 @@ export class Publisher {
         message.tell(error)
       }
     }
-    for (const { message } of this.#outbound.unfinished()) message.tell(error)
+    for (const { message } of this.outbound.unfinished()) message.tell(error)
   }
 
   #mayPassQoS0(writer: PublishWriter): boolean {
-    const isFirst = this.outbox.waitingQoS0.size === 0 && !this.#outbound.isResending
+    const isFirst = this.outbox.waitingQoS0.size === 0 && !this.outbound.isResending
     return isFirst && !writer.isCongested
   }
 
@@ -200,7 +184,7 @@ export class Publisher {
 
   /** A message has come into the outbox. */
   #accept(message: OutgoingMessage): void {
-    message.sequence = ++this.#sequence
+    message.sequence = ++this.sequence
     if (this.journal !== undefined && (message.qos > 0 || message.tellsWhenStored)) {
       this.#store(message, this.journal)
     } else {
@@ -226,12 +210,12 @@ export class Publisher {
 
   #maySendNow(writer: PublishWriter, message: OutgoingMessage): boolean {
     if (message.qos === 0) return this.#mayPassQoS0(writer)
-    return !writer.isCongested && this.outbox.waiting.size === 0 && this.#outbound.hasRoom
+    return !writer.isCongested && this.outbox.waiting.size === 0 && this.outbound.hasRoom
   }
 
   #nextWaiting(): OutgoingMessage | undefined {
     const head = this.outbox.waiting.first
-    const one = head?.isCommitted === true && this.#outbound.hasRoom ? head : undefined
+    const one = head?.isCommitted === true && this.outbound.hasRoom ? head : undefined
     const other = this.outbox.waitingQoS0.first
     if (other === undefined || !other.isCommitted) return one
     return one !== undefined && one.sequence < other.sequence ? one : other
@@ -250,7 +234,7 @@ export class Publisher {
       return
     }
     message.place = 'sent'
-    const entry = this.#outbound.publish(message, message.qos)
+    const entry = this.outbound.publish(message, message.qos)
     const { journal } = this
     if (journal === undefined) return this.#writeEntry(writer, entry, false)
     const { packetIdentifier } = entry
@@ -264,15 +248,15 @@ export class Publisher {
 
   #writeEntry(writer: PublishWriter, entry: Entry, dup: boolean): void {
     if (writer.write(entry.message, entry.packetIdentifier, dup)) return
-    this.#outbound.discard(entry.packetIdentifier)
+    this.outbound.discard(entry.packetIdentifier)
     this.#end(entry.message, tooLarge('the message'))
   }
 
   /** Everything unfinished, at once and in order; false while the quota or the socket stop it. */
   #resend(writer: PublishWriter): boolean {
-    while (this.#outbound.isResending) {
+    while (this.outbound.isResending) {
       if (writer.isCongested) return false
-      const entry = this.#outbound.nextResend()
+      const entry = this.outbound.nextResend()
       if (entry === undefined) return false
       if (entry.state === 'published') this.#writeEntry(writer, entry, true) // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
     }
@@ -281,9 +265,9 @@ export class Publisher {
 
   /** The server has no Session: what it had not taken is sent anew, before all that waits. */
   #requeue(): void {
-    if (this.#outbound.size === 0) return
-    const entries = [...this.#outbound.unfinished()]
-    this.#outbound = new Outbound(this.#options.identifiers)
+    if (this.outbound.size === 0) return
+    const entries = [...this.outbound.unfinished()]
+    this.outbound = new Outbound(this.#options.identifiers)
     const later = takeAll(this.outbox.waiting)
     const isAnew = ({ state }: Entry) => state === 'published' && this.#options.requeueWhenLost
     for (const entry of entries) {
@@ -317,7 +301,7 @@ export class Publisher {
     if (entry === undefined) return // of an exchange that has ended here
     this.acknowledged++
     this.#end(entry.message, outcomeOf(reasonCode, properties, plain))
-    if (this.outbox.waiting.size > 0 || this.#outbound.isResending) this.pump()
+    if (this.outbox.waiting.size > 0 || this.outbound.isResending) this.pump()
   }
 
   /** A message inside the outbox is settled. */

@@ -10,6 +10,7 @@ import {
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
 import { Delivery, type DeliveryOwner } from './delivery.ts'
+import type { EarlyMessages } from './earlier-session.ts'
 import type { Journal } from './journal.ts'
 import { Message } from './message.ts'
 import type { Negotiated } from './options.ts'
@@ -32,9 +33,11 @@ export class Receiver implements DeliveryOwner {
   unclaimed = 0
   /** Where there is a store. */
   journal: Journal | undefined
+  /** Where a Session of an earlier process may be taken up. */
+  early: EarlyMessages | undefined
   readonly #options: ReceiverOptions
   // for the Session
-  #inbound = new Inbound()
+  inbound = new Inbound()
   /** QoS 2 that the application has and has not settled, by Packet Identifier. */
   readonly #open = new Map<number, Delivery>()
   // for the Network Connection
@@ -44,62 +47,38 @@ export class Receiver implements DeliveryOwner {
   /** How many in each queue are done and wait for an earlier one. */
   readonly #done = [0, 0]
   #checkedTopic = ''
-  // What a resumed Session brings before anybody has subscribed; undefined when that time is over.
-  #unclaimed: { readonly packet: Publish; readonly message: Message }[] | undefined
 
   constructor(options: ReceiverOptions) {
     this.#options = options
   }
 
-  /** At start-up: identifiers from the store. */
-  restore(held: readonly number[]): void {
-    for (const packetIdentifier of held) this.#inbound.restore(packetIdentifier)
-  }
-
   connected(connection: Connection, { version, sessionPresent }: Negotiated): void {
     if (!sessionPresent) this.#forgetSession()
     this.#connection = connection
-    this.#inbound.connected(version === 5 ? this.#options.receiveMaximum : unlimited)
+    this.inbound.connected(version === 5 ? this.#options.receiveMaximum : unlimited)
     this.#aliases = new InboundTopicAliases(version === 5 ? this.#options.topicAliasMaximum : 0)
   }
 
   disconnected(): void {
     this.#connection = undefined
-    // QoS 1 comes again, and QoS 2 is known to have come.
-    this.#unclaimed = this.#unclaimed?.filter(({ packet }) => packet.qos === 2)
+    this.early?.disconnected()
     for (const queue of this.#unacknowledged) {
       for (let item = queue.shift(); item !== undefined; item = queue.shift()) item.isQueued = false
     }
     this.#done.fill(0)
   }
 
-  /**
-   * A Session of an earlier process is taken up: what comes for no subscription waits for one, until
-   * `giveUpUnclaimed`. The program had no chance to subscribe yet.
-   */
-  keepUnclaimed(): void {
-    this.#unclaimed = []
-  }
-
   /** There is a new subscription. */
   claim(): void {
-    const waiting = this.#unclaimed
-    if (waiting === undefined || waiting.length === 0) return
-    this.#unclaimed = waiting.filter(({ packet, message }) => {
+    this.early?.offer((packet, message) => {
       const [target] = this.#options.targets(packet, message.topicName)
       target?.push(message)
-      return target === undefined
+      return target !== undefined
     })
   }
 
-  /** Nobody wants the rest. */
-  giveUpUnclaimed(): void {
-    const waiting = this.#unclaimed ?? []
-    this.#unclaimed = undefined
-    for (const { message } of waiting) {
-      this.unclaimed++
-      message.ack()
-    }
+  giveUpEarly(): void {
+    this.unclaimed += this.early?.giveUp() ?? 0
   }
 
   publish(packet: Publish): void {
@@ -112,7 +91,7 @@ export class Receiver implements DeliveryOwner {
   }
 
   pubrel(packetIdentifier: number): void {
-    const isHeld = this.#inbound.pubrel(packetIdentifier)
+    const isHeld = this.inbound.pubrel(packetIdentifier)
     const known = isHeld ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound
     const reasonCode = this.#connection?.version === 5 ? known : ReasonCode.Success
     if (isHeld) this.journal?.add({ type: 'free', packetIdentifier })
@@ -136,7 +115,7 @@ export class Receiver implements DeliveryOwner {
 
   #publishAcknowledged(packet: Publish, topicName: string, qos: 1 | 2): void {
     const { packetIdentifier } = packet
-    const kind = this.#inbound.publish(packetIdentifier, qos)
+    const kind = this.inbound.publish(packetIdentifier, qos)
     if (kind === 'in-use') return this.#refuseInUse(packetIdentifier, qos)
     const known = qos === 2 ? this.#open.get(packetIdentifier) : undefined
     if (kind === 'new') {
@@ -157,15 +136,12 @@ export class Receiver implements DeliveryOwner {
 
   #deliver(packet: Publish, topicName: string, delivery: Delivery | undefined): void {
     const targets = this.#options.targets(packet, topicName)
-    if (targets.length === 0 && delivery !== undefined && this.#unclaimed !== undefined) {
-      const message = new Message(packet, topicName, delivery.share())
-      this.#unclaimed.push({ packet, message })
-      return
-    }
     if (targets.length === 0) {
+      delivery?.share()
+      const message = new Message(packet, topicName, delivery)
+      if (delivery !== undefined && this.early?.keep(packet, message) === true) return
       this.unclaimed++
-      delivery?.share().settle(ReasonCode.Success)
-      return
+      return message.ack()
     }
     // All of them before any, lest the first settle it for all.
     if (delivery !== undefined) for (const _ of targets) delivery.share()
@@ -199,7 +175,7 @@ export class Receiver implements DeliveryOwner {
     if (connection === undefined) return
     const code = connection.version === 5 ? reasonCode : ReasonCode.Success
     if (qos === 1) {
-      this.#inbound.acknowledged(packetIdentifier)
+      this.inbound.acknowledged(packetIdentifier)
       connection.write({
         type: 'puback',
         packetIdentifier,
@@ -218,7 +194,7 @@ export class Receiver implements DeliveryOwner {
       })
     }
     if (code >= firstFailure) {
-      this.#inbound.refused(packetIdentifier)
+      this.inbound.refused(packetIdentifier)
       answer()
     } else if (this.journal === undefined) {
       answer()
@@ -271,7 +247,7 @@ export class Receiver implements DeliveryOwner {
   }
 
   #forgetSession(): void {
-    this.#inbound = new Inbound()
+    this.inbound = new Inbound()
     this.#open.clear()
     this.journal?.add({ type: 'free-all' })
   }

@@ -1,10 +1,11 @@
+import { aborted, onAbort } from './abort.ts'
 import type { Client } from './client.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Payload } from './options.ts'
 import type { AnyTopic, ValueFor } from './publish-options.ts'
-import { aborted, type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { SubscribeOptions, Subscription } from './subscription.ts'
 import { json } from './topics/codec.ts'
 import type { SchemaOutput, StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
@@ -79,8 +80,7 @@ export class Requests {
     const number = ++this.#latest
     const response = deferred<Message>()
     this.#open.set(number, response)
-    const onAbort = () => signal && response.reject(aborted(signal))
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = signal && onAbort(signal, () => response.reject(aborted(signal)))
     try {
       const correlationData = new TextEncoder().encode(String(number))
       const described = contentType === undefined ? {} : { contentType }
@@ -92,7 +92,7 @@ export class Requests {
       const checked = await validate(schema, json.decode(arrived.payload), 'a response')
       return Object.assign(arrived, { value: checked }) as unknown as Response<Schema>
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
       this.#open.delete(number)
     }
   }
@@ -122,7 +122,7 @@ export class Requests {
       await subscription.close()
       await Promise.all(workers)
     }
-    signal?.addEventListener('abort', () => void close(), { once: true })
+    if (signal !== undefined) onAbort(signal, () => void close())
     return { close, [Symbol.asyncDispose]: close }
   }
 

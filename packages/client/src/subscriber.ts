@@ -1,5 +1,6 @@
 import {
   firstFailure,
+  noProperties,
   type Packet,
   type PacketIdentifiers,
   type Publish,
@@ -7,26 +8,20 @@ import {
   type SubscriptionOptions,
 } from '@busbar/protocol'
 import { nameOfReasonCode } from '#platform'
+import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError, MqttSubscribeError, type SubscribeResult } from './errors.ts'
 import type { Negotiated } from './options.ts'
 import { tooLarge } from './publish-packet.ts'
-import {
-  aborted,
-  type SubscribeOptions,
-  Subscription,
-  type SubscriptionOwner,
-} from './subscription.ts'
+import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
 import { SubscriptionIndex } from './subscription-index.ts'
 
 type PacketOf<Type> = Extract<Packet, { type: Type }>
 
 /** How long a reader of QoS 0 has to make room before its oldest messages go. */
 const patienceMs = 20
-/** What the server has not confirmed leaves in as few packets as that takes. */
-const filtersPerUnsubscribe = 100
 
 /** Subscriptions for the Session, and what of SUBSCRIBE and UNSUBSCRIBE is unanswered. */
 export class Subscriber implements SubscriptionOwner {
@@ -45,7 +40,10 @@ export class Subscriber implements SubscriptionOwner {
   #connection: Connection | undefined
   #limits: Negotiated | undefined
   readonly #subscribing = new Map<number, Subscription>()
-  readonly #unsubscribing = new Map<number, { topicFilters: string[]; answered: Deferred<void> }>()
+  readonly #unsubscribing = new Map<
+    number,
+    { topicFilters: readonly string[]; answered: Deferred<void> }
+  >()
 
   constructor(identifiers: PacketIdentifiers, clock: Clock) {
     this.#identifiers = identifiers
@@ -69,9 +67,8 @@ export class Subscriber implements SubscriptionOwner {
     this.added()
     this.#send(subscription)
     if (signal === undefined) return answered.promise
-    const onAbort = () => this.#fail(subscription, aborted(signal))
-    signal.addEventListener('abort', onAbort, { once: true })
-    return answered.promise.finally(() => signal.removeEventListener('abort', onAbort))
+    const forget = onAbort(signal, () => this.#fail(subscription, aborted(signal)))
+    return answered.promise.finally(forget)
   }
 
   targets(packet: Publish, topicName: string): readonly Subscription[] {
@@ -217,27 +214,21 @@ export class Subscriber implements SubscriptionOwner {
     }
   }
 
+  /** Resolves when the server has answered or is gone. */
   async #unsubscribe(topicFilters: readonly string[]): Promise<void> {
-    const answers: Promise<void>[] = []
     const connection = this.#connection
-    if (connection === undefined) return
-    let count = filtersPerUnsubscribe
-    for (let at = 0; at < topicFilters.length; at += count) {
-      const some = topicFilters.slice(at, at + count)
-      const packetIdentifier = this.#identifiers.take()
-      if (packetIdentifier === 0) return // sent with the next connection
-      const packet = { packetIdentifier, properties: {}, topicFilters: some }
-      if (this.#write(connection, { type: 'unsubscribe', ...packet }) !== undefined) {
-        if (count === 1) continue // larger than the SUBSCRIBE that was taken: it cannot be
-        count = 1
-        at--
-        continue
-      }
+    if (connection === undefined || topicFilters.length === 0) return
+    const packetIdentifier = this.#identifiers.take()
+    if (packetIdentifier === 0) return // sent with the next connection
+    const packet = { packetIdentifier, properties: noProperties, topicFilters }
+    if (this.#write(connection, { type: 'unsubscribe', ...packet }) === undefined) {
       const answered = deferred<void>()
-      this.#unsubscribing.set(packetIdentifier, { topicFilters: some, answered })
-      answers.push(answered.promise)
+      this.#unsubscribing.set(packetIdentifier, { topicFilters, answered })
+      await answered.promise
+    } else if (topicFilters.length > 1) {
+      // Each of them is smaller than the SUBSCRIBE that the server has taken.
+      await Promise.all(topicFilters.map((topicFilter) => this.#unsubscribe([topicFilter])))
     }
-    await Promise.all(answers)
   }
 
   #fail(subscription: Subscription, error: ClientError): void {

@@ -1,7 +1,9 @@
 import type { QoS, SubscriptionOptions, UserProperty } from '@busbar/protocol'
+import { parts } from '#platform'
+import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import { ClientError, type SubscribeResult } from './errors.ts'
+import type { ClientError, SubscribeResult } from './errors.ts'
 import type { Message } from './message.ts'
 
 /** How a subscription receives. */
@@ -90,7 +92,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
    * before is acknowledged. An abort takes nothing.
    */
   next(options?: { readonly signal?: AbortSignal }): Promise<IteratorResult<Message, undefined>> {
-    this.#acknowledgeCurrent()
+    this.acknowledge()
     const message = this.#shift()
     if (message !== undefined) return Promise.resolve(this.#handOut(message))
     if (this.#error !== undefined) return Promise.reject(this.#error)
@@ -123,19 +125,8 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
    * batch are acknowledged when the next batch is asked for.
    */
   async *batch(count: number, ms: number): AsyncGenerator<Message[], void, undefined> {
-    try {
-      for (;;) {
-        this.#acknowledgeCurrent()
-        const first = this.#shift() ?? (await this.#waitOrFail())
-        if (first === undefined) return
-        const batch = [first]
-        await this.#fill(batch, count, ms)
-        if (this.options.ack !== 'manual') this.#current = [...batch]
-        yield batch
-      }
-    } finally {
-      await this.close()
-    }
+    const { batches } = await parts.batches()
+    yield* batches(this, { count, ms, clock: this.#owner.clock })
   }
 
   /** A stream that does not read ahead of its consumer: in auto mode that acknowledges. */
@@ -179,6 +170,19 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     }
   }
 
+  /** Acknowledges these with the next call, in auto mode: they were handed out as one. */
+  handOut(messages: readonly Message[]): void {
+    if (this.options.ack !== 'manual') this.#current = messages.filter(({ qos }) => qos > 0)
+  }
+
+  /** The next message without acknowledging what was handed out; undefined at the end. */
+  take(signal: AbortSignal | undefined): Promise<Message | undefined> {
+    const message = this.#shift()
+    if (message !== undefined) return Promise.resolve(message)
+    if (this.#error !== undefined) return Promise.reject(this.#error)
+    return this.#isEnded ? Promise.resolve(undefined) : this.#wait(signal)
+  }
+
   /** Nobody has made room in time: the oldest messages of QoS 0 go. */
   dropOldest(): void {
     if (this.options.whenFull === 'pause') return
@@ -214,7 +218,8 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     return { done: false, value: message }
   }
 
-  #acknowledgeCurrent(): void {
+  /** Acknowledges what was handed out. */
+  acknowledge(): void {
     if (this.#current.length === 0) return
     const settled = this.#current
     this.#current = []
@@ -242,43 +247,17 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     this.#owner.isFull(this, false)
   }
 
-  async #waitOrFail(): Promise<Message | undefined> {
-    if (this.#error !== undefined) throw this.#error
-    return this.#isEnded ? undefined : await this.#wait(undefined)
-  }
-
   #wait(signal: AbortSignal | undefined): Promise<Message | undefined> {
     if (signal?.aborted === true) return Promise.reject(aborted(signal))
     const taker = deferred<Message | undefined>()
     this.#takers.push(taker)
     if (signal === undefined) return taker.promise
-    const onAbort = () => {
+    const forget = onAbort(signal, () => {
       const at = this.#takers.indexOf(taker)
       if (at === -1) return
       this.#takers.splice(at, 1)
       taker.reject(aborted(signal))
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    return taker.promise.finally(() => signal.removeEventListener('abort', onAbort))
+    })
+    return taker.promise.finally(forget)
   }
-
-  async #fill(batch: Message[], count: number, ms: number): Promise<void> {
-    const late = new AbortController()
-    const timer = this.#owner.clock.set(() => late.abort(), ms)
-    try {
-      while (batch.length < count) {
-        const message = this.#shift() ?? (await this.#wait(late.signal))
-        if (message === undefined) return
-        batch.push(message)
-      }
-    } catch (error) {
-      if (!late.signal.aborted) throw error
-    } finally {
-      this.#owner.clock.clear(timer)
-    }
-  }
-}
-
-export function aborted(signal: AbortSignal): ClientError {
-  return new ClientError('aborted', 'the caller has aborted', { cause: signal.reason })
 }

@@ -2,7 +2,8 @@ import type { Parts } from '../platform/parts.ts'
 
 export const parts: Parts = {
   authenticator: () => import('../authenticator.ts'),
-  journal: () => import('../journal.ts'),
+  batches: () => import('../batches.ts'),
+  earlierSession: () => import('../earlier-session.ts'),
   link: () => import('../transport/link.ts'),
   publishAll: () => import('../publish-all.ts'),
   requests: () => import('../requests.ts'),

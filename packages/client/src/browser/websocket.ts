@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.ts'
 import type { OpenTransport, Transport, TransportEvents } from '../transport/transport.ts'
 
 /** How often to look whether the browser has sent what it was given: it does not say when. */
@@ -20,11 +21,10 @@ export const openWebSocket: OpenTransport = async ({ url }, events, signal) => {
 }
 
 async function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
-  let onAbort = () => {}
+  let forget = () => {}
   try {
     await new Promise<void>((resolve, reject) => {
-      onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
+      forget = onAbort(signal, () => reject(signal.reason))
       socket.onopen = () => resolve()
       // The browser keeps the reason to itself, and to its console.
       socket.onclose = () => reject(new Error('the WebSocket could not be opened'))
@@ -36,7 +36,7 @@ async function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
     socket.close()
     throw error
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    forget()
   }
 }
 

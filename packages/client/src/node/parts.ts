@@ -1,5 +1,6 @@
 import * as authenticator from '../authenticator.ts'
-import * as journal from '../journal.ts'
+import * as batches from '../batches.ts'
+import * as earlierSession from '../earlier-session.ts'
 import type { Parts } from '../platform/parts.ts'
 import * as publishAll from '../publish-all.ts'
 import * as requests from '../requests.ts'
@@ -7,7 +8,8 @@ import * as link from '../transport/link.ts'
 
 export const parts: Parts = {
   authenticator: () => Promise.resolve(authenticator),
-  journal: () => Promise.resolve(journal),
+  batches: () => Promise.resolve(batches),
+  earlierSession: () => Promise.resolve(earlierSession),
   link: () => Promise.resolve(link),
   publishAll: () => Promise.resolve(publishAll),
   requests: () => Promise.resolve(requests),

@@ -4,7 +4,8 @@
 /** How to get each part. */
 export interface Parts {
   authenticator(): Promise<typeof import('../authenticator.ts')>
-  journal(): Promise<typeof import('../journal.ts')>
+  batches(): Promise<typeof import('../batches.ts')>
+  earlierSession(): Promise<typeof import('../earlier-session.ts')>
   link(): Promise<typeof import('../transport/link.ts')>
   publishAll(): Promise<typeof import('../publish-all.ts')>
   requests(): Promise<typeof import('../requests.ts')>

@@ -1,4 +1,7 @@
 import type { QoS } from '@busbar/protocol'
+import type { Client } from '../client.ts'
+import type { PublishResult } from '../outgoing-message.ts'
+import type { PublishOptions } from '../publish-options.ts'
 import type { Subscription } from '../subscription.ts'
 import { type TypedSubscribeOptions, TypedSubscription } from '../typed-subscription.ts'
 import { bytes, type Codec, json } from './codec.ts'
@@ -45,6 +48,8 @@ export interface Topic<Input = unknown> {
   readonly retain: boolean | undefined
   /** Rejects or throws a `PayloadError` for a value that the schema does not accept. */
   encode(value: Input): EncodedPayload | Promise<EncodedPayload>
+  /** `Client.publish` with the payload and its properties, and with these options before its own. */
+  publish(client: Client, value: Input, options: PublishOptions): Promise<PublishResult>
 }
 
 /** All topics of one form: made by `topic()`, filled by `with()`, subscribed as a whole. */
@@ -105,11 +110,22 @@ class CompiledPattern implements TopicPattern {
   }
 
   with(params: Params<string> = {}): Topic {
+    const { qos, retain } = this
+    const topicName = this.#levels.fill(params)
     return {
-      topicName: this.#levels.fill(params),
-      qos: this.qos,
-      retain: this.retain,
+      topicName,
+      qos,
+      retain,
       encode: (value) => this.encode(value),
+      publish: async (client, value, options) => {
+        const { payload, ...described } = await this.encode(value)
+        return await client.publish(topicName, payload, {
+          ...(qos !== undefined && { qos }),
+          ...(retain !== undefined && { retain }),
+          ...options,
+          properties: { ...described, ...options.properties },
+        })
+      },
     }
   }
 

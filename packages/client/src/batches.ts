@@ -1,0 +1,49 @@
+import type { Clock } from './clock.ts'
+import type { Message } from './message.ts'
+import type { Subscription } from './subscription.ts'
+
+interface BatchOptions {
+  readonly count: number
+  readonly ms: number
+  readonly clock: Clock
+}
+
+/** `Subscription.batch`. */
+export async function* batches(
+  subscription: Subscription,
+  options: BatchOptions,
+): AsyncGenerator<Message[], void, undefined> {
+  try {
+    for (;;) {
+      subscription.acknowledge()
+      const first = await subscription.take(undefined)
+      if (first === undefined) return
+      const batch = [first]
+      await fill(batch, subscription, options)
+      subscription.handOut(batch)
+      yield batch
+    }
+  } finally {
+    await subscription.close()
+  }
+}
+
+async function fill(
+  batch: Message[],
+  subscription: Subscription,
+  { count, ms, clock }: BatchOptions,
+): Promise<void> {
+  const late = new AbortController()
+  const timer = clock.set(() => late.abort(), ms)
+  try {
+    while (batch.length < count) {
+      const message = await subscription.take(late.signal)
+      if (message === undefined) return
+      batch.push(message)
+    }
+  } catch (error) {
+    if (!late.signal.aborted) throw error
+  } finally {
+    clock.clear(timer)
+  }
+}
