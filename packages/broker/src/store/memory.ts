@@ -1,27 +1,9 @@
-import { type Message, messageBytes } from '../message.ts'
+import type { Message } from '../message.ts'
+import { PackedMessages } from '../packed-messages.ts'
 import { keepAlone } from '../payload.ts'
 import { closedError } from './errors.ts'
-import { OrderedQueue } from './ordered-queue.ts'
-import type {
-  Change,
-  QueueEntry,
-  Recovered,
-  RecoveredSession,
-  Store,
-  StoredSession,
-  StoredSubscription,
-} from './store.ts'
-
-/** Everything of one Session. */
-interface Held {
-  session: StoredSession
-  readonly subscriptions: Map<string, StoredSubscription>
-  /** Those that wait. */
-  readonly queue: OrderedQueue<QueueEntry>
-  /** `sent` or `released`, by position. */
-  readonly inFlight: Map<number, QueueEntry>
-  readonly received: Set<number>
-}
+import { MemorySession, RecentMessages } from './memory-session.ts'
+import type { Change, QueueEntry, Recovered, Store, StoredSession } from './store.ts'
 
 /**
  * The store that keeps nothing beyond the process. A second `open()` of the same instance finds
@@ -34,7 +16,8 @@ export function createMemoryStore(retained: 'here' | 'elsewhere' = 'here'): Stor
 
 class MemoryStore implements Store {
   readonly level = 'memory'
-  readonly #sessions = new Map<string, Held>()
+  readonly #sessions = new Map<string, MemorySession>()
+  readonly #messages = new RecentMessages(new PackedMessages())
   readonly #retained = new Map<string, Message>()
   readonly #keepsRetained: boolean
   #isClosed = false
@@ -45,13 +28,9 @@ class MemoryStore implements Store {
 
   async open(): Promise<Recovered> {
     const sessions = [...this.#sessions.values()]
-    let lastPosition = 0
-    for (const { queue, inFlight } of sessions) {
-      lastPosition = Math.max(lastPosition, queue.lastPosition)
-      for (const position of inFlight.keys()) lastPosition = Math.max(lastPosition, position)
-    }
+    const lastPosition = sessions.reduce((last, each) => Math.max(last, each.lastPosition), 0)
     return {
-      sessions: sessions.map(recovered),
+      sessions: sessions.map((each) => each.recovered()),
       retained: [...this.#retained.values()],
       lastPosition,
     }
@@ -63,6 +42,7 @@ class MemoryStore implements Store {
       return
     }
     for (const change of changes) this.#apply(change)
+    this.#messages.forget()
     committed()
   }
 
@@ -76,15 +56,7 @@ class MemoryStore implements Store {
       page([], closedError())
       return
     }
-    const entries: QueueEntry[] = []
-    if (limit > 0) {
-      this.#sessions
-        .get(clientIdentifier)
-        ?.queue.visit(afterPosition, (entry) =>
-          entries.push({ ...entry }) < limit ? 'more' : 'enough',
-        )
-    }
-    page(entries)
+    page(this.#sessions.get(clientIdentifier)?.page(afterPosition, limit) ?? [])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,6 +69,7 @@ class MemoryStore implements Store {
         this.#put(change.session)
         return
       case 'session-end':
+        this.#sessions.get(change.clientIdentifier)?.clear()
         this.#sessions.delete(change.clientIdentifier)
         return
       case 'retained':
@@ -107,93 +80,18 @@ class MemoryStore implements Store {
       case 'retained-end':
         this.#retained.delete(change.topicName)
         return
-      default: {
-        const held = this.#sessions.get(change.clientIdentifier)
+      default:
         // What comes late for a Session that has ended changes nothing.
-        if (held !== undefined) applyToSession(held, change)
-      }
+        this.#sessions.get(change.clientIdentifier)?.apply(change)
     }
   }
 
   #put(session: StoredSession): void {
-    const held = this.#sessions.get(session.clientIdentifier)
-    if (held !== undefined) {
-      held.session = session
-      return
-    }
-    this.#sessions.set(session.clientIdentifier, {
-      session,
-      subscriptions: new Map(),
-      queue: new OrderedQueue(),
-      inFlight: new Map(),
-      received: new Set(),
-    })
-  }
-}
-
-type WithinSession = Exclude<
-  Change,
-  { kind: 'session' | 'session-end' | 'retained' | 'retained-end' }
->
-
-function applyToSession(held: Held, change: WithinSession): void {
-  switch (change.kind) {
-    case 'subscription':
-      held.subscriptions.set(change.subscription.text, change.subscription)
-      return
-    case 'subscription-end':
-      held.subscriptions.delete(change.text)
-      return
-    case 'queued': {
-      // A copy, because its owner goes on to change the state of the entry.
-      const entry = { ...change.entry }
-      if (entry.state === 'queued') held.queue.add(entry.position, entry)
-      else held.inFlight.set(entry.position, entry)
-      return
-    }
-    case 'sent': {
-      const { position, packetIdentifier } = change
-      const entry = held.queue.remove(position) ?? held.inFlight.get(position)
-      if (entry === undefined) return
-      held.inFlight.set(position, { ...entry, packetIdentifier, state: 'sent' })
-      return
-    }
-    case 'released': {
-      const entry = held.inFlight.get(change.position)
-      if (entry !== undefined) entry.state = 'released'
-      return
-    }
-    case 'done':
-      if (!held.inFlight.delete(change.position)) held.queue.remove(change.position)
-      return
-    case 'received':
-      held.received.add(change.packetIdentifier)
-      return
-    case 'forgotten':
-      held.received.delete(change.packetIdentifier)
-      return
-  }
-}
-
-function recovered(held: Held): RecoveredSession {
-  const inFlight = [...held.inFlight.values()]
-  const lastSent = Math.max(0, ...held.inFlight.keys())
-  let queuedCount = 0
-  let queuedBytes = 0
-  held.queue.visit(0, (entry) => {
-    if (entry.position < lastSent) inFlight.push(entry)
+    const known = this.#sessions.get(session.clientIdentifier)
+    if (known !== undefined) known.session = session
     else {
-      queuedCount++
-      queuedBytes += messageBytes(entry.message)
+      const held = new MemorySession(session, this.#messages)
+      this.#sessions.set(session.clientIdentifier, held)
     }
-    return 'more'
-  })
-  return {
-    session: held.session,
-    subscriptions: [...held.subscriptions.values()],
-    inFlight: inFlight.sort((a, b) => a.position - b.position).map((entry) => ({ ...entry })),
-    queuedCount,
-    queuedBytes,
-    received: [...held.received].sort((a, b) => a - b),
   }
 }

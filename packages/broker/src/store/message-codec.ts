@@ -152,7 +152,7 @@ const WILL_DELAY = 128
 
 type Properties = Omit<PublishProperties, 'topicAlias' | 'subscriptionIdentifiers'> & WillProperties
 
-function writeProperties(to: ByteWriter, properties: Properties): void {
+export function writeProperties(to: ByteWriter, properties: Properties): void {
   const p = properties
   to.u8(
     (p.payloadFormatIndicator === undefined ? 0 : FORMAT) |
@@ -178,7 +178,7 @@ function writeProperties(to: ByteWriter, properties: Properties): void {
   }
 }
 
-function readProperties(from: ByteReader): Properties {
+export function readProperties(from: ByteReader): Properties {
   const there = from.u8()
   const properties: Properties = {}
   if (there & FORMAT) properties.payloadFormatIndicator = there & FORMAT_IS_TEXT ? 1 : 0

@@ -62,7 +62,7 @@ export class SqliteEngine {
   readonly #database: DatabaseSync
   readonly #statements: ReturnType<typeof prepare>
   /** Per Session the positions of its entries, each with the message it refers to, or 0. */
-  readonly #queues = new Map<number, OrderedQueue<number>>()
+  readonly #queues = new Map<number, OrderedQueue>()
   /** How many entries refer to a message that is kept apart. */
   readonly #references = new Map<number, number>()
   /** Rows that nothing refers to any more; removed when there is time. */
@@ -363,7 +363,7 @@ export class SqliteEngine {
     }
   }
 
-  #queue(session: number): OrderedQueue<number> {
+  #queue(session: number): OrderedQueue {
     let queue = this.#queues.get(session)
     if (queue === undefined) {
       queue = new OrderedQueue()
