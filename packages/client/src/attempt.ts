@@ -32,6 +32,8 @@ export interface AttemptOptions {
   readonly isFirst: boolean
   readonly attempt: number
   readonly session: Session
+  /** The server has accepted; false ends it again, as it is not the connection to stay with. */
+  goesOn(sessionPresent: boolean): boolean
   open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
   /** CONNACK has come, and the Session may go on. */
   connected(connection: Connection, negotiated: Negotiated): void
@@ -47,7 +49,7 @@ const standstillMs = 200
 export class Attempt implements ConnectionEvents {
   readonly #at: AttemptOptions
   readonly #abort = new AbortController()
-  readonly #ended = deferred<Ending>()
+  readonly #ended = deferred<Ending | undefined>()
   /** Where there is an Authentication Method. */
   authenticator: Authenticator | undefined
   connection: Connection | undefined
@@ -59,13 +61,13 @@ export class Attempt implements ConnectionEvents {
     this.#at = at
   }
 
-  /** Resolves when it is over. */
-  run(): Promise<Ending> {
+  /** Resolves when it is over; with undefined when the next one is to follow at once. */
+  run(): Promise<Ending | undefined> {
     const { options, clock } = this.#at
     const ms = options.connectTimeoutMs ?? defaultConnectTimeoutMs
     const late = new ClientError('connect-timeout', `no CONNACK within ${ms} ms`)
     this.#timer = clock.set(() => this.#end(failed(late)), ms)
-    this.#open().catch((error: unknown) => this.#end(endingOf(error)))
+    this.#open().catch((error: unknown) => this.#end(endingOf(error, this.#at.isFirst)))
     return this.#ended.promise
   }
 
@@ -129,7 +131,7 @@ export class Attempt implements ConnectionEvents {
   }
 
   violated(error: ProtocolError): void {
-    this.#end(endingOf(error), error.reasonCode)
+    this.#end(endingOf(error, false), error.reasonCode)
   }
 
   closed(cause: unknown): void {
@@ -175,6 +177,7 @@ export class Attempt implements ConnectionEvents {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
     const connection = this.connection as Connection
+    if (!this.#at.goesOn(packet.sessionPresent)) return this.#part(connection)
     const authenticator = this.authenticator
     if (authenticator === undefined) return this.#connected(connection, packet)
     // What follows in the same bytes waits until the server has proved itself.
@@ -260,6 +263,15 @@ export class Attempt implements ConnectionEvents {
     this.#ended.resolve(ending)
   }
 
+  /** Says DISCONNECT, so that the server is done with it before the next one comes. */
+  #part(connection: Connection): void {
+    this.#state = 'ended'
+    this.#at.clock.clear(this.#timer)
+    connection.write({ type: 'disconnect', reasonCode: 0, properties: noProperties })
+    this.#onClosed = () => this.#ended.resolve(undefined)
+    this.#endGently(connection)
+  }
+
   #endGently(connection: Connection): void {
     const { clock } = this.#at
     const timer = clock.set(() => connection.destroy(), closeGraceMs)
@@ -272,9 +284,12 @@ export class Attempt implements ConnectionEvents {
   }
 }
 
-function endingOf(error: unknown): Ending {
+function endingOf(error: unknown, isFirst: boolean): Ending {
   if (error instanceof ClientError) {
-    return /^(invalid|authentication)-/.test(error.code) ? permanent(error) : failed(error)
+    // A server that was trusted before gets a new certificate, or is another one only for a while.
+    const isPassing = error.code === 'invalid-certificate' && !isFirst
+    const isPermanent = /^(invalid|authentication)-/.test(error.code) && !isPassing
+    return isPermanent ? permanent(error) : failed(error)
   }
   if (error instanceof ProtocolError) {
     const { message, reasonCode } = error

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import { connect, lazyConnect } from './connect.ts'
-import { type ClientError, MqttConnectError } from './errors.ts'
+import { ClientError, MqttConnectError } from './errors.ts'
 import type { ClientOptions } from './options.ts'
 import { connack, publish, ScriptedPeer, textOf } from './testing/scripted-peer.ts'
 import { settle, VirtualClock } from './testing/virtual-clock.ts'
+import { openLink } from './transport/link.ts'
 
 const base = (clock = new VirtualClock()): ClientOptions & { clock: VirtualClock } => ({
   clientId: 'c',
@@ -254,6 +255,29 @@ for (const [name, bytes, reasonCode] of hostile) {
     assert.deepEqual(told, reasonCode === undefined ? [] : [reasonCode])
   })
 }
+
+test('a certificate that is not trusted is the end at first, and a delay for who was connected', async () => {
+  const peer = new ScriptedPeer().accept()
+  const untrusted = new ClientError('invalid-certificate', 'it has expired')
+  const outcomes = [untrusted, undefined, untrusted, undefined]
+  const options: ClientOptions & { clock: VirtualClock } = {
+    ...base(),
+    transport: async (_target, events) => {
+      const error = outcomes.shift()
+      if (error !== undefined) throw error
+      return openLink(peer.target(), events)
+    },
+  }
+  await assert.rejects(connect('mqtts://localhost', options), untrusted)
+  const client = await connect('mqtts://localhost', options)
+  peer.last.cut()
+  await options.clock.pass(1_000)
+  assert.equal(client.state, 'waiting')
+  await options.clock.pass(1_000)
+  assert.equal(client.state, 'connected')
+  assert.deepEqual(outcomes, [])
+  await client.close()
+})
 
 test('wake ends a delay', async () => {
   const peer = new ScriptedPeer().accept()

@@ -62,6 +62,8 @@ export class Connector {
   #connectedAt: number | undefined
   #lostAt: number
   #hadSession = false
+  /** What an earlier program has left at a server of 3.1.1, as far as that is to go. */
+  #leftover: 'unknown' | 'present' | 'ended' = 'unknown'
   #isLeaving = false
   #wake: (() => void) | undefined
   #deadline: unknown
@@ -188,7 +190,7 @@ export class Connector {
       const ending = await attempt.run()
       this.#attempt = undefined
       if (this.#isOver) return
-      if (!this.#fallBack(ending)) await this.#pause(ending)
+      if (ending !== undefined && !this.#fallBack(ending)) await this.#pause(ending)
     }
   }
 
@@ -208,6 +210,7 @@ export class Connector {
       cleanStart: this.#cleanStart(version),
       isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.#hadSession,
       attempt: this.#attempts,
+      goesOn: (sessionPresent) => this.#goesOn(sessionPresent),
       open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
@@ -238,13 +241,36 @@ export class Connector {
   }
 
   #cleanStart(version: 4 | 5): boolean {
-    const { expirySeconds, cleanStart, store } = this.options.session ?? {}
     // Clean Session of 3.1.1 is about the end as well, and without an expiry the rest is for ever.
-    if (version === 4 && (expirySeconds ?? 0) === 0) return true
+    if (version === 4 && (this.options.session?.expirySeconds ?? 0) === 0) return true
     if (this.#hadSession) return false
+    return version === 4 && !this.#isLink ? this.#leftover === 'present' : this.#beginsAnew
+  }
+
+  /** There is no second connection to it. */
+  get #isLink(): boolean {
+    return typeof this.#target === 'object' && !(this.#target instanceof URL)
+  }
+
+  get #beginsAnew(): boolean {
+    const { cleanStart, store } = this.options.session ?? {}
     // Without a store nothing is known of an earlier Session, unless the application says so:
     // not [MQTT5-3.2.2-4] then, since its state is what the server has.
     return cleanStart ?? store === undefined
+  }
+
+  /**
+   * Whether a connection that was accepted is the one. Clean Session 1 of 3.1.1 would keep nothing of
+   * the new Session either, so what is left of an old one is ended by a connection of its own, as
+   * section 3.2.2.2 has it.
+   */
+  #goesOn(sessionPresent: boolean): boolean {
+    const mayBePresent = this.#version === 4 && !this.#hadSession && this.#beginsAnew
+    const before = this.#leftover
+    if (!mayBePresent || before === 'ended' || (before === 'unknown' && !sessionPresent))
+      return true
+    this.#leftover = before === 'unknown' ? 'present' : 'ended'
+    return false
   }
 
   #becomeConnected(negotiated: Negotiated): void {
@@ -310,7 +336,7 @@ export class Connector {
       this.#target = url
       return undefined
     }
-    if (typeof this.#target === 'object' && !(this.#target instanceof URL)) return error // a Link
+    if (this.#isLink) return error
     if (reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
     if (isPermanent && !isRetried) return error

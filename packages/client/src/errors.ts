@@ -12,6 +12,8 @@ export type ClientErrorCode =
   | 'invalid-topic'
   /** A schema or a codec does not take the payload. */
   | 'invalid-payload'
+  /** The certificate of the server is not one to trust (in Node; a browser keeps that to itself). */
+  | 'invalid-certificate'
   /** The network, or what is below it. */
   | 'transport-failed'
   /** The server sent what the standard forbids. */

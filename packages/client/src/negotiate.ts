@@ -14,7 +14,7 @@ export function negotiate(
 ): Negotiated {
   const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
   const { sendMaximum = version === 5 ? unlimited : cautious } = options
-  const { expirySeconds = defaultSessionExpirySeconds } = session
+  const { expirySeconds = version === 5 ? defaultSessionExpirySeconds : 0 } = session
   return {
     version,
     clientId: properties.assignedClientIdentifier ?? clientId, // [MQTT5-3.2.2-16]

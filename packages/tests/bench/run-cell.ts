@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { BrokerProcess, freePort } from '../src/crash/broker-process.ts'
+import { BrokerProcess } from '../src/crash/broker-process.ts'
 import { pause } from '../src/deadline.ts'
+import { freePort } from '../src/free-port.ts'
 import { Program } from '../src/program.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 import type { Cell } from './cells.ts'

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { eventually } from './deadline.ts'
+import { freePort } from './free-port.ts'
 import { Program } from './program.ts'
 import { RawClient } from './raw-client.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -43,13 +43,4 @@ export async function startMosquitto(): Promise<MosquittoBroker> {
       await folder[Symbol.asyncDispose]()
     },
   }
-}
-
-/** Mosquitto cannot be given port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -6,6 +6,7 @@ import type {
   TransportEvents,
   TransportTarget,
 } from '../transport/transport.ts'
+import { explainCertificate } from './certificate-error.ts'
 
 /** How long a server may take to close its end after ours. */
 const lingerMs = 2_000
@@ -65,7 +66,7 @@ async function opened(
   const onAbort = () => reject(signal.reason)
   const onClose = () => reject(new Error('the server closed the connection'))
   // Stays: an error that comes later, or that follows the first one, is nobody's surprise.
-  socket.on('error', (error) => reject(firstOf(error)))
+  socket.on('error', (error) => reject(explainCertificate(firstOf(error))))
   socket.once('close', onClose)
   socket.once(event, resolve)
   signal.addEventListener('abort', onAbort, { once: true })

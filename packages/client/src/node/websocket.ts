@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as requestPlain } fro
 import { request as requestSecure } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Transport, TransportEvents, TransportTarget } from '../transport/transport.ts'
+import { explainCertificate } from './certificate-error.ts'
 import { firstOf, hostOf, tlsConnection } from './socket.ts'
 import { CloseCode, encodeFrame, FrameReader, Opcode, WebSocketError } from './websocket-frames.ts'
 
@@ -61,7 +62,7 @@ async function upgraded(
     return await new Promise<Upgraded>((resolve, reject) => {
       onAbort = () => reject(signal.reason)
       signal.addEventListener('abort', onAbort, { once: true })
-      request.on('error', (error) => reject(firstOf(error)))
+      request.on('error', (error) => reject(explainCertificate(firstOf(error))))
       request.once('response', ({ statusCode }) => {
         reject(new Error(`the server answered ${statusCode} and opened no WebSocket`))
       })

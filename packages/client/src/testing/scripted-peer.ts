@@ -155,7 +155,7 @@ export function suback({ packetIdentifier, subscriptions }: PacketOf<'subscribe'
   return { type: 'suback', packetIdentifier, properties: {}, reasonCodes }
 }
 
-function goodAnswer(packet: Packet): Packet | undefined {
+export function goodAnswer(packet: Packet): Packet | undefined {
   switch (packet.type) {
     case 'publish':
       if (packet.qos === 0) return undefined

@@ -14,8 +14,11 @@ export interface Certificate {
   readonly key: string
 }
 
-/** A certificate for localhost that signs itself; undefined where there is no openssl to make one. */
-export function makeCertificate(): Certificate | undefined {
+/**
+ * A certificate for localhost that signs itself, and has expired a day ago if it is to; undefined where
+ * there is no openssl to make one.
+ */
+export function makeCertificate({ hasExpired = false } = {}): Certificate | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'busbar-certificate-'))
   try {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
@@ -23,6 +26,8 @@ export function makeCertificate(): Certificate | undefined {
     const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
     const files = ['-days', '2', '-keyout', key, '-out', cert]
     const { status } = spawnSync('openssl', ['req', ...kind, ...names, ...files])
+    const again = ['-in', cert, '-signkey', key, '-days', '-1', '-out', cert]
+    if (hasExpired) spawnSync('openssl', ['x509', ...again])
     if (status === 0) return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
     if (process.env.CI === 'true') throw new Error('openssl is absent, and CI skips nothing')
     return undefined

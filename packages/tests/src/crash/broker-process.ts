@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pause, within } from '../deadline.ts'
@@ -161,18 +161,4 @@ export class BrokerProcess {
     this.serving = undefined
     return new Error(`${this.kind.name} ended by itself (${outcome}):\n${program.output}`)
   }
-}
-
-/** A TCP port that nobody uses now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', resolve)
-  await promise
-  const address = server.address()
-  const closed = Promise.withResolvers<void>()
-  server.close(() => closed.resolve())
-  await closed.promise
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

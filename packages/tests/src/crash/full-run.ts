@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { atExit } from '../at-exit.ts'
+import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { type BrokerKind, BrokerProcess, freePort } from './broker-process.ts'
+import { type BrokerKind, BrokerProcess } from './broker-process.ts'
 import { type FullOptions, type FullReport, runDiskFull } from './disk-full.ts'
 
 /** How a disk becomes full, and what makes room. */
