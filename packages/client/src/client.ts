@@ -30,6 +30,7 @@ import type { ClientStatistics } from './statistics.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
+import { withTraceContext } from './trace-context.ts'
 import type { TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
 
 /** What a subscription to it gives. */
@@ -285,7 +286,10 @@ export class Client implements AsyncDisposable {
     if (options.signal?.aborted === true) throw aborted(options.signal)
     if (topicName !== this.#checkedTopic) checkTopicName(topicName)
     this.#checkedTopic = topicName // programs publish to one topic many times in a row
-    const { qos = 0, retain = false, properties } = options
+    const { qos = 0, retain = false } = options
+    const trace = this.#connector.options.traceContext?.()
+    const properties =
+      trace === undefined ? options.properties : withTraceContext(options.properties, trace)
     if (properties !== undefined) checkProperties(properties)
     const seconds = properties?.messageExpiryInterval
     const expiresAt =

@@ -68,6 +68,7 @@ export {
   type TopicPattern,
   topic,
 } from './topics/topic.ts'
+export { type TraceContext, traceContextOf } from './trace-context.ts'
 export { openLink } from './transport/link.ts'
 export type {
   OpenTransport,

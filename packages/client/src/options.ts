@@ -1,6 +1,7 @@
 import type { ConnectProperties, QoS, UserProperty, WillProperties } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { SessionStore } from './store/session-store.ts'
+import type { TraceContext } from './trace-context.ts'
 import type { OpenTransport, TlsOptions } from './transport/transport.ts'
 
 /** Text is sent as UTF-8. Bytes must not be changed until the message is settled. */
@@ -40,6 +41,11 @@ export interface ClientOptions {
   readonly deadlineMs?: number
   /** What to do with a redirect (0x9C, 0x9D); default: stop. Returns the URL to go to. */
   readonly onRedirect?: (redirect: Redirect) => string | undefined
+  /**
+   * Asked for each message that is published (5.0): the trace it belongs to, which goes with it as the
+   * User Properties `traceparent` and `tracestate`. `traceContextOf()` reads them.
+   */
+  readonly traceContext?: () => Partial<TraceContext> | undefined
   /** Ends the client when it is aborted. */
   readonly signal?: AbortSignal
   readonly tls?: TlsOptions

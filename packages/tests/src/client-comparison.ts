@@ -1,7 +1,8 @@
 // Writes docs/client-comparison.md: what Busbar's client and MQTT.js do in the same experiments.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { experiments, type Finding } from './client-experiments.ts'
+import { experiments } from './client-experiments.ts'
 import { busbarClient, type ClientUnderTest, mqttJsClient } from './client-under-test.ts'
+import type { Finding } from './experiment.ts'
 
 const file = new URL('../../../docs/client-comparison.md', import.meta.url)
 const mqttPackage = new URL('../../../node_modules/mqtt/package.json', import.meta.url)

@@ -1,110 +1,21 @@
-import type { ClientUnderTest, OpenClient, OpenOptions } from './client-under-test.ts'
 import { eventually, pause } from './deadline.ts'
-import { publishPacket } from './raw-client.ts'
 import {
-  acknowledgement,
-  connack,
-  goodAnswer,
-  type Script,
-  ScriptedServer,
-} from './scripted-server.ts'
+  announcing,
+  type Experiment,
+  ignore,
+  payloads,
+  publishMany,
+  scene,
+  serve,
+  silenceMs,
+  Tally,
+} from './experiment.ts'
+import { publishPacket } from './raw-client.ts'
+import { manyUnacknowledged, mostWaiting, resume } from './resume-experiments.ts'
+import { acknowledgement, type Script, ScriptedServer } from './scripted-server.ts'
 
-/** What one library did in one experiment. */
-export interface Finding {
-  readonly holds: boolean
-  readonly outcome: string
-}
-
-/** One hostile or unlucky server, and what a client has to make of it. */
-export interface Experiment {
-  readonly id: string
-  readonly name: string
-  readonly must: string
-  run(library: ClientUnderTest): Promise<Finding>
-}
-
-/** How long nothing may come before it counts as all that comes. */
-const silenceMs = 400
 /** How long a promise may take before it counts as one that never settles. */
 const neverMs = 5_000
-
-const serve: Script = (packet, connection) => {
-  const answer = goodAnswer(packet)
-  if (answer !== undefined) connection.send(answer)
-}
-
-function announcing(properties: Parameters<typeof connack>[0], rest: Script): Script {
-  return (packet, connection) => {
-    if (packet.type === 'connect') connection.send(connack(properties))
-    else rest(packet, connection)
-  }
-}
-
-/** Counts what becomes of many calls. */
-class Tally {
-  resolved = 0
-  rejected = 0
-  readonly #all: number
-
-  constructor(calls: readonly Promise<unknown>[]) {
-    this.#all = calls.length
-    for (const call of calls) {
-      call.then(
-        () => this.resolved++,
-        () => this.rejected++,
-      )
-    }
-  }
-
-  get open(): number {
-    return this.#all - this.resolved - this.rejected
-  }
-
-  /** Resolves when all are settled, or when nothing more is to be expected. */
-  async settled(server: ScriptedServer): Promise<void> {
-    for (let quiet = 0; this.open > 0 && quiet < 3; ) {
-      const before = this.open
-      await server.quiet(silenceMs)
-      quiet = this.open === before ? quiet + 1 : 0
-    }
-  }
-}
-
-interface Scene extends AsyncDisposable {
-  readonly server: ScriptedServer
-  readonly client: OpenClient
-}
-
-/** A server with this script and a connected client. */
-async function scene(
-  library: ClientUnderTest,
-  script: Script,
-  options: OpenOptions = {},
-): Promise<Scene> {
-  const server = await ScriptedServer.start(script)
-  const client = library.open(server.url, options)
-  await client.connected
-  return {
-    server,
-    client,
-    async [Symbol.asyncDispose]() {
-      await client.kill()
-      await server[Symbol.asyncDispose]()
-    },
-  }
-}
-
-function publishMany(client: OpenClient, count: number, qos: 0 | 1 | 2): Promise<void>[] {
-  return Array.from({ length: count }, (_, n) => client.publish('experiment/topic', `${n}`, qos))
-}
-
-function payloads(server: ScriptedServer): string[] {
-  return server.received('publish').map(({ payload }) => Buffer.from(payload).toString())
-}
-
-function ignore(calls: readonly Promise<unknown>[]): void {
-  for (const call of calls) call.catch(() => {})
-}
 
 const receiveMaximum: Experiment = {
   id: 'T1',
@@ -163,28 +74,6 @@ const herd: Experiment = {
     })
     const best = Math.round(Math.min(...shares) * 100)
     return { holds: best <= 60, outcome: `${best} % of a second's attempts within 100 ms` }
-  },
-}
-
-const resume: Experiment = {
-  id: 'T4',
-  name: '100 QoS 1 unacknowledged, cut, Session resumed',
-  must: 'DUP on all, the whole window at once, in order',
-  async run(library) {
-    const script = announcing({ sessionPresent: false }, () => {})
-    await using at = await scene(library, script, { clientId: 'resume', keepsSession: true })
-    ignore(publishMany(at.client, 100, 1))
-    await eventually(() => at.server.received('publish').length === 100, '100 messages')
-    at.server.script = announcing({ sessionPresent: true }, () => {})
-    at.server.cut()
-    await eventually(() => at.server.connections.length === 2, 'the client to come back')
-    await at.server.quiet(1_500)
-    const again = at.server.connections.at(-1)?.received.filter((each) => each.type === 'publish')
-    const dups = again?.filter(({ dup }) => dup).length ?? 0
-    const order = again?.map(({ payload }) => Number(Buffer.from(payload).toString())) ?? []
-    const inOrder = order.every((value, n) => value === n)
-    const outcome = `${order.length} before the first acknowledgement, ${dups} with DUP`
-    return { holds: dups === 100 && order.length === 100 && inOrder, outcome }
   },
 }
 
@@ -360,36 +249,6 @@ const takeover: Experiment = {
   },
 }
 
-const resumeMany: Experiment = {
-  id: 'T16',
-  name: '1,000 QoS 1 unacknowledged, cut, resumed with Receive Maximum 100 and 10 ms round trip',
-  must: 'about 1,000 / Receive Maximum round trips',
-  async run(library) {
-    const script = announcing({}, () => {})
-    await using at = await scene(library, script, { clientId: 'many', keepsSession: true })
-    const tally = new Tally(publishMany(at.client, 1_000, 1))
-    await eventually(() => at.server.received('publish').length === 1_000, '1,000 messages')
-    let outstanding = 0
-    let most = 0
-    let begunAt = 0
-    const properties = { receiveMaximum: 100 }
-    at.server.script = announcing({ sessionPresent: true, properties }, (packet, connection) => {
-      if (packet.type !== 'publish') return serve(packet, connection)
-      begunAt ||= performance.now()
-      most = Math.max(most, ++outstanding)
-      setTimeout(() => {
-        outstanding--
-        connection.send(acknowledgement('puback', packet.packetIdentifier))
-      }, 10)
-    })
-    at.server.cut()
-    await eventually(() => tally.open === 0, 'all acknowledgements', 30_000)
-    const ms = Math.round(performance.now() - begunAt)
-    const outcome = `${ms} ms, at most ${most} on the way`
-    return { holds: most === 100, outcome }
-  },
-}
-
 export const experiments: readonly Experiment[] = [
   receiveMaximum,
   closeWithoutServer,
@@ -402,5 +261,6 @@ export const experiments: readonly Experiment[] = [
   manyOutstanding,
   burst,
   takeover,
-  resumeMany,
+  manyUnacknowledged,
+  mostWaiting,
 ]
