@@ -131,7 +131,7 @@ export class Attempt implements ConnectionEvents {
   }
 
   violated(error: ProtocolError): void {
-    this.#end(endingOf(error, false), error.reasonCode)
+    this.#end(endingOf(error), error.reasonCode)
   }
 
   closed(cause: unknown): void {
@@ -284,7 +284,7 @@ export class Attempt implements ConnectionEvents {
   }
 }
 
-function endingOf(error: unknown, isFirst: boolean): Ending {
+function endingOf(error: unknown, isFirst = false): Ending {
   if (error instanceof ClientError) {
     // A server that was trusted before gets a new certificate, or is another one only for a while.
     const isPassing = error.code === 'invalid-certificate' && !isFirst
