@@ -25,6 +25,7 @@ import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
 import { isPlainTcp, startListener } from './listener/start.ts'
 import type { TlsFiles } from './listener/tls-files.ts'
+import { TlsWatch } from './listener/tls-watch.ts'
 import type { Reloaded } from './live-config.ts'
 import { createLog, type Log, silentLog } from './log.ts'
 import type { Losses } from './losses.ts'
@@ -214,6 +215,7 @@ class RunningBroker implements Broker {
   readonly #reloader: Reloader
   #backEnd: BackEnd = netBackEnd
   #control: ControlSocket | undefined
+  #tlsWatch: TlsWatch | undefined
   #ticking: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
 
@@ -249,6 +251,7 @@ class RunningBroker implements Broker {
       const { url } = await this.#open(listener, files)
       this.#log.info('listening', { url })
     }
+    this.#tlsWatch = await TlsWatch.start(this.config, this.#listeners, this.#log)
     const { engine, dir } = this.config.store
     if (engine === 'memory') return // there is no folder that would be ours alone
     const startedAt = this.#core.clock.now()
@@ -350,6 +353,7 @@ class RunningBroker implements Broker {
     for (const listener of this.#listeners) listener.stopAccepting()
     this.#control?.stopAccepting()
     clearInterval(this.#ticking)
+    this.#tlsWatch?.[Symbol.dispose]()
     this.#authentication[Symbol.dispose]()
     this.#program.close()
     try {

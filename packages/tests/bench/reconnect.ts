@@ -9,6 +9,8 @@ import { formatEntry } from '@busbar/broker'
 import { userEntry } from '../src/attack/own-broker.ts'
 import { pause } from '../src/deadline.ts'
 import { connectPacket, RawClient } from '../src/raw-client.ts'
+import { ask } from '../src/soak/ask.ts'
+import { type Latency, toldLatency } from '../src/soak/latency.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 
 const { values } = parseArgs({
@@ -36,54 +38,44 @@ broker.send({
   listeners: [{ kind: 'tcp', port: 0 }],
   store: { engine: 'memory' },
   auth: { passwordFile },
+  access: { default: 'allow' },
   log: { level: 'error' },
 })
 const [url] = (await once(broker, 'message')) as [string]
-const bystander = await connect(0, 'bystander')
-if (bystander === undefined) throw new Error('the bystander was refused')
+// Not in this process, which has its hands full.
+const pair = fork(
+  new URL('../src/soak/pair.ts', import.meta.url),
+  [url, names[0] ?? '', `password of ${names[0]}`],
+  { execArgv: process.execArgv },
+)
+await once(pair, 'message')
 
 console.log(
-  `${clientCount} clients of ${userCount} users; times in ms, of the broker's event loop and of a PINGREQ between`,
+  `${clientCount} clients of ${userCount} users; times of the broker's event loop, and of the messages of a pair that stays`,
 )
 let clients = await phase('first: nobody is remembered', () => connectAll())
 for (let round = 1; round <= 3; round++) {
   await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
   clients = await phase(`again, ${round}`, () => connectAll())
 }
-await Promise.all([bystander, ...clients].map((client) => client[Symbol.asyncDispose]()))
+await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
+pair.disconnect()
 broker.disconnect()
 
 async function phase<T>(name: string, work: () => Promise<T>): Promise<T> {
   broker.send('begin')
   await once(broker, 'message')
-  const pings: number[] = []
-  const watch = new AbortController()
-  const watched = keepPinging(pings, watch.signal)
+  await ask<Latency>(pair, 'take', 60_000)
   const startedAt = performance.now()
   const result = await work()
   const seconds = (performance.now() - startedAt) / 1_000
-  watch.abort()
-  await watched
+  const latency = await ask<Latency>(pair, 'take', 60_000)
   broker.send('end')
   const [{ median, p99, longest }] = await once(broker, 'message')
-  const loop = `${median.toFixed(1)} median, ${p99.toFixed(1)} p99, ${longest.toFixed(1)} longest`
-  const ping = `${quantile(pings, 0.5)} median, ${quantile(pings, 0.99)} p99`
-  console.log(`${name}: all in after ${seconds.toFixed(1)} s; loop ${loop}; ping ${ping}`)
+  const loop = `${median.toFixed(1)} ms at p50, ${p99.toFixed(1)} at p99, ${longest.toFixed(1)} at most`
+  console.log(`${name}: all in after ${seconds.toFixed(1)} s\n  loop ${loop}`)
+  console.log(`  pair ${toldLatency(latency)}`)
   return result
-}
-
-async function keepPinging(taken: number[], signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const before = performance.now()
-    await bystander?.ping()
-    taken.push(performance.now() - before)
-    await pause(10)
-  }
-}
-
-function quantile(numbers: readonly number[], part: number): string {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return (sorted[Math.floor(part * (sorted.length - 1))] ?? 0).toFixed(1)
 }
 
 async function connectAll(): Promise<RawClient[]> {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { fileVersion } from '../file-version.ts'
 import type { Log } from '../log.ts'
 import { readPasswordFile } from './password-file.ts'
 import type { User } from './users.ts'
@@ -29,7 +30,7 @@ export class PasswordFileWatch implements Disposable {
 
   /** Reads it for the first time. Throws `ConfigError`. */
   async open(): Promise<readonly User[]> {
-    this.#seen = await this.#look()
+    this.#seen = await fileVersion(this.#path)
     const { users } = await this.#read()
     await this.#warnIfReadable()
     return users
@@ -56,7 +57,7 @@ export class PasswordFileWatch implements Disposable {
   }
 
   async #check(): Promise<void> {
-    const seen = await this.#look()
+    const seen = await fileVersion(this.#path)
     if (seen === this.#seen) return
     this.#seen = seen
     try {
@@ -72,16 +73,6 @@ export class PasswordFileWatch implements Disposable {
         file: this.#path,
         reason,
       })
-    }
-  }
-
-  /** What tells one version of the file from another. */
-  async #look(): Promise<string> {
-    try {
-      const { ino, size, mtimeNs } = await stat(this.#path, { bigint: true })
-      return `${ino} ${size} ${mtimeNs}`
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code ?? 'unknown'
     }
   }
 

@@ -19,7 +19,7 @@ import { pause } from '../deadline.ts'
 import { childOf, residentBytes } from '../memory.ts'
 import { RawClient } from '../raw-client.ts'
 import { ask } from './ask.ts'
-import type { Latency } from './latency.ts'
+import { type Latency, toldLatency } from './latency.ts'
 import { readerCap } from './memory-cap.ts'
 
 const { values } = parseArgs({
@@ -79,7 +79,7 @@ async function startPair(): Promise<ChildProcess> {
   pair = started
   await once(started, 'message')
   await pause(3_000)
-  console.log(`before: pair ${told(await latencyOf(started))}`)
+  console.log(`before: pair ${toldLatency(await latencyOf(started))}`)
   return started
 }
 
@@ -102,7 +102,7 @@ async function flood(): Promise<string[]> {
   await ask<LoadState>(load, 'stop', 120_000)
   console.log(`${published} published, ${watcher.lost()} not delivered because a queue was full`)
   console.log(`memory: ${mega(most)} MB at most, cap ${mega(cap)} MB`)
-  console.log(`flooded: pair ${told(latency)}`)
+  console.log(`flooded: pair ${toldLatency(latency)}`)
   const problems: string[] = []
   if (most > cap) problems.push(`${mega(most - cap)} MB more than the settings allow`)
   if (closed > 0) problems.push(`${closed} connections were closed`)
@@ -115,7 +115,7 @@ async function crowd(): Promise<string[]> {
   const measuring = await startPair()
   const joined = ask<CrowdState>(load, 'begin', 300_000)
   const { idlers } = await joined
-  console.log(`while they come: pair ${told(await latencyOf(measuring))}`)
+  console.log(`while they come: pair ${toldLatency(await latencyOf(measuring))}`)
   const most = await watchMemory(Number(values.minutes) * 60_000)
   const latency = await latencyOf(measuring)
   const { closed, lost } = await ask<CrowdState>(load, 'report', 60_000)
@@ -123,7 +123,7 @@ async function crowd(): Promise<string[]> {
   await ask<CrowdState>(load, 'stop', 60_000)
   console.log(`${idlers} logged in and idle; ${closed} closed that had not logged in`)
   console.log(`memory: ${mega(most)} MB at most`)
-  console.log(`crowded: pair ${told(latency)}`)
+  console.log(`crowded: pair ${toldLatency(latency)}`)
   const problems: string[] = []
   if (lost > 0) problems.push(`${lost} idle connections were closed`)
   if (missing > 0) problems.push(`the pair misses ${missing} messages`)
@@ -166,14 +166,6 @@ async function watchLosses(): Promise<{ lost(): number } & AsyncDisposable> {
     if (packet.type === 'publish') lost = Number(Buffer.from(packet.payload).toString())
   }
   return { lost: () => lost, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() }
-}
-
-function told({ p50, p99, most, ownP99, count }: Latency): string {
-  const times = [p50, p99, most].map((ms) => ms.toFixed(1))
-  return (
-    `${times[0]} ms at p50, ${times[1]} at p99, ${times[2]} at most, of ${count}; ` +
-    `the pair itself was ${ownP99.toFixed(1)} ms late at p99`
-  )
 }
 
 function mega(bytes: number): string {

@@ -1,7 +1,10 @@
+import type { Connect } from '@busbar/protocol'
 import { pause } from '../deadline.ts'
 import { RawClient } from '../raw-client.ts'
 
 const everyMs = 10
+
+type Credentials = Partial<Pick<Connect, 'username' | 'password'>>
 
 /** In milliseconds. */
 export interface Latency {
@@ -34,11 +37,11 @@ export class LatencyPair implements AsyncDisposable {
     this.#publish(performance.now())
   }
 
-  static async join(url: string): Promise<LatencyPair> {
+  static async join(url: string, credentials: Credentials = {}): Promise<LatencyPair> {
     const publisher = await RawClient.open(url)
-    await publisher.connect({ clientIdentifier: 'pair publisher' })
+    await publisher.connect({ clientIdentifier: 'pair publisher', ...credentials })
     const subscriber = await RawClient.open(url)
-    await subscriber.connect({ clientIdentifier: 'pair subscriber' })
+    await subscriber.connect({ clientIdentifier: 'pair subscriber', ...credentials })
     await subscriber.subscribe('pair')
     return new LatencyPair(publisher, subscriber)
   }
@@ -85,6 +88,14 @@ export class LatencyPair implements AsyncDisposable {
     await this.#publisher[Symbol.asyncDispose]()
     await this.#subscriber[Symbol.asyncDispose]()
   }
+}
+
+export function toldLatency({ p50, p99, most, ownP99, count }: Latency): string {
+  const times = [p50, p99, most].map((ms) => ms.toFixed(1))
+  return (
+    `${times[0]} ms at p50, ${times[1]} at p99, ${times[2]} at most, of ${count}; ` +
+    `the pair itself was ${ownP99.toFixed(1)} ms late at p99`
+  )
 }
 
 function quantile(sorted: readonly number[], part: number): number {
