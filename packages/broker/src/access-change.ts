@@ -1,3 +1,4 @@
+import { parseSubscriptionFilter } from '@busbar/protocol'
 import type { Policies } from './access/access-control.ts'
 import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
@@ -33,8 +34,8 @@ function withdrawDenied(core: Core, session: Session): void {
 export function withdrawSubscriptions(core: Core, session: Session): void {
   const { access, sessions, statistics } = core
   if (access.isOpen) return
-  for (const subscription of [...session.subscriptions.values()]) {
-    if (access.maySubscribe(session, subscription.filter)) continue
+  for (const subscription of [...session.subscriptions]) {
+    if (access.maySubscribe(session, parseSubscriptionFilter(subscription.text))) continue
     sessions.unsubscribe(subscription)
     statistics.subscriptionsRevoked++
   }

@@ -26,6 +26,22 @@ interface Neighbour {
   rate: TokenBucket | undefined
 }
 
+/** The entry of a connection that is welcome. */
+class Welcome implements Entry {
+  readonly refusal = undefined
+  readonly #admission: Admission
+  readonly #neighbour: Neighbour | undefined
+
+  constructor(admission: Admission, neighbour: Neighbour | undefined) {
+    this.#admission = admission
+    this.#neighbour = neighbour
+  }
+
+  leave(): void {
+    this.#admission.left(this.#neighbour)
+  }
+}
+
 export interface AdmissionOptions {
   readonly limits: () => Config['limits']
   readonly clock: Clock
@@ -77,13 +93,13 @@ export class Admission {
     }
     this.#open++
     if (neighbour !== undefined) neighbour.open++
-    return {
-      refusal: undefined,
-      leave: () => {
-        this.#open--
-        if (neighbour !== undefined) neighbour.open--
-      },
-    }
+    return new Welcome(this, neighbour)
+  }
+
+  /** For `Welcome` only. */
+  left(neighbour: Neighbour | undefined): void {
+    this.#open--
+    if (neighbour !== undefined) neighbour.open--
   }
 
   /** How late the event loop came to something that was due; to be told regularly. */

@@ -37,8 +37,8 @@ export class Authentication {
   #method: string | undefined
   #credentials: Credentials | undefined
   #identity: Identity | undefined
-  /** Closes the connection when the identity ends. */
-  readonly #expiry = new Deadline(() => this.#expired())
+  /** Closes the connection when the identity ends; few do. */
+  #expiry: Deadline | undefined
   #exchange: Exchange | undefined
   #answered: Answered | undefined
   /** The method is thinking: no AUTH may come now. */
@@ -56,9 +56,9 @@ export class Authentication {
     const connected = { protocolVersion, address, certificate }
     const credentials = { clientIdentifier, username, password, ...connected }
     const { authenticationMethod, authenticationData } = connect.properties
-    this.#credentials = credentials
     this.#answered = (answer, data) => {
       this.#exchange = undefined
+      this.#answered = undefined // it holds all of CONNECT
       if (answer.outcome === 'accepted') this.#keep(answer)
       else this.#count(answer)
       answered(answer, data)
@@ -77,6 +77,7 @@ export class Authentication {
       throw new ProtocolError(ReasonCode.BadAuthenticationMethod, message, 'MQTT5-4.12.0-1')
     }
     this.#method = authenticationMethod
+    this.#credentials = credentials // for AUTH after CONNACK
     this.#exchange = method.start(credentials)
     this.#step(authenticationData)
   }
@@ -166,6 +167,8 @@ export class Authentication {
     earlier?.ended?.()
     const { clock, deadlines } = this.#connection.core
     const { expiresAt = Number.POSITIVE_INFINITY } = identity
+    if (expiresAt !== Number.POSITIVE_INFINITY) this.#expiry ??= new Deadline(() => this.#expired())
+    if (this.#expiry === undefined) return
     deadlines.set(this.#expiry, clock.now() + (expiresAt - clock.wallNow()))
   }
 
@@ -185,7 +188,7 @@ export class Authentication {
 
   /** The Network Connection has ended. */
   ended(): void {
-    this.#connection.core.deadlines.clear(this.#expiry)
+    if (this.#expiry !== undefined) this.#connection.core.deadlines.clear(this.#expiry)
     this.#identity?.ended?.()
     this.#identity = undefined
   }

@@ -180,7 +180,7 @@ function openSession(
   const resumed = core.sessions.get(clientIdentifier)
   if (resumed !== undefined) {
     core.wills.cancel(resumed) // [MQTT5-3.1.3-9]
-    core.deadlines.clear(resumed.ends)
+    core.deadlines.clear(resumed)
     resumed.endsAt = Number.POSITIVE_INFINITY
   }
   const session = resumed ?? core.sessions.begin({ clientIdentifier, owner: user })
@@ -216,7 +216,7 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
   // 3.x has no Receive Maximum: its packet identifiers are the limit.
   session.inbound.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)
   connection.session = session
-  connection.aliases = new InboundTopicAliases(isVersion5 ? mqtt.topicAliasMaximum : 0)
+  if (isVersion5) connection.aliases = new InboundTopicAliases(mqtt.topicAliasMaximum)
   const aliasMaximum = Math.min(connect.properties.topicAliasMaximum ?? 0, mqtt.topicAliasMaximum)
   if (isVersion5 && aliasMaximum > 0) {
     connection.outboundAliases = new OutboundTopicAliases(aliasMaximum)

@@ -21,7 +21,7 @@ import type { Entry } from './admission.ts'
 import { Authentication } from './authentication.ts'
 import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
-import { Deadline } from './deadlines.ts'
+import { Deadline, Timed } from './deadlines.ts'
 import type { PassingFrame } from './forward.ts'
 import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
@@ -40,8 +40,17 @@ const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x
 
 const pingresp = encodePacket({ type: 'pingresp' }, 5)
 
-/** One Network Connection, from its first byte to its last. */
-export class Connection implements TransportEvents, SessionConnection {
+/** For a connection that may send none. */
+const noAliases = new InboundTopicAliases(0)
+
+/** Of a connection that has not been accepted. */
+const noKeepAlive = new KeepAlive(0)
+
+/**
+ * One Network Connection, from its first byte to its last. As a deadline it waits first for CONNECT
+ * to come in time, then for Keep Alive.
+ */
+export class Connection extends Timed implements TransportEvents, SessionConnection {
   readonly core: Core
   readonly transport: Transport
   readonly authentication: Authentication
@@ -57,7 +66,7 @@ export class Connection implements TransportEvents, SessionConnection {
   /** In the client's words: what it accepts, and what it wants to be told. */
   maximumPacketSize = largestPacket
   wantsProblemInformation = true
-  aliases = new InboundTopicAliases(0)
+  aliases = noAliases
   outboundAliases: OutboundTopicAliases | undefined
   /** When the packets at hand were read: the clock costs as much as a message. */
   readAt = 0
@@ -66,9 +75,7 @@ export class Connection implements TransportEvents, SessionConnection {
 
   readonly #framer: Framer
   readonly #output = new Output()
-  #keepAlive = new KeepAlive(0)
-  /** First for CONNECT to come in time, then for Keep Alive. */
-  readonly #deadline: Deadline
+  #keepAlive = noKeepAlive
   /** Not yet counted for the client's rate. */
   #unpacedBytes = 0
   #pace: { readonly of: Pace; readonly ends: Deadline } | undefined
@@ -80,6 +87,7 @@ export class Connection implements TransportEvents, SessionConnection {
   #isSilent = true
 
   constructor(core: Core, transport: Transport, level: DurabilityLevel, entry?: Entry) {
+    super()
     this.core = core
     this.entry = entry
     this.level = level
@@ -87,8 +95,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.authentication = new Authentication(this)
     const { limits } = core.config
     this.#framer = new Framer(limits.connectBytes)
-    this.#deadline = new Deadline((now) => this.#deadlineReached(now))
-    core.deadlines.set(this.#deadline, core.clock.now() + limits.connectTimeoutSeconds * 1_000)
+    core.deadlines.set(this, core.clock.now() + limits.connectTimeoutSeconds * 1_000)
   }
 
   receive(bytes: Uint8Array): void {
@@ -237,7 +244,7 @@ export class Connection implements TransportEvents, SessionConnection {
     this.#framer.strictLengths = this.version === 5
     this.#keepAlive = new KeepAlive(keepAliveSeconds)
     this.#keepAlive.heard(this.core.clock.now())
-    this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
+    this.core.deadlines.set(this, this.#keepAlive.deadline)
   }
 
   /** Reads no further packet until `release`. */
@@ -252,12 +259,12 @@ export class Connection implements TransportEvents, SessionConnection {
     this.#readOn()
   }
 
-  #deadlineReached(now: number): void {
+  reached(now: number): void {
     if (this.state === 'connecting') return this.#close('CONNECT took too long') // U5-3.1.4-a
     if (this.#isHeld || this.#awaitsRound) this.#keepAlive.heard(now)
     if (this.#keepAlive.deadline > now) {
       // Moved here and not for each packet, so that a packet costs no timer.
-      return this.core.deadlines.set(this.#deadline, this.#keepAlive.deadline)
+      return this.core.deadlines.set(this, this.#keepAlive.deadline)
     }
     this.disconnect(ReasonCode.KeepAliveTimeout, 'nothing came within 1.5 times Keep Alive')
   }
@@ -358,7 +365,7 @@ export class Connection implements TransportEvents, SessionConnection {
     if (this.state === 'ended') return
     this.state = 'ended'
     const { core, session } = this
-    core.deadlines.clear(this.#deadline)
+    core.deadlines.clear(this)
     if (this.#pace !== undefined) core.deadlines.clear(this.#pace.ends)
     this.authentication.ended()
     core.forget(this)

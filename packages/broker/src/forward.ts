@@ -74,7 +74,7 @@ class Passing implements PassingFrame {
       const { connection: receiver } = session
       const isPlain = receiver?.takesFrames === true && target.subscriptionIdentifiers.length === 0
       const isAllowed = isPlain && core.access.allowsPlainly(session, 'receive', topicName)
-      if (isAllowed && !session.queue.hasQoS0) {
+      if (isAllowed && !session.hasQueuedQoS0) {
         const isSame = (receiver.version === 5) === (version === 5)
         const frame = isSame ? this : this.#translated(topicName)
         if (receiver.forward(frame, payloadLength)) continue

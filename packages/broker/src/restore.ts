@@ -3,6 +3,7 @@ import type { Core } from './core.ts'
 import { messageBytes } from './message.ts'
 import type { Session } from './session.ts'
 import type { QueueEntry, Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
+import { Subscription } from './subscription.ts'
 
 /** Puts everything that the store kept back in its place. */
 export function restore(core: Core, recovered: Recovered): void {
@@ -23,7 +24,7 @@ function restoreSession(core: Core, recovered: RecoveredSession): Session {
   session.isStored = true
   for (const { text, options, subscriptionIdentifier } of recovered.subscriptions) {
     const filter = parseSubscriptionFilter(text)
-    core.sessions.subscribe({ session, filter, options, subscriptionIdentifier })
+    core.sessions.subscribe(new Subscription(session, filter, { options, subscriptionIdentifier }))
   }
   restoreEntries(core, session, recovered)
   for (const packetIdentifier of recovered.received) session.inbound.restore(packetIdentifier)
@@ -32,7 +33,7 @@ function restoreSession(core: Core, recovered: RecoveredSession): Session {
 
 /** What waits in front of something that was sent keeps its place, with a Packet Identifier of now. */
 function restoreEntries(core: Core, session: Session, recovered: RecoveredSession): void {
-  const { outbound, queue } = session
+  const { outbound } = session
   const { inFlight, queuedCount, queuedBytes } = recovered
   const identifiers = new PacketIdentifiers()
   for (const { packetIdentifier } of inFlight) {
@@ -55,7 +56,8 @@ function restoreEntries(core: Core, session: Session, recovered: RecoveredSessio
     }
   }
   const bytes = left.reduce((sum, { message }) => sum + messageBytes(message), queuedBytes)
-  queue.restore({ count: queuedCount + left.length, bytes, behind: lastInHand })
+  const count = queuedCount + left.length
+  if (count > 0 || lastInHand > 0) session.queue.restore({ count, bytes, behind: lastInHand })
 }
 
 /** A Session that was connected when the broker died counts as disconnected now (U5-3.1.2-b). */
@@ -68,7 +70,7 @@ function restoreDeadlines(
   const now = core.clock.now()
   const endsInMs = ends ? remainingMs(core, ends) : session.sessionExpiryInterval * 1_000
   session.endsAt = now + endsInMs
-  core.deadlines.set(session.ends, session.endsAt)
+  core.deadlines.set(session, session.endsAt)
   if (will === undefined) return
   core.wills.keep(session, will)
   core.wills.connectionEnded(session, will.due && remainingMs(core, will.due))

@@ -3,12 +3,12 @@ import { test } from 'node:test'
 import { parseSubscriptionFilter, type QoS, topicMatches } from '@busbar/protocol'
 import { Router } from './router.ts'
 import type { Session } from './session.ts'
-import type { Subscription } from './subscription.ts'
+import { Subscription } from './subscription.ts'
 
 // The router looks at no more of a Session.
 const sessions = Array.from(
   { length: 5 },
-  (_, i) => ({ clientIdentifier: `c${i}`, routed: { match: 0, index: 0 } }) as unknown as Session,
+  (_, i) => ({ clientIdentifier: `c${i}`, routedMatch: 0, routedIndex: 0 }) as unknown as Session,
 )
 
 interface Wanted {
@@ -20,12 +20,10 @@ interface Wanted {
 }
 
 function subscription({ session, text, qos = 0, noLocal = false, identifier }: Wanted) {
-  return {
-    session: sessions[session] as Session,
-    filter: parseSubscriptionFilter(text),
+  return new Subscription(sessions[session] as Session, parseSubscriptionFilter(text), {
     options: { qos, noLocal, retainAsPublished: false, retainHandling: 0 },
     subscriptionIdentifier: identifier,
-  } satisfies Subscription
+  })
 }
 
 const found = (router: Router, topicName: string) => {
@@ -113,8 +111,8 @@ test('a route is never out of date, whatever is subscribed and given up', () => 
     const topicName = text(3)
     const route = found(router, topicName) ?? learn(router, topicName)
     const expected = new Set<string>()
-    for (const { session, filter: of } of present.values()) {
-      if (topicMatches(of.topicFilter, topicName)) expected.add(session.clientIdentifier)
+    for (const { session, topicFilter } of present.values()) {
+      if (topicMatches(topicFilter, topicName)) expected.add(session.clientIdentifier)
     }
     const actual = route?.targets?.map(({ session }) => session.clientIdentifier).toSorted()
     assert.deepEqual(actual, [...expected].toSorted(), `${topicName} at step ${step}`)

@@ -3,8 +3,8 @@ import { Generations } from './generations.ts'
 import type { Message } from './message.ts'
 import { type Route, RouteCache, type Target } from './route-cache.ts'
 import type { Delivery, Session } from './session.ts'
-import { type MayReceive, ShareGroup } from './share-group.ts'
-import { Subscribers } from './subscribers.ts'
+import type { MayReceive } from './share-group.ts'
+import { eachSubscription, groupsOf, type Subscribed, Subscribers } from './subscribers.ts'
 import type { Subscription } from './subscription.ts'
 
 /** A Delivery that is still being gathered from several subscriptions. */
@@ -19,12 +19,10 @@ interface Gathered {
 
 const none: number[] = []
 
-const createSubscribers = () => new Subscribers()
-
 /** Knows which Session gets a message, and how. */
 export class Router {
   readonly #mayReceive: MayReceive
-  readonly #tree = new TopicTree<Subscribers>()
+  readonly #tree = new TopicTree<Subscribed>()
   readonly #routes = new RouteCache()
   readonly #generations = new Generations()
   readonly #placesOf = (topicName: string) => this.#generations.placesOf(topicName)
@@ -36,30 +34,25 @@ export class Router {
 
   /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
   add(subscription: Subscription): void {
-    const { filter } = subscription
-    this.#generations.changed(filter.topicFilter)
-    const subscribers = this.#tree.getOrSet(filter.topicFilter, createSubscribers)
-    if (filter.shareName === undefined) return subscribers.add(subscription)
-    let group = subscribers.groups.get(filter.shareName)
-    if (group === undefined) {
-      group = new ShareGroup()
-      subscribers.addGroup(filter.shareName, group)
-    }
-    group.add(subscription)
+    const { topicFilter, shareName } = subscription
+    this.#generations.changed(topicFilter)
+    const first = shareName === undefined ? subscription : new Subscribers(subscription)
+    const known = this.#tree.getOrSet(topicFilter, first)
+    if (known === first) return
+    if (known instanceof Subscribers) return known.add(subscription)
+    // It had one subscription, which is replaced, or gets company.
+    const isReplaced = shareName === undefined && known.session === subscription.session
+    this.#tree.set(topicFilter, isReplaced ? subscription : new Subscribers(known, subscription))
   }
 
   remove(subscription: Subscription): void {
-    const { filter, session } = subscription
-    const subscribers = this.#tree.get(filter.topicFilter)
-    if (subscribers === undefined) return
-    this.#generations.changed(filter.topicFilter)
-    if (filter.shareName === undefined) subscribers.remove(session)
-    else {
-      const group = subscribers.groups.get(filter.shareName)
-      group?.remove(session)
-      if (group?.size === 0) subscribers.removeGroup(filter.shareName)
-    }
-    if (subscribers.isEmpty) this.#tree.delete(filter.topicFilter)
+    const { topicFilter, session } = subscription
+    const known = this.#tree.get(topicFilter)
+    if (known === undefined) return
+    this.#generations.changed(topicFilter)
+    if (known instanceof Subscribers) known.remove(subscription)
+    const isLast = known instanceof Subscribers ? known.isEmpty : known.session === session
+    if (isLast) this.#tree.delete(topicFilter)
   }
 
   /** The targets of a topic, if it is known by these bytes and nothing but the topic decides. */
@@ -95,16 +88,16 @@ export class Router {
     const match = ++this.#matches
     const targets: Target[] = []
     let isPlain = true
-    this.#tree.match(topicName, (subscribers) => {
-      if (subscribers.groups.size > 0) isPlain = false
-      subscribers.each((subscription) => {
+    this.#tree.match(topicName, (subscribed) => {
+      if (groupsOf(subscribed).size > 0) isPlain = false
+      eachSubscription(subscribed, (subscription) => {
         if (subscription.options.noLocal) isPlain = false
-        const { routed } = subscription.session
-        const earlier = routed.match === match ? targets[routed.index] : undefined
+        const { session } = subscription
+        const earlier = session.routedMatch === match ? targets[session.routedIndex] : undefined
         if (earlier !== undefined) mergeTarget(earlier, subscription)
         else {
-          routed.match = match
-          routed.index = targets.length
+          session.routedMatch = match
+          session.routedIndex = targets.length
           targets.push(targetOf(subscription))
         }
       })
@@ -116,19 +109,19 @@ export class Router {
   match(message: Message): readonly (Delivery & { readonly session: Session })[] {
     const match = ++this.#matches
     const gathered: Gathered[] = []
-    this.#tree.match(message.topicName, (subscribers) => {
-      subscribers.each((subscription) => {
+    this.#tree.match(message.topicName, (subscribed) => {
+      eachSubscription(subscribed, (subscription) => {
         if (subscription.options.noLocal && isOwn(subscription, message)) return
-        const { routed } = subscription.session
-        const earlier = routed.match === match ? gathered[routed.index] : undefined
+        const { session } = subscription
+        const earlier = session.routedMatch === match ? gathered[session.routedIndex] : undefined
         if (earlier !== undefined) merge(earlier, subscription)
         else {
-          routed.match = match
-          routed.index = gathered.length
+          session.routedMatch = match
+          session.routedIndex = gathered.length
           gathered.push(gather(subscription, message))
         }
       })
-      for (const group of subscribers.groups.values()) {
+      for (const group of groupsOf(subscribed).values()) {
         const chosen = group.choose(message, this.#mayReceive)
         if (chosen !== undefined) gathered.push(gather(chosen, message))
       }
@@ -140,7 +133,8 @@ export class Router {
   chooseAnother(sharedFilter: string, message: Message): Subscription | undefined {
     const { topicFilter, shareName } = parseSubscriptionFilter(sharedFilter)
     if (shareName === undefined) return undefined
-    return this.#tree.get(topicFilter)?.groups.get(shareName)?.choose(message, this.#mayReceive)
+    const group = groupsOf(this.#tree.get(topicFilter)).get(shareName)
+    return group?.choose(message, this.#mayReceive)
   }
 }
 
@@ -151,14 +145,14 @@ function isOwn(subscription: Subscription, message: Message): boolean {
 
 /** The delivery that one subscription asks for. */
 export function gather(subscription: Subscription, message: Message): Gathered {
-  const { session, filter, options, subscriptionIdentifier } = subscription
+  const { session, text, shareName, options, subscriptionIdentifier } = subscription
   return {
     session,
     message,
     qos: Math.min(message.qos, options.qos) as QoS, // [MQTT5-3.8.4-8]
     retain: message.retain && options.retainAsPublished, // [MQTT5-3.3.1-12], [MQTT5-3.3.1-13]
     subscriptionIdentifiers: subscriptionIdentifier === undefined ? none : [subscriptionIdentifier],
-    sharedFilter: filter.shareName === undefined ? undefined : filter.text,
+    sharedFilter: shareName === undefined ? undefined : text,
   }
 }
 

@@ -1,22 +1,15 @@
-import {
-  firstFailure,
-  Inbound,
-  Outbound,
-  type ProtocolVersion,
-  type QoS,
-  SparseMap,
-} from '@busbar/protocol'
+import { firstFailure, Inbound, Outbound, type ProtocolVersion, type QoS } from '@busbar/protocol'
 import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
-import { Deadline } from './deadlines.ts'
+import { Timed } from './deadlines.ts'
 import type { PassingFrame } from './forward.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
 import { keepAlone } from './payload.ts'
 import { SessionQueue } from './session-queue.ts'
 import type { DurabilityLevel, QueueEntry } from './store/store.ts'
-import type { Subscription } from './subscription.ts'
+import { Subscriptions } from './subscriptions.ts'
 import type { PendingWill } from './wills.ts'
 
 /** A message for one Session, as the router decided. */
@@ -50,7 +43,12 @@ interface GivenUp {
   /** At QoS 2, and with its client already. */
   readonly begun: readonly QueueEntry[]
   readonly undecided: number
+  /** So many more are in the store only, behind this position. */
+  readonly inStore: number
+  readonly lastInHand: number
 }
+
+const noneStored = { inStore: 0, lastInHand: 0 }
 
 export interface SessionIdentity {
   readonly clientIdentifier: string
@@ -63,8 +61,11 @@ const shortQueue = 64
 /** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
 export const internalPrefix = '$program/'
 
-/** The state that a client and the broker share until the Session Expiry Interval has passed. */
-export class Session implements Subject {
+/**
+ * The state that a client and the broker share until the Session Expiry Interval has passed, which as
+ * a deadline it waits for while it has no Network Connection.
+ */
+export class Session extends Timed implements Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
   readonly isInternal: boolean
@@ -73,22 +74,21 @@ export class Session implements Subject {
   variables: ReadonlyMap<string, string> | undefined
   /** Scratch of the access rules. */
   rights: Rights | undefined
-  readonly subscriptions = new Map<string, Subscription>()
+  readonly subscriptions = new Subscriptions()
   readonly outbound = new Outbound<QueueEntry>()
   readonly inbound = new Inbound()
-  readonly queue: SessionQueue
+  /** Made when something has to wait for the first time. */
+  #queue: SessionQueue | undefined
   /**
    * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
    * true where the entry itself is in the same batch.
    */
-  readonly #unsettled = new SparseMap<QueueEntry, boolean>()
+  #unsettled: Map<QueueEntry, boolean> | undefined
   /** So many are sent again only when a batch is committed; nothing new may overtake them. */
   #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
-  /** Ends the Session when its interval has passed without a Network Connection. */
-  readonly ends: Deadline
-  /** When it does, in milliseconds of `Clock.now`; Infinity while it does not. */
+  /** When its interval will have passed, in milliseconds of `Clock.now`; Infinity while it does not. */
   endsAt = Number.POSITIVE_INFINITY
   protocolVersion: ProtocolVersion = 5
   /** Seconds; Infinity never expires. */
@@ -103,19 +103,36 @@ export class Session implements Subject {
   hasEnded = false
   // for the Network Connection
   connection: SessionConnection | undefined
-  /** Scratch of the router: the delivery being gathered for the message with this number. */
-  routed = { match: 0, index: 0 }
+  // scratch of the router: the delivery that is being gathered for the message with this number
+  routedMatch = 0
+  routedIndex = 0
 
   readonly #context: Context
+  readonly #expired: (session: Session) => void
 
   constructor(context: Context, identity: SessionIdentity, expired: (session: Session) => void) {
+    super()
     this.#context = context
+    this.#expired = expired
     this.level = context.durability.default
     this.clientIdentifier = identity.clientIdentifier
     this.user = identity.owner
     this.isInternal = identity.clientIdentifier.startsWith(internalPrefix)
-    this.queue = new SessionQueue(context, identity.clientIdentifier)
-    this.ends = new Deadline(() => expired(this))
+  }
+
+  reached(): void {
+    this.#expired(this)
+  }
+
+  /** What waits for the client. */
+  get queue(): SessionQueue {
+    this.#queue ??= new SessionQueue(this.#context, this.clientIdentifier)
+    return this.#queue
+  }
+
+  /** A message of QoS 0 waits, and no later one may overtake it [MQTT5-4.6.0-5]. */
+  get hasQueuedQoS0(): boolean {
+    return this.#queue?.hasQoS0 === true
   }
 
   /** Whether a message would leave at once: what a Shared Subscription looks for. */
@@ -141,15 +158,14 @@ export class Session implements Subject {
   }
 
   #deliverOnce(delivery: Delivery): boolean {
-    const { connection, queue } = this
+    const { connection } = this
     if (connection === undefined && !this.#context.config.mqtt.queueQoS0) {
       return this.#lose(delivery.message, 'offline-qos-0')
     }
-    // A later message must not overtake an earlier one of its QoS [MQTT5-4.6.0-5].
-    if (connection === undefined || connection.isCongested || queue.hasQoS0) {
-      if (queue.refuses(delivery.message, false)) return false
+    if (connection === undefined || connection.isCongested || this.hasQueuedQoS0) {
+      if (this.queue.refuses(delivery.message, false)) return false
       keepAlone(delivery.message)
-      return queue.appendQoS0(this.#entry(delivery))
+      return this.queue.appendQoS0(this.#entry(delivery))
     }
     return (
       connection.sendPublish(delivery, 0, false) || this.#lose(delivery.message, 'packet-too-large')
@@ -157,14 +173,15 @@ export class Session implements Subject {
   }
 
   #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
-    const { queue, connection } = this
+    const { connection } = this
     const { journal } = this.#context
-    const leavesNow = queue.isEmpty && this.isReady
-    if (!leavesNow && queue.refuses(delivery.message, this.isStored)) return false
+    const leavesNow = this.#queue?.isEmpty !== false && this.isReady
+    if (!leavesNow && this.queue.refuses(delivery.message, this.isStored)) return false
     const entry = this.#entry(delivery)
     // A short queue in front of a client that reads is gone in a moment.
-    if (connection === undefined || queue.length >= shortQueue) keepAlone(entry.message)
-    const place = leavesNow ? 'out' : queue.append(entry, this.isStored, mustWait)
+    const isShort = this.#queue === undefined || this.#queue.length < shortQueue
+    if (connection === undefined || !isShort) keepAlone(entry.message)
+    const place = leavesNow ? 'out' : this.queue.append(entry, this.isStored, mustWait)
     if (place === false) return false
     if (leavesNow) this.#takeIdentifier(entry)
     if (this.isStored) {
@@ -184,12 +201,12 @@ export class Session implements Subject {
     if (!this.hasEnded) {
       this.queue.decide(entry, place, error)
       this.pump() // only now can it be read back, and may it leave
-    } else if (this.queue.forgetUndecided(entry)) this.#decided?.(entry, error)
+    } else if (this.#queue?.forgetUndecided(entry) === true) this.#decided?.(entry, error)
   }
 
   /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
   pump(): void {
-    const { connection, outbound, queue } = this
+    const { connection, outbound } = this
     if (connection === undefined) return
     let mustWait = this.#putOff > 0
     while (outbound.isResending && !connection.isCongested) {
@@ -197,15 +214,16 @@ export class Session implements Subject {
       if (unfinished === undefined) break
       const { message: entry } = unfinished
       if (unfinished.state === 'released') this.#release(entry)
-      else if (this.#unsettled.has(entry) || entry.state === 'queued') {
+      else if (this.#unsettled?.has(entry) || entry.state === 'queued') {
         mustWait = true
         this.#sendLate(entry, connection)
       } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
       else this.#resend(entry, connection, mustWait)
     }
-    this.#pumpQoS0(connection)
+    if (this.#queue === undefined) return
+    this.#pumpQoS0(this.#queue, connection)
     while (outbound.hasRoom && this.#putOff === 0 && !connection.isCongested) {
-      const entry = queue.take(() => this.pump())
+      const entry = this.#queue.take(() => this.pump())
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue
       this.#takeIdentifier(entry)
@@ -216,7 +234,7 @@ export class Session implements Subject {
   /** It has its place among what was sent, but was not: the store could not be told that it was. */
   #sendLate(entry: QueueEntry, connection: SessionConnection): void {
     if (!this.#isStillDue(entry)) {
-      this.#unsettled.delete(entry)
+      this.#unsettled?.delete(entry)
       this.outbound.discard(entry.packetIdentifier)
       this.#context.statistics.inFlight--
       return
@@ -253,9 +271,9 @@ export class Session implements Subject {
     else this.#transmit(entry, connection, false)
   }
 
-  #pumpQoS0(connection: SessionConnection): void {
+  #pumpQoS0(queue: SessionQueue, connection: SessionConnection): void {
     while (!connection.isCongested) {
-      const entry = this.queue.takeQoS0()
+      const entry = queue.takeQoS0()
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue
       if (!connection.sendPublish(entry, 0, false)) this.#lose(entry.message, 'packet-too-large')
@@ -286,7 +304,8 @@ export class Session implements Subject {
 
   /** Drops what waits and may not be received any more. */
   dropDenied(): void {
-    this.queue.purge({
+    if (this.#queue === undefined) return this.pump()
+    this.#queue.purge({
       mayStay: ({ topicName }) => this.#context.access.mayReceive(this, topicName),
       drop: (entry) => {
         this.#lose(entry.message, 'not-authorized')
@@ -307,10 +326,11 @@ export class Session implements Subject {
    * or a store without room, and the publisher's resend. `isNew`: the entry is in that batch.
    */
   #sendWhenStored(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
+    this.#unsettled ??= new Map()
     this.#unsettled.set(entry, isNew)
     this.#context.journal.whenCommitted((error) => {
       if (this.hasEnded) {
-        if (this.#unsettled.delete(entry)) this.#decided?.(entry, error)
+        if (this.#unsettled?.delete(entry) === true) this.#decided?.(entry, error)
         return
       }
       if (error !== undefined) {
@@ -319,7 +339,7 @@ export class Session implements Subject {
         else this.connection?.disconnect(0x97, 'store failed')
         return
       }
-      this.#unsettled.delete(entry)
+      this.#unsettled?.delete(entry)
       // What was too large made room for the next.
       if (this.connection === connection && !this.#transmit(entry, connection, false)) this.pump()
     })
@@ -327,7 +347,7 @@ export class Session implements Subject {
 
   /** It could not be stored, so its publisher was not told that it was kept. */
   #abandon(entry: QueueEntry): void {
-    this.#unsettled.delete(entry)
+    this.#unsettled?.delete(entry)
     this.#lose(entry.message, 'store-failed')
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
@@ -353,15 +373,18 @@ export class Session implements Subject {
     const waiting: QueueEntry[] = []
     const begun: QueueEntry[] = []
     for (const { message: entry } of this.outbound.unfinished()) {
-      const isNew = this.#unsettled.get(entry)
+      const isNew = this.#unsettled?.get(entry)
       if (isNew === true) continue
-      this.#unsettled.delete(entry)
+      this.#unsettled?.delete(entry)
       if (entry.qos === 2 && isNew === undefined && entry.state !== 'queued') begun.push(entry)
       else waiting.push(entry)
     }
-    const { entries, undecided } = this.queue.clear()
+    const unsettled = this.#unsettled?.size ?? 0
+    if (this.#queue === undefined) return { waiting, begun, undecided: unsettled, ...noneStored }
+    const { inStore, lastInHand } = this.#queue
+    const { entries, undecided } = this.#queue.clear()
     waiting.push(...entries)
-    return { waiting, begun, undecided: undecided + this.#unsettled.size }
+    return { waiting, begun, undecided: undecided + unsettled, inStore, lastInHand }
   }
 
   puback(packetIdentifier: number, reasonCode: number): void {

@@ -26,6 +26,7 @@ export class Sessions {
   readonly #router: Router
   readonly #wills: Wills
   readonly #byIdentifier = new Map<string, Session>()
+  readonly #expired = (session: Session) => this.expire(session)
   /** They have ended, and what they had for others is still being passed on. */
   readonly #leaving = new Map<
     string,
@@ -58,7 +59,7 @@ export class Sessions {
 
   /** A new Session; its predecessor must have ended, and be gone. */
   begin(identity: SessionIdentity): Session {
-    const session = new Session(this.#context, identity, (expired) => this.expire(expired))
+    const session = new Session(this.#context, identity, this.#expired)
     this.#byIdentifier.set(identity.clientIdentifier, session)
     this.#context.statistics.sessions++
     this.#context.hooks.sessionBegan?.(session)
@@ -88,10 +89,10 @@ export class Sessions {
     return true
   }
 
-  saveSubscription({ session, filter, options, subscriptionIdentifier }: Subscription): void {
+  saveSubscription({ session, text, options, subscriptionIdentifier }: Subscription): void {
     if (!session.isStored) return
     const { clientIdentifier, level } = session
-    const subscription = { text: filter.text, options, subscriptionIdentifier }
+    const subscription = { text, options, subscriptionIdentifier }
     this.#context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
   }
 
@@ -114,7 +115,7 @@ export class Sessions {
     session.endsAt = clock.now() + session.sessionExpiryInterval * 1_000
     this.#wills.connectionEnded(session)
     if (session.sessionExpiryInterval === 0) return this.end(session)
-    deadlines.set(session.ends, session.endsAt)
+    deadlines.set(session, session.endsAt)
     this.save(session)
   }
 
@@ -133,10 +134,10 @@ export class Sessions {
     this.#byIdentifier.delete(clientIdentifier)
     statistics.sessions--
     hooks.sessionEnded?.(session)
-    deadlines.clear(session.ends)
+    deadlines.clear(session)
     this.#leaving.set(clientIdentifier, { session, gone: [] })
     this.#wills.publish(session)
-    for (const subscription of session.subscriptions.values()) this.forget(subscription)
+    for (const subscription of session.subscriptions) this.forget(subscription)
     this.#passOn(session, () => {
       const { gone } = this.#leaving.get(clientIdentifier) ?? { gone: [] }
       this.#leaving.delete(clientIdentifier)
@@ -155,31 +156,30 @@ export class Sessions {
 
   /** Adds a subscription, or replaces the one with the same filter. */
   subscribe(subscription: Subscription): void {
-    const { session, filter } = subscription
-    if (!session.subscriptions.has(filter.text)) this.#countSubscription(subscription, 1)
-    session.subscriptions.set(filter.text, subscription)
-    session.hasShared ||= filter.shareName !== undefined
+    const { session, text, shareName } = subscription
+    if (!session.subscriptions.has(text)) this.#countSubscription(subscription, 1)
+    session.subscriptions.set(subscription)
+    session.hasShared ||= shareName !== undefined
     this.#router.add(subscription)
   }
 
   /** Removes a subscription for good. */
   unsubscribe(subscription: Subscription): void {
     this.forget(subscription)
-    this.forgetFilter(subscription.session, subscription.filter.text)
+    this.forgetFilter(subscription.session, subscription.text)
   }
 
   /** Removes a subscription from routing and from its Session. */
   forget(subscription: Subscription): void {
-    const { session, filter } = subscription
     this.#router.remove(subscription)
-    session.subscriptions.delete(filter.text)
+    subscription.session.subscriptions.delete(subscription.text)
     this.#countSubscription(subscription, -1)
   }
 
   #countSubscription(subscription: Subscription, sign: 1 | -1): void {
     const { statistics } = this.#context
     statistics.subscriptions += sign
-    if (subscription.filter.shareName !== undefined) statistics.sharedSubscriptions += sign
+    if (subscription.shareName !== undefined) statistics.sharedSubscriptions += sign
   }
 
   /**
@@ -190,14 +190,13 @@ export class Sessions {
    */
   #passOn(session: Session, finished: () => void): void {
     const { statistics, losses } = this.#context
-    const { clientIdentifier, queue, hasShared, outbound } = session
-    const { inStore, lastInHand } = queue
+    const { clientIdentifier, hasShared, outbound } = session
     statistics.inFlight -= outbound.size
     let open = 1
     const close = () => {
       if (--open === 0) finished()
     }
-    const { waiting, begun, undecided } = session.giveUp((entry, error) => {
+    const { waiting, begun, undecided, inStore, lastInHand } = session.giveUp((entry, error) => {
       const bytes = entry.message.payload.length
       // A message that could not be stored was not acknowledged: its publisher sends it again.
       if (error !== undefined) losses.record(clientIdentifier, 'store-failed', bytes)

@@ -1,4 +1,5 @@
 import {
+  noProperties,
   ProtocolError,
   parseSubscriptionFilter,
   type QoS,
@@ -13,7 +14,7 @@ import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
 import { gather } from './router.ts'
 import type { Session } from './session.ts'
-import type { Subscription } from './subscription.ts'
+import { Subscription } from './subscription.ts'
 
 /** SUBSCRIBE: each filter in turn, as if it had come alone [MQTT5-3.8.4-5]; one SUBACK for all. */
 export function inboundSubscribe(
@@ -73,27 +74,24 @@ function answer(
     throw new ProtocolError(SubscriptionIdentifiersNotSupported, 'not available', 'U5-3.2.2-e')
   }
   const reasonCodes: number[] = []
-  const retained: (() => void)[] = []
-  for (const [at, request] of subscriptions.entries()) {
+  const wantRetained: Subscription[] = []
+  for (let at = 0; at < subscriptions.length; at++) {
+    const request = subscriptions[at] as SubscriptionRequest
     const filter = refusals?.get(at) ?? checkFilter(connection, session, request.topicFilter)
     if (typeof filter === 'number') {
       reasonCodes.push(refusalCode(connection, filter, request))
       continue
     }
-    const subscription = {
-      session,
-      filter,
-      options: grantedOptions(connection, request),
-      subscriptionIdentifier,
-    }
+    const options = grantedOptions(connection, request)
+    const subscription = new Subscription(session, filter, { options, subscriptionIdentifier })
     const isNew = addSubscription(core, subscription)
-    retained.push(() => sendRetained(core, subscription, isNew))
-    reasonCodes.push(subscription.options.qos) // [MQTT5-3.8.4-7]
+    if (wantsRetained(subscription, isNew)) wantRetained.push(subscription)
+    reasonCodes.push(options.qos) // [MQTT5-3.8.4-7]
   }
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')
-    connection.send({ type: 'suback', packetIdentifier, reasonCodes, properties: {} })
-    for (const send of retained) send()
+    connection.send({ type: 'suback', packetIdentifier, reasonCodes, properties: noProperties })
+    for (const subscription of wantRetained) sendRetained(core, subscription)
   })
 }
 
@@ -172,19 +170,23 @@ function shared(options: SubscriptionOptions): SubscriptionOptions {
 
 /** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
 export function addSubscription(core: Core, subscription: Subscription): boolean {
-  const { session, filter } = subscription
-  const isNew = !session.subscriptions.has(filter.text)
+  const { session, text } = subscription
+  const isNew = !session.subscriptions.has(text)
   core.sessions.subscribe(subscription)
   core.sessions.saveSubscription(subscription)
   return isNew
 }
 
-/** What is retained for a new subscription, by Retain Handling [MQTT5-3.3.1-9] to -11. */
-export function sendRetained(core: Core, subscription: Subscription, isNew: boolean): void {
-  const { filter, options, session } = subscription
-  if (filter.shareName !== undefined) return // U5-3.8.4-a
-  if (options.retainHandling === 2 || (options.retainHandling === 1 && !isNew)) return
-  for (const message of core.retained.matching(filter.topicFilter, core.clock.now())) {
+/** By Retain Handling [MQTT5-3.3.1-9] to -11; Shared Subscriptions do not (U5-3.8.4-a). */
+export function wantsRetained({ shareName, options }: Subscription, isNew: boolean): boolean {
+  const { retainHandling } = options
+  return shareName === undefined && (retainHandling === 0 || (retainHandling === 1 && isNew))
+}
+
+/** Sends what is retained to a new subscription. */
+export function sendRetained(core: Core, subscription: Subscription): void {
+  const { session, topicFilter } = subscription
+  for (const message of core.retained.matching(topicFilter, core.clock.now())) {
     if (!core.mayReceiveRetained(session, message)) continue
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
     core.send(session, { ...gather(subscription, message), retain: true })
@@ -217,7 +219,7 @@ export function inboundUnsubscribe(
   })
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')
-    connection.send({ type: 'unsuback', packetIdentifier, reasonCodes, properties: {} })
+    connection.send({ type: 'unsuback', packetIdentifier, reasonCodes, properties: noProperties })
   })
 }
 

@@ -1,21 +1,27 @@
 import type { Session } from './session.ts'
-import type { ShareGroup } from './share-group.ts'
+import { ShareGroup } from './share-group.ts'
 import type { Subscription } from './subscription.ts'
 
 const noGroups: ReadonlyMap<string, ShareGroup> = new Map()
 
-/**
- * Everybody who subscribed to one Topic Filter. Most filters have one subscriber, and a Map for each
- * filter would be half of the memory that a subscription takes.
- */
+/** Everybody who subscribed to one Topic Filter: most filters have one subscription, and no more. */
+export type Subscribed = Subscription | Subscribers
+
+/** Those of a filter that has several, or had, or that is shared. */
 export class Subscribers {
   /** The subscriptions that are not shared: none, one, or more by their Session. */
   #ordinary: undefined | Subscription | Map<Session, Subscription>
   /** By ShareName. */
   #groups: Map<string, ShareGroup> | undefined
 
+  constructor(...subscriptions: readonly Subscription[]) {
+    for (const subscription of subscriptions) this.add(subscription)
+  }
+
   /** Adds one, or replaces that of the same Session. */
   add(subscription: Subscription): void {
+    const { shareName } = subscription
+    if (shareName !== undefined) return this.#addMember(shareName, subscription)
     const known = this.#ordinary
     if (known instanceof Map) known.set(subscription.session, subscription)
     else if (known === undefined || known.session === subscription.session) {
@@ -28,7 +34,8 @@ export class Subscribers {
     }
   }
 
-  remove(session: Session): void {
+  remove({ session, shareName }: Subscription): void {
+    if (shareName !== undefined) return this.#removeMember(shareName, session)
     const known = this.#ordinary
     if (known instanceof Map) {
       known.delete(session)
@@ -47,17 +54,36 @@ export class Subscribers {
     return this.#groups ?? noGroups
   }
 
-  addGroup(shareName: string, group: ShareGroup): void {
+  #addMember(shareName: string, subscription: Subscription): void {
     this.#groups ??= new Map()
-    this.#groups.set(shareName, group)
+    let group = this.#groups.get(shareName)
+    if (group === undefined) {
+      group = new ShareGroup()
+      this.#groups.set(shareName, group)
+    }
+    group.add(subscription)
   }
 
-  removeGroup(shareName: string): void {
-    this.#groups?.delete(shareName)
+  #removeMember(shareName: string, session: Session): void {
+    const group = this.#groups?.get(shareName)
+    group?.remove(session)
+    if (group?.size === 0) this.#groups?.delete(shareName)
     if (this.#groups?.size === 0) this.#groups = undefined
   }
 
   get isEmpty(): boolean {
     return this.#ordinary === undefined && this.#groups === undefined
   }
+}
+
+export function eachSubscription(
+  subscribed: Subscribed,
+  visit: (subscription: Subscription) => void,
+): void {
+  if (subscribed instanceof Subscribers) subscribed.each(visit)
+  else visit(subscribed)
+}
+
+export function groupsOf(subscribed: Subscribed | undefined): ReadonlyMap<string, ShareGroup> {
+  return subscribed instanceof Subscribers ? subscribed.groups : noGroups
 }

@@ -3,7 +3,7 @@ export { Inbound } from './flow/inbound.ts'
 export { KeepAlive } from './flow/keep-alive.ts'
 export { Outbound, type OutboundEntry, type PubrecOutcome } from './flow/outbound.ts'
 export { PacketIdentifiers } from './flow/packet-identifiers.ts'
-export { SparseMap, SparseSet } from './flow/sparse.ts'
+export { SparseSet } from './flow/sparse.ts'
 export {
   InboundTopicAliases,
   OutboundTopicAliases,

@@ -227,7 +227,11 @@ test('a right that is taken away: subscriptions end, and what waits is purged an
   assert.equal(broker.core.statistics.queuedMessages, 800)
   const rules = [{ deny: ['subscribe'] as const, users: ['reader'], topics: ['a/#'] }, everything]
   await change(broker, { rules })
-  assert.deepEqual([...(broker.core.sessions.get('reader-id')?.subscriptions.keys() ?? [])], ['b'])
+  const left = [...(broker.core.sessions.get('reader-id')?.subscriptions ?? [])]
+  assert.deepEqual(
+    left.map(({ text }) => text),
+    ['b'],
+  )
   assert.equal(broker.core.statistics.queuedMessages, 400)
   assert.equal(broker.core.statistics.subscriptionsRevoked, 1)
   assert.equal(denied(broker, 'reader-id'), 400)

@@ -10,7 +10,8 @@ import type { Core } from '../core.ts'
 import { createMessage, type Message } from '../message.ts'
 import { internalPrefix, type Session } from '../session.ts'
 import { limitExpiry } from '../sessions.ts'
-import { addSubscription, sendRetained } from '../subscribe.ts'
+import { addSubscription, sendRetained, wantsRetained } from '../subscribe.ts'
+import { Subscription } from '../subscription.ts'
 import type { HookRefusal } from './hooks.ts'
 import { type Consumer, type ReceivedMessage, Subscriber } from './subscriber.ts'
 
@@ -119,8 +120,8 @@ async function subscribeProgram(
   const session = openSession(core, name)
   const subscriber = new Subscriber(core, session, consumer)
   attach(core, session, { subscriber, isLasting: name !== undefined })
-  for (const other of [...session.subscriptions.values()]) {
-    if (other.filter.text !== filter.text) core.sessions.unsubscribe(other)
+  for (const other of [...session.subscriptions]) {
+    if (other.text !== filter.text) core.sessions.unsubscribe(other)
   }
   const subscriptionOptions = {
     qos,
@@ -128,8 +129,8 @@ async function subscribeProgram(
     retainAsPublished: true,
     retainHandling: retained ? (1 as const) : (2 as const),
   }
-  const identifier = { subscriptionIdentifier: undefined }
-  const subscription = { session, filter, options: subscriptionOptions, ...identifier }
+  const terms = { options: subscriptionOptions, subscriptionIdentifier: undefined }
+  const subscription = new Subscription(session, filter, terms)
   const isNew = addSubscription(core, subscription)
   try {
     await committed(core)
@@ -138,7 +139,7 @@ async function subscribeProgram(
     throw error
   }
   if (subscriber.isClosed) return subscriber
-  sendRetained(core, subscription, isNew)
+  if (wantsRetained(subscription, isNew)) sendRetained(core, subscription)
   session.pump()
   return subscriber
 }
@@ -207,7 +208,7 @@ function attach(
   session: Session,
   { subscriber, isLasting }: { subscriber: Subscriber; isLasting: boolean },
 ): void {
-  core.deadlines.clear(session.ends)
+  core.deadlines.clear(session)
   session.endsAt = Number.POSITIVE_INFINITY
   session.groups = []
   session.variables = new Map()

@@ -10,34 +10,51 @@ export function guardEvents(
   transport: Transport,
   log: Log,
 ): TransportEvents {
-  let isClosed = false
-  const failed = (error: unknown) => {
-    log.error('defect in the broker, connection closed', { address: transport.address, error })
-    transport.destroy()
+  return new GuardedEvents(events, transport, log)
+}
+
+/** A class, since there is one for each connection, and closures would be five times as large. */
+class GuardedEvents implements TransportEvents {
+  readonly #events: TransportEvents
+  readonly #transport: Transport
+  readonly #log: Log
+  #isClosed = false
+
+  constructor(events: TransportEvents, transport: Transport, log: Log) {
+    this.#events = events
+    this.#transport = transport
+    this.#log = log
   }
-  return {
-    receive(bytes) {
-      try {
-        events.receive(bytes)
-      } catch (error) {
-        failed(error)
-      }
-    },
-    drained() {
-      try {
-        events.drained()
-      } catch (error) {
-        failed(error)
-      }
-    },
-    closed() {
-      if (isClosed) return
-      isClosed = true
-      try {
-        events.closed()
-      } catch (error) {
-        failed(error)
-      }
-    },
+
+  receive(bytes: Uint8Array): void {
+    try {
+      this.#events.receive(bytes)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  drained(): void {
+    try {
+      this.#events.drained()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  closed(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    try {
+      this.#events.closed()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { address } = this.#transport
+    this.#log.error('defect in the broker, connection closed', { address, error })
+    this.#transport.destroy()
   }
 }

@@ -1,35 +1,34 @@
 import { ProtocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
-import { SparseMap, SparseSet } from './sparse.ts'
 
 /**
  * Messages of QoS 1 and 2 as their receiver sees them: which have come before, and how many are
  * unfinished, which our Receive Maximum limits.
  */
 export class Inbound {
-  // for the Session: identifiers of QoS 2 between PUBLISH and PUBREL
-  readonly #held = new SparseSet<number>()
+  // for the Session: identifiers of QoS 2 between PUBLISH and PUBREL; as the others, made when needed
+  #held: Set<number> | undefined
   // for the Network Connection
   /** QoS 1: how often an identifier has come and is not acknowledged. */
-  readonly #unacknowledged = new SparseMap<number, number>()
+  #unacknowledged: Map<number, number> | undefined
   #unacknowledgedCount = 0
   /** One of them that is not in the map: most are acknowledged before the next one comes. 0: none. */
   #latest = 0
   /** QoS 2: the held identifiers that have come on this Network Connection. */
-  readonly #counted = new SparseSet<number>()
+  #counted: Set<number> | undefined
   #receiveMaximum = 0
   #allowance = 0
 
   get size(): number {
-    return this.#held.size
+    return this.#held?.size ?? 0
   }
 
   /** A Network Connection begins: all counts start anew, held identifiers stay. */
   connected(receiveMaximum: number): void {
-    this.#unacknowledged.clear()
+    this.#unacknowledged = undefined
     this.#unacknowledgedCount = 0
     this.#latest = 0
-    this.#counted.clear()
+    this.#counted = undefined
     this.#receiveMaximum = receiveMaximum
     this.#allowance = 0
   }
@@ -53,17 +52,17 @@ export class Inbound {
       this.#unacknowledgedCount--
       return
     }
-    const times = this.#unacknowledged.get(packetIdentifier)
+    const times = this.#unacknowledged?.get(packetIdentifier)
     if (times === undefined) return
     this.#unacknowledgedCount--
-    if (times === 1) this.#unacknowledged.delete(packetIdentifier)
-    else this.#unacknowledged.set(packetIdentifier, times - 1)
+    if (times === 1) this.#unacknowledged?.delete(packetIdentifier)
+    else this.#unacknowledged?.set(packetIdentifier, times - 1)
   }
 
   /** PUBREC is sent with a failure: the identifier means a new message from now [MQTT5-4.3.3-9]. */
   refused(packetIdentifier: number): void {
-    this.#held.delete(packetIdentifier)
-    this.#counted.delete(packetIdentifier)
+    this.#held?.delete(packetIdentifier)
+    this.#counted?.delete(packetIdentifier)
   }
 
   /**
@@ -71,35 +70,36 @@ export class Inbound {
    * False: it is not known, PUBCOMP with Reason Code 0x92.
    */
   pubrel(packetIdentifier: number): boolean {
-    const isHeld = this.#held.delete(packetIdentifier)
+    const isHeld = this.#held?.delete(packetIdentifier) === true
     // The PUBLISH was sent on an earlier Network Connection, and the PUBCOMP may raise the sender's
     // quota all the same (U5-4.9-a): a sender that goes by that can be ahead by one for each.
-    if (!this.#counted.delete(packetIdentifier) && this.#allowance < this.#receiveMaximum) {
-      this.#allowance++
-    }
+    const isCounted = this.#counted?.delete(packetIdentifier) === true
+    if (!isCounted && this.#allowance < this.#receiveMaximum) this.#allowance++
     return isHeld
   }
 
   /** Whether the identifier is that of a QoS 2 message waiting for its PUBREL. */
   has(packetIdentifier: number): boolean {
-    return this.#held.has(packetIdentifier)
+    return this.#held?.has(packetIdentifier) === true
   }
 
   /** At start-up: a held identifier from the store. */
   restore(packetIdentifier: number): void {
+    this.#held ??= new Set()
     this.#held.add(packetIdentifier)
   }
 
   /** The held identifiers. */
   identifiers(): Iterable<number> {
-    return { [Symbol.iterator]: () => this.#held[Symbol.iterator]() }
+    return this.#held ?? []
   }
 
   #publishQoS1(packetIdentifier: number): 'new' | 'in-use' {
-    if (this.#held.has(packetIdentifier)) return 'in-use'
+    if (this.has(packetIdentifier)) return 'in-use'
     this.#checkWindow()
     // One that comes twice is two messages, and each gets its PUBACK [MQTT5-4.3.2-4].
     if (this.#latest !== 0) {
+      this.#unacknowledged ??= new Map()
       const times = this.#unacknowledged.get(this.#latest) ?? 0
       this.#unacknowledged.set(this.#latest, times + 1)
     }
@@ -109,18 +109,20 @@ export class Inbound {
   }
 
   #publishQoS2(packetIdentifier: number): 'new' | 'repeated' | 'in-use' {
+    this.#counted ??= new Set()
     if (this.#counted.has(packetIdentifier)) return 'repeated'
-    const isOther = packetIdentifier === this.#latest || this.#unacknowledged.has(packetIdentifier)
+    const isOther =
+      packetIdentifier === this.#latest || this.#unacknowledged?.has(packetIdentifier) === true
     if (isOther) return 'in-use'
     this.#checkWindow()
     this.#counted.add(packetIdentifier)
-    if (this.#held.has(packetIdentifier)) return 'repeated'
-    this.#held.add(packetIdentifier)
+    if (this.has(packetIdentifier)) return 'repeated'
+    this.restore(packetIdentifier)
     return 'new'
   }
 
   #checkWindow(): void {
-    const open = this.#unacknowledgedCount + this.#counted.size
+    const open = this.#unacknowledgedCount + (this.#counted?.size ?? 0)
     if (open < this.#receiveMaximum + this.#allowance) return
     throw new ProtocolError(
       ReasonCode.ReceiveMaximumExceeded,

@@ -1,6 +1,5 @@
 import { firstFailure } from '../reason-codes.ts'
 import { PacketIdentifiers } from './packet-identifiers.ts'
-import { SparseMap } from './sparse.ts'
 
 /** A message of QoS 1 or 2 on its way to the peer. */
 export interface OutboundEntry<M> {
@@ -30,9 +29,10 @@ interface Entry<M> extends OutboundEntry<M> {
  * [MQTT5-4.4.0-1].
  */
 export class Outbound<M> {
-  // for the Session; a Map keeps the order of first transmission [MQTT5-4.6.0-1]
-  readonly #entries = new SparseMap<number, Entry<M>>()
-  readonly #identifiers: PacketIdentifiers
+  // for the Session; both are made for the first message, since many Sessions never have one
+  /** A Map keeps the order of first transmission [MQTT5-4.6.0-1]. */
+  #entries: Map<number, Entry<M>> | undefined
+  #identifiers: PacketIdentifiers | undefined
   // for the Network Connection
   #connection = 0
   #quota = 0
@@ -40,19 +40,19 @@ export class Outbound<M> {
   #nextResend: Entry<M> | undefined
 
   /** A client shares the identifiers with its SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a). */
-  constructor(identifiers: PacketIdentifiers = new PacketIdentifiers()) {
+  constructor(identifiers?: PacketIdentifiers) {
     this.#identifiers = identifiers
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#entries?.size ?? 0
   }
 
   /** A Network Connection begins, and everything unfinished is due again [MQTT5-4.4.0-1]. */
   connected(receiveMaximum: number): void {
     this.#connection++
     this.#quota = receiveMaximum // [MQTT5-4.9.0-1]
-    this.#resends = this.#entries.values()
+    this.#resends = this.#entries?.values()
     this.#advance()
   }
 
@@ -80,12 +80,13 @@ export class Outbound<M> {
 
   /** Whether a new PUBLISH of QoS 1 or 2 may leave now. */
   get hasRoom(): boolean {
-    return this.#quota > 0 && this.#nextResend === undefined && !this.#identifiers.isFull
+    return this.#quota > 0 && this.#nextResend === undefined && this.#identifiers?.isFull !== true
   }
 
   /** Takes an identifier and quota for a new message; only while `hasRoom`. */
   publish(message: M, qos: 1 | 2): OutboundEntry<M> {
     if (!this.hasRoom) throw new Error('publish() without room')
+    this.#identifiers ??= new PacketIdentifiers()
     const entry: Entry<M> = {
       packetIdentifier: this.#identifiers.take(), // [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]
       qos,
@@ -95,19 +96,19 @@ export class Outbound<M> {
       hasQuota: true,
     }
     this.#quota-- // [MQTT5-4.9.0-2]
-    this.#entries.set(entry.packetIdentifier, entry)
+    this.#keep(entry)
     return entry
   }
 
   /** The entry that is finished, whatever the Reason Code; undefined for one that is unknown. */
   puback(packetIdentifier: number): OutboundEntry<M> | undefined {
-    const entry = this.#entries.get(packetIdentifier)
+    const entry = this.#entries?.get(packetIdentifier)
     return entry?.qos === 1 ? this.#finish(entry) : undefined
   }
 
   /** A failure ends the exchange [MQTT5-4.4.0-2], anything else releases it [MQTT5-4.3.3-4]. */
   pubrec(packetIdentifier: number, reasonCode: number): PubrecOutcome<M> {
-    const entry = this.#entries.get(packetIdentifier)
+    const entry = this.#entries?.get(packetIdentifier)
     if (entry?.qos !== 2) return { outcome: 'unknown' }
     if (reasonCode >= firstFailure) return { outcome: 'finished', entry: this.#finish(entry) }
     entry.state = 'released'
@@ -117,7 +118,7 @@ export class Outbound<M> {
 
   /** The entry that is finished; undefined for one that is unknown or not released. */
   pubcomp(packetIdentifier: number): OutboundEntry<M> | undefined {
-    const entry = this.#entries.get(packetIdentifier)
+    const entry = this.#entries?.get(packetIdentifier)
     return entry?.state === 'released' ? this.#finish(entry) : undefined
   }
 
@@ -126,26 +127,39 @@ export class Outbound<M> {
    * counts as finished [MQTT5-3.1.2-25].
    */
   discard(packetIdentifier: number): OutboundEntry<M> | undefined {
-    const entry = this.#entries.get(packetIdentifier)
+    const entry = this.#entries?.get(packetIdentifier)
     return entry && this.#finish(entry)
   }
 
   /** At start-up: an entry from the store. They come in the order of first transmission. */
   restore(stored: OutboundEntry<M>): void {
     const { packetIdentifier, qos, message, state } = stored
+    this.#identifiers ??= new PacketIdentifiers()
     this.#identifiers.reserve(packetIdentifier)
-    const entry = { packetIdentifier, qos, message, state, connection: 0, hasQuota: false }
-    this.#entries.set(packetIdentifier, entry)
+    const entry: Entry<M> = {
+      packetIdentifier,
+      qos,
+      message,
+      state,
+      connection: 0,
+      hasQuota: false,
+    }
+    this.#keep(entry)
   }
 
   /** In the order of first transmission. */
   unfinished(): Iterable<OutboundEntry<M>> {
-    return this.#entries.values()
+    return this.#entries?.values() ?? []
+  }
+
+  #keep(entry: Entry<M>): void {
+    this.#entries ??= new Map()
+    this.#entries.set(entry.packetIdentifier, entry)
   }
 
   #finish(entry: Entry<M>): OutboundEntry<M> {
-    this.#entries.delete(entry.packetIdentifier)
-    this.#identifiers.release(entry.packetIdentifier)
+    this.#entries?.delete(entry.packetIdentifier)
+    this.#identifiers?.release(entry.packetIdentifier)
     // What took no quota here gives none back, so it never rises above its start value (U5-4.9-a).
     if (entry.hasQuota && entry.connection === this.#connection) this.#quota++
     if (entry === this.#nextResend) this.#advance()

@@ -31,39 +31,4 @@ export class SparseSet<T> {
   }
 }
 
-/** The same for a Map. */
-export class SparseMap<K, V> {
-  #items: Map<K, V> | undefined
-
-  get size(): number {
-    return this.#items === undefined ? 0 : this.#items.size
-  }
-
-  get(key: K): V | undefined {
-    return this.#items?.get(key)
-  }
-
-  has(key: K): boolean {
-    return this.#items?.has(key) === true
-  }
-
-  set(key: K, value: V): void {
-    this.#items ??= new Map()
-    this.#items.set(key, value)
-  }
-
-  delete(key: K): boolean {
-    return this.#items?.delete(key) === true
-  }
-
-  clear(): void {
-    this.#items = undefined
-  }
-
-  values(): MapIterator<V> {
-    return (this.#items ?? noEntries).values() as MapIterator<V>
-  }
-}
-
 const none: ReadonlySet<unknown> = new Set()
-const noEntries: ReadonlyMap<unknown, unknown> = new Map()

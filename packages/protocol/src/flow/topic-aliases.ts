@@ -1,10 +1,9 @@
 import { ProtocolError, protocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
-import { SparseMap } from './sparse.ts'
 
 /** What the peer's Topic Aliases stand for, until the Network Connection ends [MQTT5-3.3.2-7]. */
 export class InboundTopicAliases {
-  readonly #topicNames = new SparseMap<number, string>()
+  #topicNames: Map<number, string> | undefined
   readonly #maximum: number
 
   /** `maximum` is the Topic Alias Maximum that we have sent; 0 for none. */
@@ -24,10 +23,11 @@ export class InboundTopicAliases {
     if (alias === 0) throw invalid('is 0', 'MQTT5-3.3.2-8')
     if (alias > this.#maximum) throw invalid('is above Topic Alias Maximum', 'U5-3.3.4-a')
     if (topicName !== '') {
+      this.#topicNames ??= new Map()
       this.#topicNames.set(alias, topicName)
       return topicName
     }
-    const known = this.#topicNames.get(alias)
+    const known = this.#topicNames?.get(alias)
     if (known === undefined) throw protocolError('Topic Alias stands for nothing', 'U5-3.3.4-b')
     return known
   }

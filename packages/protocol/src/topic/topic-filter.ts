@@ -75,8 +75,19 @@ export function hasWildcard(filter: TopicFilter): boolean {
  */
 export function topicMatches(filter: TopicFilter, name: string): boolean {
   if (name.charCodeAt(0) === dollar && filter.charCodeAt(0) !== dollar) return false // [MQTT5-4.7.2-1]
-  let at = 0
-  for (let of = 0; of < filter.length; of++) {
+  return matchesFrom({ filter, end: 0 }, name, 0)
+}
+
+/** A filter, and where one of its levels ends. */
+export interface FilterPlace {
+  readonly filter: TopicFilter
+  readonly end: number
+}
+
+/** The same for what follows in the filter, and in the name from `nameFrom` on. */
+export function matchesFrom({ filter, end }: FilterPlace, name: string, nameFrom: number): boolean {
+  let at = nameFrom
+  for (let of = end; of < filter.length; of++) {
     const unit = filter.charCodeAt(of)
     if (unit === hash) return true
     if (unit === plus) at = levelEnd(name, at)

@@ -1,22 +1,20 @@
 import { childOf, type LevelChildren, withChild, withoutChild } from './level-children.ts'
-import { hasWildcard, type TopicFilter } from './topic-filter.ts'
+import { type FilterPlace, hasWildcard, matchesFrom, type TopicFilter } from './topic-filter.ts'
 import { dollar } from './topic-text.ts'
 
 /** The filters that have the same levels up to here. */
 class FilterNode<V> {
   readonly level: string
-  readonly parent: FilterNode<V> | undefined
-  children: LevelChildren<FilterNode<V>>
+  children: LevelChildren<Branch<V>>
   /** The child for `+`. */
-  plus: FilterNode<V> | undefined
+  plus: Branch<V> | undefined
   /** Of the filter that ends here. */
   value: V | undefined
   /** Of the filter that goes on with `#`: it matches here too, so it needs no node of its own. */
   below: V | undefined
 
-  constructor(level: string, parent: FilterNode<V> | undefined) {
+  constructor(level: string) {
     this.level = level
-    this.parent = parent
   }
 
   get isEmpty(): boolean {
@@ -29,11 +27,32 @@ class FilterNode<V> {
   }
 }
 
+/**
+ * The only filter that has the same levels up to here. What it has below is compared as text: nodes
+ * for it would be most of the tree.
+ */
+class Leaf<V> implements FilterPlace {
+  readonly level: string
+  readonly filter: TopicFilter
+  /** Where this level ends in the filter. */
+  readonly end: number
+  value: V
+
+  constructor(level: string, filter: TopicFilter, end: number, value: V) {
+    this.level = level
+    this.filter = filter
+    this.end = end
+    this.value = value
+  }
+}
+
+type Branch<V> = FilterNode<V> | Leaf<V>
+
 /** Values by Topic Filter, found by Topic Name. */
 export class TopicTree<V extends NonNullable<unknown>> {
   /** Most filters have no wildcard and match one name: they need no tree, and cost the least here. */
   readonly #exact = new Map<string, V>()
-  readonly #root = new FilterNode<V>('', undefined)
+  readonly #root = new FilterNode<V>('')
   #wildcards = 0
 
   get size(): number {
@@ -42,27 +61,9 @@ export class TopicTree<V extends NonNullable<unknown>> {
 
   get(filter: TopicFilter): V | undefined {
     if (!hasWildcard(filter)) return this.#exact.get(filter)
-    const node = this.#find(filter)
-    return endsBelow(filter) ? node?.below : node?.value
-  }
-
-  /** The value of a filter; that of `create` from now on where there is none. */
-  getOrSet(filter: TopicFilter, create: () => V): V {
-    if (!hasWildcard(filter)) {
-      const known = this.#exact.get(filter)
-      const value = known ?? create()
-      if (known === undefined) this.#exact.set(filter, value)
-      return value
-    }
-    const node = this.#findOrCreate(filter)
-    const isBelow = endsBelow(filter)
-    const known = isBelow ? node.below : node.value
-    if (known !== undefined) return known
-    const value = create()
-    if (isBelow) node.below = value
-    else node.value = value
-    this.#wildcards++
-    return value
+    const place = this.#find(filter)
+    if (place === undefined || place instanceof Leaf) return place?.value
+    return endsBelow(filter) ? place.below : place.value
   }
 
   set(filter: TopicFilter, value: V): void {
@@ -70,22 +71,70 @@ export class TopicTree<V extends NonNullable<unknown>> {
       this.#exact.set(filter, value)
       return
     }
-    const node = this.#findOrCreate(filter)
-    if ((endsBelow(filter) ? node.below : node.value) === undefined) this.#wildcards++
-    if (endsBelow(filter)) node.below = value
-    else node.value = value
+    if (this.getOrSet(filter, value) === value) return
+    const place = this.#find(filter)
+    if (place instanceof Leaf) place.value = value
+    else if (place !== undefined) endAt(place, filter, value)
+  }
+
+  /** The value of a filter; `value` from now on where there is none. */
+  getOrSet(filter: TopicFilter, value: V): V {
+    if (!hasWildcard(filter)) {
+      const known = this.#exact.get(filter)
+      if (known === undefined) this.#exact.set(filter, value)
+      return known ?? value
+    }
+    let node = this.#root
+    const end = levelsEnd(filter)
+    for (let start = 0; start <= end; ) {
+      const level = levelAt(filter, start)
+      start += level.length + 1
+      const child = branchOf(node, level)
+      if (child === undefined) {
+        addBranch(node, new Leaf(level, filter, start - 1, value))
+        this.#wildcards++
+        return value
+      }
+      if (child instanceof Leaf && child.filter === filter) return child.value
+      node = child instanceof Leaf ? split(node, child) : child
+    }
+    const known = endsBelow(filter) ? node.below : node.value
+    if (known !== undefined) return known
+    endAt(node, filter, value)
+    this.#wildcards++
+    return value
   }
 
   delete(filter: TopicFilter): boolean {
     if (!hasWildcard(filter)) return this.#exact.delete(filter)
-    const node = this.#find(filter)
-    if (node === undefined) return false
-    const isBelow = endsBelow(filter)
-    if ((isBelow ? node.below : node.value) === undefined) return false
-    if (isBelow) node.below = undefined
-    else node.value = undefined
+    const path = [this.#root]
+    let node = this.#root
+    const end = levelsEnd(filter)
+    for (let start = 0; start <= end; ) {
+      const level = levelAt(filter, start)
+      const child = branchOf(node, level)
+      if (child === undefined) return false
+      if (child instanceof Leaf) {
+        if (child.filter !== filter) return false
+        removeBranch(node, child)
+        return this.#deleted(path)
+      }
+      node = child
+      path.push(node)
+      start += level.length + 1
+    }
+    if ((endsBelow(filter) ? node.below : node.value) === undefined) return false
+    endAt(node, filter, undefined)
+    return this.#deleted(path)
+  }
+
+  #deleted(path: FilterNode<V>[]): true {
     this.#wildcards--
-    prune(node)
+    for (let at = path.length - 1; at > 0; at--) {
+      const node = path[at] as FilterNode<V>
+      if (!node.isEmpty) break
+      removeBranch(path[at - 1] as FilterNode<V>, node)
+    }
     return true
   }
 
@@ -99,7 +148,7 @@ export class TopicTree<V extends NonNullable<unknown>> {
   // Level by level over all branches at once: each level is cut out of the name once, no branch is
   // entered twice, and deep filters cost no stack.
   #matchWildcards(name: string, visit: (value: V) => void): void {
-    const branches = [this.#root]
+    const branches: Branch<V>[] = [this.#root]
     let mayBeWildcard = name.charCodeAt(0) !== dollar // at the first level [MQTT5-4.7.2-1]
     let at = 0
     let start = 0
@@ -108,67 +157,83 @@ export class TopicTree<V extends NonNullable<unknown>> {
       const end = slashAt === -1 ? name.length : slashAt
       let level: string | undefined
       for (const last = branches.length; at < last; at++) {
-        const node = branches[at] as FilterNode<V>
-        if (node.children !== undefined) {
+        const branch = branches[at] as Branch<V>
+        if (branch instanceof Leaf) {
+          if (matchesFrom(branch, name, start - 1)) visit(branch.value)
+          continue
+        }
+        if (branch.children !== undefined) {
           level ??= name.slice(start, end)
-          const child = childOf(node.children, level)
+          const child = childOf(branch.children, level)
           if (child !== undefined) branches.push(child)
         }
         if (!mayBeWildcard) continue
-        if (node.below !== undefined) visit(node.below)
-        if (node.plus !== undefined) branches.push(node.plus)
+        if (branch.below !== undefined) visit(branch.below)
+        if (branch.plus !== undefined) branches.push(branch.plus)
       }
       if (at === branches.length) return
       mayBeWildcard = true
       start = end + 1
     }
     for (; at < branches.length; at++) {
-      const node = branches[at] as FilterNode<V>
-      if (node.below !== undefined) visit(node.below) // the parent of '#' (U5-4.7.1-a)
-      if (node.value !== undefined) visit(node.value)
+      const branch = branches[at] as Branch<V>
+      if (branch instanceof Leaf) {
+        if (matchesFrom(branch, name, name.length)) visit(branch.value)
+        continue
+      }
+      if (branch.below !== undefined) visit(branch.below) // the parent of '#' (U5-4.7.1-a)
+      if (branch.value !== undefined) visit(branch.value)
     }
   }
 
-  #find(filter: TopicFilter): FilterNode<V> | undefined {
-    let node: FilterNode<V> | undefined = this.#root
-    const end = levelsEnd(filter)
-    for (let start = 0; start <= end && node !== undefined; ) {
-      const level = levelAt(filter, start)
-      node = level === '+' ? node.plus : childOf(node.children, level)
-      start += level.length + 1
-    }
-    return node
-  }
-
-  #findOrCreate(filter: TopicFilter): FilterNode<V> {
+  /** Where the value of a filter with a wildcard is, if it is there. */
+  #find(filter: TopicFilter): Branch<V> | undefined {
     let node = this.#root
     const end = levelsEnd(filter)
     for (let start = 0; start <= end; ) {
       const level = levelAt(filter, start)
-      const known: FilterNode<V> | undefined =
-        level === '+' ? node.plus : childOf(node.children, level)
-      node = known ?? addChild(node, level)
+      const child = branchOf(node, level)
+      if (child === undefined) return undefined
+      if (child instanceof Leaf) return child.filter === filter ? child : undefined
+      node = child
       start += level.length + 1
     }
     return node
   }
 }
 
-function addChild<V>(parent: FilterNode<V>, level: string): FilterNode<V> {
-  const node = new FilterNode(level, parent)
-  if (level === '+') parent.plus = node
-  else parent.children = withChild(parent.children, node)
+function branchOf<V>(node: FilterNode<V>, level: string): Branch<V> | undefined {
+  return level === '+' ? node.plus : childOf(node.children, level)
+}
+
+function addBranch<V>(parent: FilterNode<V>, branch: Branch<V>): void {
+  if (branch.level === '+') parent.plus = branch
+  else parent.children = withChild(parent.children, branch)
+}
+
+function removeBranch<V>(parent: FilterNode<V>, branch: Branch<V>): void {
+  if (parent.plus === branch) parent.plus = undefined
+  else parent.children = withoutChild(parent.children, branch)
+}
+
+/** Another filter shares the level of a leaf: it becomes a node, with the leaf one level below. */
+function split<V>(parent: FilterNode<V>, leaf: Leaf<V>): FilterNode<V> {
+  const { level, filter, end, value } = leaf
+  const node = new FilterNode<V>(level)
+  const start = end + 1
+  if (start > levelsEnd(filter)) endAt(node, filter, value)
+  else {
+    const next = levelAt(filter, start)
+    addBranch(node, new Leaf(next, filter, start + next.length, value))
+  }
+  removeBranch(parent, leaf)
+  addBranch(parent, node)
   return node
 }
 
-function prune<V>(from: FilterNode<V>): void {
-  let node = from
-  while (node.isEmpty && node.parent !== undefined) {
-    const { parent } = node
-    if (parent.plus === node) parent.plus = undefined
-    else parent.children = withoutChild(parent.children, node)
-    node = parent
-  }
+function endAt<V>(node: FilterNode<V>, filter: TopicFilter, value: V | undefined): void {
+  if (endsBelow(filter)) node.below = value
+  else node.value = value
 }
 
 function endsBelow(filter: TopicFilter): boolean {

@@ -108,7 +108,10 @@ function compareStore(core: Core, stored: Recovered, hadNoRoom: boolean): Violat
     if (found === undefined) differs('its Session is not in the store', clientIdentifier)
     else if (!session.isStored) differs('its Session is in the store', clientIdentifier)
     else {
-      const running = [...session.subscriptions.keys()].sort().join(' ')
+      const running = [...session.subscriptions]
+        .map(({ text }) => text)
+        .sort()
+        .join(' ')
       const restored = found.subscriptions
         .map(({ text }) => text)
         .sort()
