@@ -8,6 +8,7 @@ import { tcpContract } from '../tcp.contract.ts'
 import { eventually } from '../transport.contract.ts'
 import { startAcceptor } from './acceptor.ts'
 import { type BackEnd, openBackEnd } from './back-end.ts'
+import { EpollSockets } from './epoll.ts'
 import { addressText, openSystem } from './system.ts'
 import { UringSockets } from './uring.ts'
 
@@ -21,6 +22,7 @@ for (const name of ['epoll', 'io_uring'] as const) {
   tcpContract(name, backEnd.listen)
   if (name === 'epoll') everybodyHasATurn(backEnd)
   if (name === 'io_uring') littleRoom()
+  else oneByOne()
 }
 
 /** So that the buffers run dry, the ring is full, and completions have to be put aside. */
@@ -66,6 +68,17 @@ function everybodyHasATurn(backEnd: BackEnd): void {
     for (const socket of sockets) socket.destroy()
     assert.ok(least <= 2, `one had 4 turns when another had ${4 - least}`)
   })
+}
+
+/** As on a kernel that does not take several reads or writes with one call. */
+function oneByOne(): void {
+  const system = openSystem()
+  if (typeof system === 'string') return
+  const sockets = new EpollSockets(system, false)
+  after(() => sockets[Symbol.dispose]())
+  tcpContract('epoll, one by one', (given, accept, log) =>
+    startAcceptor({ system, sockets }, given, accept, log),
+  )
 }
 
 test('auto takes one that works, and says of each faster one why it does not', async () => {

@@ -1,4 +1,7 @@
 import type { Sockets } from './acceptor.ts'
+import { Batch, mostInBatch } from './batch.ts'
+import { isFullRead, Reads } from './reads.ts'
+import { Sends, type Sent } from './sends.ts'
 import { Slots } from './slots.ts'
 import type { SocketTransport } from './socket-transport.ts'
 import {
@@ -18,12 +21,16 @@ import {
   type System,
   type Watcher,
 } from './system.ts'
+import { inTurn } from './turn.ts'
 
 /** Asked of the kernel at once; the others have their turn after libuv's own events. */
 const eventsAtOnce = 256
 const readBytes = 262_144
 /** Output that is joined to one piece before it is sent. */
 const joinBytes = 65_536
+
+/** A read of less is nothing large any more. */
+const fewBytes = 2_048
 
 /** Longest time that the event loop is kept from its timers, looked at every few sockets. */
 const turnMs = 1
@@ -47,13 +54,22 @@ export class EpollSockets implements Sockets, Disposable {
   readonly #eventsView: DataView
   readonly #event = new DataView(new ArrayBuffer(epollEventBytes))
   readonly #input: Region
+  readonly #views: (Uint8Array | undefined)[] = []
   readonly #joined = new Uint8Array(joinBytes)
+  /** Where the kernel takes several reads, or writes, with one call. */
+  readonly #reads: Reads | undefined
+  readonly #sends: Sends | undefined
 
-  constructor(system: System) {
+  /** `isTogether`: several reads, or writes, are one call where the kernel can do that. */
+  constructor(system: System, isTogether = true) {
     this.#system = system
     this.#events = system.region(eventsAtOnce * epollEventBytes)
     this.#eventsView = new DataView(this.#events.buffer)
     this.#input = system.region(readBytes)
+    const reads = isTogether ? Batch.open(system, 'read') : undefined
+    this.#reads = reads && new Reads(system, reads)
+    const writes = isTogether ? Batch.open(system, 'write') : undefined
+    this.#sends = writes && new Sends(system, writes, this.#sentTogether)
     this.#epoll = system.createEpoll()
     this.#watcher = system.watch(this.#epoll, () => this.#turn())
   }
@@ -64,6 +80,8 @@ export class EpollSockets implements Sockets, Disposable {
     this.#system.libc.close(this.#epoll)
     this.#system.giveBack(this.#events)
     this.#system.giveBack(this.#input)
+    this.#reads?.[Symbol.dispose]()
+    this.#sends?.[Symbol.dispose]()
   }
 
   add(socket: SocketTransport): void {
@@ -73,15 +91,29 @@ export class EpollSockets implements Sockets, Disposable {
   }
 
   write(socket: SocketTransport, bytes: Uint8Array): void {
+    if (this.#sends?.take(socket, bytes) === true || socket.isClosed) return
     if (socket.output.length > 0) return socket.output.push(bytes)
     const sent = this.#send(socket, bytes)
     if (sent === bytes.length || sent < 0) return
-    socket.output.push(sent === 0 ? bytes : bytes.subarray(sent))
+    this.#block(socket, sent === 0 ? bytes : bytes.subarray(sent))
+  }
+
+  #block(socket: SocketTransport, rest: Uint8Array): void {
+    socket.output.push(rest)
     socket.isBlocked = true
     this.#watch(socket, this.#interestOf(socket) | EPOLLOUT)
   }
 
-  flush(): void {} // nothing is put off
+  readonly #sentTogether: Sent = (socket, bytes, result) => {
+    if (socket.isClosed) return
+    if (result < 0 && !isTemporary(-result)) return socket.destroy()
+    // The stage is used again.
+    this.#block(socket, bytes.slice(Math.max(0, result)))
+  }
+
+  flush(socket: SocketTransport): void {
+    if (socket.isStaged) this.#sends?.run()
+  }
 
   resume(socket: SocketTransport): void {
     if ((this.#interestOf(socket) & EPOLLIN) === 0 && !socket.hasPeerEnded)
@@ -93,6 +125,8 @@ export class EpollSockets implements Sockets, Disposable {
   }
 
   close(socket: SocketTransport): void {
+    // Else somebody else's bytes would go to whoever has the descriptor next.
+    this.flush(socket)
     this.#slots.delete(socket)
     this.#system.libc.close(socket.descriptor) // which takes it out of the epoll
   }
@@ -114,22 +148,81 @@ export class EpollSockets implements Sockets, Disposable {
   }
 
   #turn(): void {
-    const { libc } = this.#system
+    const endsAt = performance.now() + turnMs
+    if (!this.#tellReads(endsAt)) return
     // Whoever did not have its turn has it first: asked again, the kernel may begin with the same ones.
     if (this.#next >= this.#count) {
+      const { libc } = this.#system
       this.#next = 0
       this.#count = libc.epoll_wait(this.#epoll, this.#events.pointer, eventsAtOnce, 0)
     }
-    const endsAt = performance.now() + turnMs
-    for (let done = 1; this.#next < this.#count; done++) {
-      const at = this.#next++ * epollEventBytes
-      const mask = this.#eventsView.getUint32(at, true)
-      const slot = this.#eventsView.getUint32(at + epollDataAt, true)
-      const generation = this.#eventsView.getUint32(at + epollDataAt + 4, true)
-      const socket = this.#slots.get(slot, generation)
-      if (socket !== undefined) this.#ready(socket, mask)
-      if (done % looks === 0 && performance.now() >= endsAt) return
+    while (this.#next < this.#count) {
+      const end = Math.min(this.#next + mostInBatch, this.#count)
+      this.#readTogether(end)
+      if (!this.#tellReads(endsAt) || !this.#dealWithOthers(end, endsAt)) return
     }
+  }
+
+  /** Reads what is ordinary among the events before `end`, which are dealt with then. */
+  #readTogether(end: number): void {
+    const reads = this.#reads
+    if (reads === undefined) return
+    for (let index = this.#next; index < end; index++) {
+      const socket = this.#socketOf(index)
+      if (socket === undefined || this.#maskOf(index) !== EPOLLIN) continue
+      if (socket.isPaused || socket.hasPeerEnded || socket.isBulk) continue
+      reads.add(socket)
+      this.#eventsView.setUint32(index * epollEventBytes, 0, true)
+    }
+    reads.run()
+  }
+
+  /** False when the time is up before everybody was told what was read. */
+  #tellReads(endsAt: number): boolean {
+    const reads = this.#reads
+    if (reads === undefined) return true
+    for (let count = 1; reads.next(); count++) {
+      this.#hasRead(reads)
+      if (count % looks !== 0 || !reads.hasNext || performance.now() < endsAt) continue
+      // The kernel has nothing to tell of them any more.
+      setImmediate(inTurn, this.#again)
+      return false
+    }
+    return true
+  }
+
+  readonly #again = () => this.#turn()
+
+  #hasRead({ socket, result, bytes, start }: Reads): void {
+    if (socket.isClosed) return
+    if (result <= 0) return this.#nothingRead(socket, -result)
+    socket.received(bytes.subarray(start, start + result))
+    if (!isFullRead(result)) return
+    socket.isBulk = true
+    if (!socket.isClosed && !socket.isPaused) this.#read(socket)
+  }
+
+  /** False when the time is up; what is left is still ready. */
+  #dealWithOthers(end: number, endsAt: number): boolean {
+    for (let done = 1; this.#next < end; ) {
+      const index = this.#next++
+      const mask = this.#maskOf(index)
+      const socket = mask === 0 ? undefined : this.#socketOf(index)
+      if (socket === undefined) continue
+      this.#ready(socket, mask)
+      if (done++ % looks === 0 && performance.now() >= endsAt) return false
+    }
+    return true
+  }
+
+  #maskOf(event: number): number {
+    return this.#eventsView.getUint32(event * epollEventBytes, true)
+  }
+
+  #socketOf(event: number): SocketTransport | undefined {
+    const at = event * epollEventBytes + epollDataAt
+    const slot = this.#eventsView.getUint32(at, true)
+    return this.#slots.get(slot, this.#eventsView.getUint32(at + 4, true))
   }
 
   #ready(socket: SocketTransport, mask: number): void {
@@ -146,14 +239,28 @@ export class EpollSockets implements Sockets, Disposable {
   #read(socket: SocketTransport): void {
     const { libc } = this.#system
     const length = libc.read(socket.descriptor, this.#input.pointer, readLength)
-    if (length > 0) return socket.received(this.#input.bytes.subarray(0, length))
-    if (length < 0) {
-      const { errno } = this.#system
-      if (errno !== EAGAIN && errno !== EINTR) socket.destroy()
+    if (length <= 0) return this.#nothingRead(socket, length === 0 ? 0 : this.#system.errno)
+    if (length < fewBytes) socket.isBulk = false
+    socket.received(this.#view(length))
+  }
+
+  #nothingRead(socket: SocketTransport, errno: number): void {
+    if (errno !== 0) {
+      if (!isTemporary(errno)) socket.destroy()
       return
     }
     socket.ended()
     if (!socket.isClosed) this.#watch(socket, this.#interestOf(socket) & ~EPOLLIN)
+  }
+
+  /** Small ones are made once: a new one for each read would cost more than the framing. */
+  #view(length: number): Uint8Array {
+    if (length >= fewBytes) return this.#input.bytes.subarray(0, length)
+    const known = this.#views[length]
+    if (known !== undefined) return known
+    const view = this.#input.bytes.subarray(0, length)
+    this.#views[length] = view
+    return view
   }
 
   /** How much of the bytes the system took; -1 when the connection has failed. */
@@ -163,7 +270,7 @@ export class EpollSockets implements Sockets, Disposable {
     const sent = libc.write(socket.descriptor, bytes, BigInt(bytes.length))
     if (sent >= 0) return sent
     const { errno } = this.#system
-    if (errno === EAGAIN || errno === EINTR) return 0
+    if (isTemporary(errno)) return 0
     socket.destroy()
     return -1
   }
@@ -189,3 +296,7 @@ export class EpollSockets implements Sockets, Disposable {
 }
 
 const readLength = BigInt(readBytes)
+
+function isTemporary(errno: number): boolean {
+  return errno === EAGAIN || errno === EINTR
+}

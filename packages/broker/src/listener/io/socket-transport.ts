@@ -39,6 +39,10 @@ export class SocketTransport implements Transport {
   /** The peer has said its last word: there is nothing to read any more. */
   hasPeerEnded = false
   // for the back end
+  /** Some of its bytes leave at the end of the turn. */
+  isStaged = false
+  /** Sends so much at a time that it is read by itself. */
+  isBulk = false
   slot = 0
   generation = 0
   readonly #driver: Driver

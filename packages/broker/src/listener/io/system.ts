@@ -1,5 +1,6 @@
 import type * as Ffi from 'node:ffi'
 import { endianness } from 'node:os'
+import { inTurn } from './turn.ts'
 
 /**
  * Everything that leaves JavaScript for libc, libuv and the kernel, and the layout of what they
@@ -13,6 +14,7 @@ export const EAGAIN = 11
 export const EBUSY = 16
 export const ENFILE = 23
 export const EMFILE = 24
+export const ENOSYS = 38
 export const ENOBUFS = 105
 export const ECANCELED = 125
 export const MSG_DONTWAIT = 0x40
@@ -76,6 +78,29 @@ export const uring = {
   bufferBytes: 16,
 } as const
 
+/** Of linux/aio_abi.h, in words of 32 bits, and the ring at the address that `io_setup` gives. */
+export const aio = {
+  requestBytes: 64,
+  data: 0,
+  operation: 4,
+  descriptor: 5,
+  address: 6,
+  count: 8,
+  read: 0,
+  write: 1,
+  ring: {
+    bytes: 32,
+    length: 1,
+    head: 2,
+    tail: 3,
+    magic: 4,
+    isMagic: 0xa10a10a1 | 0,
+    incompatible: 6,
+    eventBytes: 32,
+    result: 4,
+  },
+} as const
+
 /** `struct epoll_event` is packed on x64 only. */
 const isPacked = process.arch === 'x64'
 export const epollEventBytes = isPacked ? 12 : 16
@@ -103,10 +128,13 @@ const functions = {
   uv_close: { arguments: ['pointer', 'pointer'], return: 'void' },
 } as const
 
-// `syscall` three times: a symbol has one signature in each library that is opened.
+// `syscall` several times: a symbol has one signature in each library that is opened.
 const setup = { syscall: { arguments: ['i64', 'u64', 'pointer'], return: 'i32' } } as const
 const register = {
   syscall: { arguments: ['i64', 'u64', 'u64', 'pointer', 'u64'], return: 'i32' },
+} as const
+const submit = {
+  syscall: { arguments: ['i64', 'u64', 'i64', 'u64'], return: 'i32' },
 } as const
 const enter = {
   syscall: {
@@ -114,6 +142,8 @@ const enter = {
     return: 'i32',
   },
 } as const
+const SYS_io_setup = isPacked ? 206n : 0n
+const SYS_io_submit = isPacked ? 209n : 2n
 const SYS_io_uring_setup = 425n
 const SYS_io_uring_enter = 426n
 const SYS_io_uring_register = 427n
@@ -125,6 +155,7 @@ function openLibraries(ffi: typeof Ffi) {
     setup: ffi.dlopen(null, setup),
     register: ffi.dlopen(null, register),
     enter: ffi.dlopen(null, enter),
+    submit: ffi.dlopen(null, submit),
   }
   return libraries
 }
@@ -166,7 +197,8 @@ export class System {
     const ofPoll = { arguments: ['pointer', 'i32', 'i32'], return: 'void' } as const
     this.#onReadable = lib.registerCallback(ofPoll, (handle) => {
       try {
-        this.#watchers.get(handle as bigint)?.readable()
+        const watcher = this.#watchers.get(handle as bigint)
+        if (watcher !== undefined) inTurn(watcher.readable)
       } catch (error) {
         // The caller is C, which an exception must not pass.
         process.nextTick(() => {
@@ -277,6 +309,24 @@ export class System {
   /** `host:port` of the connection just accepted. */
   get acceptedAddress(): string {
     return addressText(this.#address)
+  }
+
+  /** Room for requests that are made together: what names it, which is the address of its ring. */
+  setupAio(requests: number): bigint {
+    const { syscall } = this.#libraries.setup.functions
+    const context = new BigUint64Array(1)
+    this.check(syscall(SYS_io_setup, BigInt(requests), context), 'io_setup')
+    return context[0] as bigint
+  }
+
+  /** Returns how many requests were made, or -1 with `errno`. */
+  submitAio(context: bigint, count: bigint, requests: bigint): number {
+    return this.#libraries.submit.functions.syscall(SYS_io_submit, context, count, requests)
+  }
+
+  /** Memory of somebody else, for as long as it is there. */
+  view(pointer: bigint, bytes: number): ArrayBuffer {
+    return this.#ffi.toArrayBuffer(pointer, bytes, false)
   }
 
   setupRing(entries: number, parameters: Uint8Array): number {

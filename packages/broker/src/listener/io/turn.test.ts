@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { atEndOfTurn, endTurn, inTurn, isInTurn } from './turn.ts'
+
+test('what is put off during a turn is done when it ends, and what that puts off as well', () => {
+  const done: string[] = []
+  inTurn(() => {
+    atEndOfTurn(() => {
+      done.push('output')
+      atEndOfTurn(() => done.push('send'))
+    })
+    done.push('input')
+  })
+  assert.deepEqual(done, ['input', 'output', 'send'])
+})
+
+test('a turn may look for more when its output is sent', () => {
+  const done: string[] = []
+  inTurn(() => {
+    atEndOfTurn(() => done.push('output'))
+    endTurn()
+    done.push('more input')
+  })
+  assert.deepEqual(done, ['output', 'more input'])
+})
+
+test('outside of a turn there is one for it', async () => {
+  const done: boolean[] = []
+  atEndOfTurn(() => done.push(isInTurn()))
+  assert.deepEqual(done, [])
+  await nextTurn()
+  assert.deepEqual(done, [true])
+  assert.equal(isInTurn(), false)
+})
+
+test('a turn that fails has ended', () => {
+  const done: string[] = []
+  const failing = () =>
+    inTurn(() => {
+      atEndOfTurn(() => done.push('output'))
+      throw new Error('a defect')
+    })
+  assert.throws(failing, /a defect/)
+  assert.deepEqual(done, ['output'])
+  assert.equal(isInTurn(), false)
+})

@@ -1,0 +1,41 @@
+/**
+ * The turn of the event loop that a back end is in: what it has read leads to output, which leaves
+ * before the turn is over. An immediate for that would be one more thing to make for each message
+ * that comes alone. There is one turn at a time in a thread.
+ */
+let isIn = false
+let atEnd: (() => void)[] = []
+
+/** Calls back once when this turn of the event loop ends, whoever it belongs to. */
+export function atEndOfTurn(work: () => void): void {
+  if (isIn) atEnd.push(work)
+  else setImmediate(inTurn, work)
+}
+
+/** Whether there is somebody who will do what is put off. */
+export function isInTurn(): boolean {
+  return isIn
+}
+
+/** Runs a turn. What it puts off to the end is done when `endTurn` is called, or when it returns. */
+export function inTurn(turn: () => void): void {
+  isIn = true
+  try {
+    turn()
+  } finally {
+    try {
+      endTurn()
+    } finally {
+      isIn = false
+    }
+  }
+}
+
+/** Does what was put off, and what that puts off in turn. */
+export function endTurn(): void {
+  while (atEnd.length > 0) {
+    const works = atEnd
+    atEnd = []
+    for (const work of works) work()
+  }
+}
