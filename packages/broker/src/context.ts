@@ -8,6 +8,7 @@ import type { Hooks } from './hooks/hooks.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import type { Losses } from './losses.ts'
+import type { PackedMessages } from './packed-messages.ts'
 import type { Statistics } from './statistics.ts'
 import type { Store } from './store/store.ts'
 
@@ -30,6 +31,8 @@ export interface Context {
   readonly store: Store
   readonly durability: Durability
   readonly losses: Losses
+  /** What is retained, or waits at QoS 0. */
+  readonly messages: PackedMessages
   readonly statistics: Statistics
   /** The next position in the order of all queued messages. */
   nextPosition(): number

@@ -1,4 +1,4 @@
-import { ReasonCode } from '@busbar/protocol'
+import { noProperties, ReasonCode } from '@busbar/protocol'
 import type { Access } from './access/access.ts'
 import { AccessControl, type Policies } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
@@ -22,6 +22,7 @@ import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
 import { createMessage, type Message } from './message.ts'
+import { PackedMessages } from './packed-messages.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
 import { Rounds } from './rounds.ts'
@@ -82,6 +83,7 @@ export class Core implements Context {
   readonly journal: Journal
   readonly arrears: Arrears
   readonly losses = new Losses()
+  readonly messages = new PackedMessages()
   readonly statistics = new Statistics()
   readonly router: Router
   readonly retained: Retained
@@ -376,6 +378,7 @@ export class Core implements Context {
     const connections = this.#withOutput
     this.#withOutput = []
     for (const connection of connections) connection.flush()
+    this.frames.endTurn()
     this.slab.endTurn()
     this.acknowledgements.endTurn()
     if (!this.rounds.isEmpty) this.#endTurnLater()
@@ -407,8 +410,9 @@ export class Core implements Context {
     const now = this.clock.now()
     for (const { topicName, payload } of this.#sysTopics.changed(now)) {
       const bytes = new TextEncoder().encode(payload)
-      const message = { topicName, payload: bytes, qos: 0, retain: true, properties: {} } as const
-      const complete = createMessage({ ...message, publisher: '' }, now)
+      const message = { topicName, payload: bytes, qos: 0, retain: true } as const
+      const rest = { properties: noProperties, publisher: '' }
+      const complete = createMessage({ ...message, ...rest }, now)
       // Not stored: they are about this run.
       this.retained.restore(complete)
       this.#route(complete)

@@ -7,6 +7,7 @@ import {
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
 import { createMessage, type Message } from './message.ts'
+import { copyPayload } from './payload.ts'
 import type { Route, Target } from './route-cache.ts'
 import { deliveryTo } from './router.ts'
 import type { Session } from './session.ts'
@@ -99,8 +100,7 @@ class Passing implements PassingFrame {
   #asMessage(topicName: string): Message {
     if (this.#message !== undefined) return this.#message
     const { readAt, clientIdentifier } = this.#connection
-    // Copied alone: in a queue it must not hold on to all that came with it.
-    const payload = this.bytes.slice(this.#payloadStart, this.end)
+    const payload = copyPayload(this.bytes.subarray(this.#payloadStart, this.end))
     const fields = { qos: 0, retain: false, properties: noProperties } as const
     const whole = { topicName, payload, ...fields, publisher: clientIdentifier }
     this.#message = createMessage(whole, readAt)

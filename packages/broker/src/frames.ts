@@ -14,6 +14,16 @@ import type { Slab } from './slab.ts'
 
 const noBytes = new Uint8Array(0)
 
+/** A packet of QoS 0 in the slab, which others may get, too. */
+interface Written {
+  readonly message: Message
+  readonly isVersion5: boolean
+  readonly retain: boolean
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
 /** Larger frames are alone in their memory. */
 const longestInSlab = 4_096
 
@@ -32,6 +42,8 @@ export class Frames {
 
   readonly #clock: Clock
   readonly #slab: Slab
+  /** In this turn. */
+  #written: Written | undefined
   #message: Message | undefined
   readonly #shared: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined]
 
@@ -52,8 +64,11 @@ export class Frames {
   ): boolean {
     const { outboundAliases, maximumPacketSize } = connection
     const isPlain = delivery.subscriptionIdentifiers.length === 0 && outboundAliases === undefined
-    if (isPlain && delivery.qos > 0 && delivery.message.properties === noProperties) {
-      const size = this.#writePlain(connection, delivery, packetIdentifier, dup)
+    if (isPlain && delivery.message.properties === noProperties) {
+      const size =
+        delivery.qos === 0
+          ? this.#writeOnce(connection, delivery)
+          : this.#writePlain(connection, delivery, packetIdentifier, dup)
       if (size >= 0) return size <= maximumPacketSize
     }
     let frame =
@@ -71,10 +86,34 @@ export class Frames {
     return true
   }
 
+  /** What was written for the message at hand is over. */
+  endTurn(): void {
+    this.#written = undefined
+  }
+
+  /** As `#writePlain` at QoS 0, unless the bytes are there already. */
+  #writeOnce(connection: Connection, delivery: Delivery): number {
+    const { message, retain } = delivery
+    const isVersion5 = connection.version === 5
+    const known = this.#written
+    if (known?.message === message && known.isVersion5 === isVersion5 && known.retain === retain) {
+      this.bytes = known.bytes
+      this.start = known.start
+      this.end = known.end
+      return known.end - known.start
+    }
+    const size = this.#writePlain(connection, delivery, 0, false)
+    if (size >= 0 && size <= connection.maximumPacketSize) {
+      const { bytes, start, end } = this
+      this.#written = { message, isVersion5, retain, bytes, start, end }
+    }
+    return size
+  }
+
   /**
-   * The packet that a subscriber at QoS 1 or 2 gets nearly always, written to where its neighbours
-   * are: an object, a writer and an array for each would cost more than the message. Returns its
-   * size, or -1 where the topic is not ASCII.
+   * The packet that a subscriber gets nearly always, written to where its neighbours are: an object,
+   * a writer and an array for each would cost more than the message. Returns its size, or -1 where
+   * the topic is not ASCII.
    */
   #writePlain(
     connection: Connection,
@@ -85,7 +124,7 @@ export class Frames {
     const { message, qos, retain } = delivery
     const { payload, topicName } = message
     const isVersion5 = connection.version === 5
-    const length = 2 + topicName.length + 2 + (isVersion5 ? 1 : 0) + payload.length
+    const length = 2 + topicName.length + (qos > 0 ? 2 : 0) + (isVersion5 ? 1 : 0) + payload.length
     const size = 1 + varintWidth(length) + length
     if (size > connection.maximumPacketSize) return size
     const bytes = size > longestInSlab ? new Uint8Array(size) : this.#slab.bytesFor(size)
@@ -101,8 +140,10 @@ export class Frames {
       if (unit > 0x7f) return -1
       bytes[at++] = unit
     }
-    bytes[at++] = packetIdentifier >> 8
-    bytes[at++] = packetIdentifier
+    if (qos > 0) {
+      bytes[at++] = packetIdentifier >> 8
+      bytes[at++] = packetIdentifier
+    }
     if (isVersion5) bytes[at++] = 0 // no properties
     bytes.set(payload, at)
     this.bytes = bytes

@@ -40,9 +40,9 @@ for (const [name, changed] of rows) {
   test(`gives back a message with ${name}`, () => {
     const packed = new PackedMessages()
     const message = messageOf(changed)
-    packed.add(messageOf({ topicName: 'before', publisher: 'x' }))
-    const number = packed.add(message)
-    packed.add(messageOf({ topicName: 'behind', publisher: 'x' }))
+    packed.keep(messageOf({ topicName: 'before', publisher: 'x' }))
+    const number = packed.keep(message)
+    packed.keep(messageOf({ topicName: 'behind', publisher: 'x' }))
     assert.deepEqual(plain(packed.read(number)), message)
     assert.equal(packed.expiresAt(number), message.expiresAt)
   })
@@ -50,21 +50,37 @@ for (const [name, changed] of rows) {
 
 test('a message stays until its last holder has let go', () => {
   const packed = new PackedMessages()
-  const number = packed.add(messageOf({ topicName: 'a' }))
+  const number = packed.keep(messageOf({ topicName: 'a' }))
   packed.hold(number)
   packed.release(number)
   assert.equal(packed.read(number).topicName, 'a')
   packed.release(number)
-  assert.equal(packed.add(messageOf({ topicName: 'b' })), number)
+  assert.equal(packed.keep(messageOf({ topicName: 'b' })), number)
   assert.equal(packed.read(number).topicName, 'b')
+})
+
+test('a message that many keep one behind the other is there once', () => {
+  const packed = new PackedMessages()
+  const message = messageOf({})
+  const number = packed.keep(message)
+  assert.equal(packed.keep(message), number)
+  packed.release(number)
+  const read = packed.read(number)
+  assert.equal(packed.keep(read), number)
+  packed.release(number)
+  packed.release(number)
+  const other = packed.keep(messageOf({ topicName: 'b' }))
+  assert.equal(other, number, 'nobody held it any more')
+  assert.notEqual(packed.keep(read), other)
 })
 
 test('a payload that was read stays what it is', () => {
   const packed = new PackedMessages()
-  const number = packed.add(messageOf({ payload: filled(1_000, 1) }))
+  const number = packed.keep(messageOf({ payload: filled(1_000, 1) }))
   const { payload } = packed.read(number)
   packed.release(number)
-  for (let i = 0; i < 1_000; i++) packed.release(packed.add(messageOf({ payload: filled(900, 2) })))
+  for (let i = 0; i < 1_000; i++)
+    packed.release(packed.keep(messageOf({ payload: filled(900, 2) })))
   assert.deepEqual(Uint8Array.from(payload), filled(1_000, 1))
 })
 
@@ -74,7 +90,7 @@ test('memory follows what is held, also where little stays of much', () => {
   for (let i = 0; i < 100_000; i++) {
     const payload = filled((i * 37) % 400, i % 251)
     const message = messageOf({ topicName: `t/${i % 7}`, payload, publisher: `p${i % 5}` })
-    const number = packed.add(message)
+    const number = packed.keep(message)
     // One in a hundred stays: each would hold a segment.
     if (i % 100 === 0) held.set(number, message)
     else packed.release(number)
@@ -89,7 +105,7 @@ test('a queue whose head moves on takes no more memory than what is in it', () =
   const packed = new PackedMessages()
   const queue: number[] = []
   for (let i = 0; i < 50_000; i++) {
-    queue.push(packed.add(messageOf({ payload: filled(100, 1) })))
+    queue.push(packed.keep(messageOf({ payload: filled(100, 1) })))
     if (queue.length > 100) packed.release(queue.shift() as number)
     assert.ok(packed.bytes <= 3 * 65_536)
   }

@@ -63,13 +63,25 @@ export class PackedMessages {
   readonly #extras = new ByteWriter()
   readonly #topic = new TextCache()
   readonly #publishers = new SharedTexts()
+  /** The one that was kept or read last, as long as somebody holds it. */
+  #latest: { readonly message: Message; readonly number: number } | undefined
 
   constructor() {
     this.#current = this.#addSegment(segmentBytes)
   }
 
-  /** Keeps a message for one holder, and gives its number. */
-  add(message: Message): number {
+  /** Keeps a message for one more holder; gives its number, the same for many in succession. */
+  keep(message: Message): number {
+    if (this.#latest?.message === message) {
+      this.hold(this.#latest.number)
+      return this.#latest.number
+    }
+    const number = this.#add(message)
+    this.#latest = { message, number }
+    return number
+  }
+
+  #add(message: Message): number {
     const { topicName, publisher, payload } = message
     const topicBytes = byteLength(topicName)
     const extras = this.#extrasOf(message)
@@ -109,6 +121,7 @@ export class PackedMessages {
     const segment = this.#segments[index] as Segment
     const start = this.#table.startOf(number)
     if (!this.#table.release(number)) return
+    if (this.#latest?.number === number) this.#latest = undefined
     this.#publishers.give(segment.words[(start >>> 2) + publisherAt] as number)
     this.#count(segment, -sizeOf(segment, start))
     if (segment.live === 0 && index !== this.#current) this.#drop(index)
@@ -124,7 +137,7 @@ export class PackedMessages {
     const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
     const payloadEnd = payloadStart + (words[word + payloadBytesAt] as number)
     const hasExtras = (flags & extrasFlag) !== 0
-    return {
+    const message = {
       topicName: this.#topic.read(bytes, start + headBytes, payloadStart),
       payload: bytes.subarray(payloadStart, payloadEnd),
       qos: (flags & 3) as QoS,
@@ -135,6 +148,8 @@ export class PackedMessages {
       expiresAt: doubles[(start >>> 3) + expiresAt] as number,
       ...(hasExtras && readExtras(bytes, payloadEnd)),
     }
+    this.#latest = { message, number }
+    return message
   }
 
   expiresAt(number: number): number {

@@ -1,18 +1,24 @@
-import { type TopicFilter, TopicIndex, type TopicName } from '@busbar/protocol'
+import { type TopicFilter, TopicIndex } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { type Message, messageBytes } from './message.ts'
-import { RetainedEntry, RetainedPayloads } from './retained-entry.ts'
+import type { PackedMessages } from './packed-messages.ts'
 
 /** The retained message of each topic. */
 export class Retained {
   readonly #context: Context
-  readonly #entries = new TopicIndex<RetainedEntry>()
-  readonly #payloads = new RetainedPayloads()
+  readonly #messages: PackedMessages
+  /** The number of each message there, by topic. */
+  readonly #numbers: TopicIndex
+  /** How many can expire. */
+  #mortal = 0
   /** What the limits are for: all but the broker's own. */
   readonly #limited = { messages: 0, bytes: 0 }
 
   constructor(context: Context) {
     this.#context = context
+    this.#messages = context.messages
+    const [seed] = new Int32Array(context.random.bytes(4).slice().buffer)
+    this.#numbers = new TopicIndex(seed)
   }
 
   /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */
@@ -33,9 +39,9 @@ export class Retained {
   hasRoom(message: Message): boolean {
     if (message.payload.length === 0) return true
     const { retainedMessages, retainedBytes } = this.#context.config.limits
-    const replaced = this.#entries.get(message.topicName as TopicName)
+    const replaced = this.#find(message.topicName)
     const count = this.#limited.messages + (replaced === undefined ? 1 : 0)
-    const freed = replaced === undefined ? 0 : replaced.bytes
+    const freed = replaced === undefined ? 0 : messageBytes(replaced)
     const bytes = this.#limited.bytes - freed + messageBytes(message)
     return (
       (retainedMessages === 0 || count <= retainedMessages) &&
@@ -46,7 +52,7 @@ export class Retained {
   /** Says once more what the store could not be told of a topic. */
   restate(topicName: string): void {
     const { journal, durability } = this.#context
-    const message = this.#entries.get(topicName as TopicName)?.message
+    const message = this.#find(topicName)
     const level = durability.ofMessage(topicName)
     if (message === undefined) journal.add({ kind: 'retained-end', topicName }, level)
     else journal.add({ kind: 'retained', message }, level)
@@ -54,50 +60,62 @@ export class Retained {
 
   /** A message that the store has already. */
   restore(message: Message): void {
-    this.#forget(message.topicName)
-    const entry = new RetainedEntry(message)
-    this.#payloads.add(entry)
-    this.#entries.set(message.topicName as TopicName, entry)
-    this.#count(entry, 1)
-    if (this.#payloads.isWasteful) this.#payloads.pack(this.#entries)
+    const number = this.#messages.keep(message)
+    this.#count(message, 1)
+    const replaced = this.#numbers.set(message.topicName, number)
+    if (replaced !== undefined) this.#release(replaced)
   }
 
-  /** What a new subscription is sent, expired messages left out (U5-3.3.1-b). */
-  *matching(filter: TopicFilter, now: number): Iterable<Message> {
-    for (const entry of this.#entries.matching(filter)) {
-      if (entry.expiresAt > now) yield entry.message
-      else this.#expire(entry)
-    }
+  /** Shows what a new subscription is sent, expired messages left out (U5-3.3.1-b). */
+  matching(filter: TopicFilter, now: number, visit: (message: Message) => void): void {
+    this.#numbers.match(filter, (number) => {
+      if (this.#messages.expiresAt(number) > now) visit(this.#messages.read(number))
+      else this.#expire(number)
+    })
   }
 
   /** Throws expired messages away that nobody asked for. */
   sweep(now: number): void {
-    for (const entry of this.#entries) if (entry.expiresAt <= now) this.#expire(entry)
+    if (this.#mortal === 0) return
+    this.#numbers.each((number) => {
+      if (this.#messages.expiresAt(number) <= now) this.#expire(number)
+    })
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#numbers.size
   }
 
-  #expire({ topicName }: RetainedEntry): void {
+  #find(topicName: string): Message | undefined {
+    const number = this.#numbers.get(topicName)
+    return number === undefined ? undefined : this.#messages.read(number)
+  }
+
+  #expire(number: number): void {
+    const { topicName } = this.#messages.read(number)
     this.#forget(topicName)
     this.#context.journal.add({ kind: 'retained-end', topicName }, 'memory')
   }
 
   #forget(topicName: string): boolean {
-    const entry = this.#entries.get(topicName as TopicName)
-    if (entry === undefined) return false
-    this.#payloads.removed(entry)
-    this.#count(entry, -1)
-    return this.#entries.delete(topicName as TopicName)
+    const number = this.#numbers.delete(topicName)
+    if (number !== undefined) this.#release(number)
+    return number !== undefined
   }
 
-  #count({ topicName, bytes }: RetainedEntry, sign: 1 | -1): void {
-    if (!topicName.startsWith('$SYS/')) {
+  #release(number: number): void {
+    this.#count(this.#messages.read(number), -1)
+    this.#messages.release(number)
+  }
+
+  #count(message: Message, sign: 1 | -1): void {
+    const bytes = sign * messageBytes(message)
+    if (!message.topicName.startsWith('$SYS/')) {
       this.#limited.messages += sign
-      this.#limited.bytes += sign * bytes
+      this.#limited.bytes += bytes
     }
+    if (message.expiresAt !== Number.POSITIVE_INFINITY) this.#mortal += sign
     this.#context.statistics.retainedMessages += sign
-    this.#context.statistics.retainedBytes += sign * bytes
+    this.#context.statistics.retainedBytes += bytes
   }
 }

@@ -2,6 +2,7 @@ import { SparseSet } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
 import { type Message, messageBytes } from './message.ts'
+import { OnceQueue } from './once-queue.ts'
 import type { QueueEntry } from './store/store.ts'
 import { visitStoredEntries } from './store/stored-entries.ts'
 
@@ -24,7 +25,7 @@ interface Purge {
 export class SessionQueue {
   readonly #context: Context
   readonly #clientIdentifier: string
-  readonly #qos0 = new Fifo<QueueEntry>()
+  readonly #qos0: OnceQueue
   /** The next ones, in order. */
   readonly #inHand = new Fifo<QueueEntry>()
   /** Of those in hand that have to wait for the store: their batch is not committed yet. */
@@ -44,6 +45,7 @@ export class SessionQueue {
   constructor(context: Context, clientIdentifier: string) {
     this.#context = context
     this.#clientIdentifier = clientIdentifier
+    this.#qos0 = new OnceQueue(context.messages)
   }
 
   /** Nothing of QoS 1 or 2 waits. */
@@ -171,16 +173,18 @@ export class SessionQueue {
 
   /** Drops what may not be delivered any more, and then what the store has of it. */
   purge({ mayStay, drop, finished }: Purge): void {
-    for (const fifo of [this.#qos0, this.#inHand]) {
-      const entries = [...fifo]
-      fifo.clear()
-      for (const entry of entries) {
-        if (this.#abandoned.has(entry) || mayStay(entry.message)) fifo.push(entry)
-        else {
-          this.#undecided.delete(entry)
-          this.#taken(entry)
-          drop(entry)
-        }
+    for (const entry of this.#qos0.purge(mayStay)) {
+      this.#taken(entry)
+      drop(entry)
+    }
+    const entries = [...this.#inHand]
+    this.#inHand.clear()
+    for (const entry of entries) {
+      if (this.#abandoned.has(entry) || mayStay(entry.message)) this.#inHand.push(entry)
+      else {
+        this.#undecided.delete(entry)
+        this.#taken(entry)
+        drop(entry)
       }
     }
     if (this.#isReading) this.#afterReading = () => this.purge({ mayStay, drop, finished })
@@ -219,8 +223,7 @@ export class SessionQueue {
     statistics.queuedBytes -= this.#bytes
     const isDecided = (entry: QueueEntry) =>
       !this.#abandoned.has(entry) && !this.#undecided.has(entry)
-    const entries = [...this.#qos0, ...[...this.#inHand].filter(isDecided)]
-    this.#qos0.clear()
+    const entries = [...this.#qos0.clear(), ...[...this.#inHand].filter(isDecided)]
     this.#inHand.clear()
     this.#abandoned.clear()
     this.#inStore = 0

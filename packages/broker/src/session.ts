@@ -164,7 +164,6 @@ export class Session extends Timed implements Subject {
     }
     if (connection === undefined || connection.isCongested || this.hasQueuedQoS0) {
       if (this.queue.refuses(delivery.message, false)) return false
-      keepAlone(delivery.message)
       return this.queue.appendQoS0(this.#entry(delivery))
     }
     return (

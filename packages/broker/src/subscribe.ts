@@ -12,6 +12,7 @@ import {
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
+import { copyPayload } from './payload.ts'
 import { gather } from './router.ts'
 import type { Session } from './session.ts'
 import { Subscription } from './subscription.ts'
@@ -186,11 +187,15 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
 /** Sends what is retained to a new subscription. */
 export function sendRetained(core: Core, subscription: Subscription): void {
   const { session, topicFilter } = subscription
-  for (const message of core.retained.matching(topicFilter, core.clock.now())) {
-    if (!core.mayReceiveRetained(session, message)) continue
+  core.retained.matching(topicFilter, core.clock.now(), (message) => {
+    if (!core.mayReceiveRetained(session, message)) return
+    const delivery = gather(subscription, message)
+    // It is kept until it is acknowledged, and what it is a view of would be kept with it.
+    if (delivery.qos > 0) message.payload = copyPayload(message.payload)
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
-    core.send(session, { ...gather(subscription, message), retain: true })
-  }
+    delivery.retain = true
+    core.send(session, delivery)
+  })
 }
 
 /** UNSUBSCRIBE: exact matches are removed [MQTT5-3.10.4-1]; what is under way is finished. */

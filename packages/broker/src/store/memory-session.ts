@@ -1,4 +1,4 @@
-import { type Message, messageBytes } from '../message.ts'
+import { messageBytes } from '../message.ts'
 import type { PackedMessages } from '../packed-messages.ts'
 import { copyPayload } from '../payload.ts'
 import { states } from './group.ts'
@@ -33,9 +33,9 @@ export class MemorySession {
   readonly #entries = new OrderedQueue()
   /** Of the entries that have one, by position. */
   #routes: Map<number, Route> | undefined
-  readonly #messages: RecentMessages
+  readonly #messages: PackedMessages
 
-  constructor(session: StoredSession, messages: RecentMessages) {
+  constructor(session: StoredSession, messages: PackedMessages) {
     this.session = session
     this.#messages = messages
   }
@@ -122,7 +122,7 @@ export class MemorySession {
     const state = states.indexOf(entry.state) << stateShift
     const step = (packetIdentifier << identifierShift) | state
     const own = qos | (retain ? retainFlag : 0) | (hasRoute ? routeFlag : 0)
-    const value = this.#messages.hold(message) * messageUnit + (step | own)
+    const value = this.#messages.keep(message) * messageUnit + (step | own)
     const replaced = this.#entries.add(position, value)
     if (replaced !== undefined) this.#messages.release(messageOf(replaced))
   }
@@ -144,10 +144,13 @@ export class MemorySession {
   }
 
   #entry(value: number, position: number): QueueEntry {
+    const message = this.#messages.read(messageOf(value))
+    // It may wait for long, and what it is a view of would wait with it.
+    message.payload = copyPayload(message.payload)
     const route = (value & routeFlag) === 0 ? undefined : this.#routes?.get(position)
     return {
       position,
-      message: this.#messages.read(messageOf(value)),
+      message,
       qos: (value & 3) as QueueEntry['qos'],
       retain: (value & retainFlag) !== 0,
       subscriptionIdentifiers: route?.subscriptionIdentifiers ?? noIdentifiers,
@@ -168,43 +171,4 @@ function identifierOf(value: number): number {
 
 function stateOf(value: number): number {
   return (value >>> stateShift) & 3
-}
-
-/** Messages of queues: one that is put into many, one behind the other, is kept once. */
-export class RecentMessages {
-  readonly #packed: PackedMessages
-  #message: Message | undefined
-  #number = 0
-
-  constructor(packed: PackedMessages) {
-    this.#packed = packed
-  }
-
-  /** The number of a message that one more holds. */
-  hold(message: Message): number {
-    if (message !== this.#message) {
-      this.forget()
-      this.#number = this.#packed.add(message)
-      this.#message = message
-    }
-    this.#packed.hold(this.#number)
-    return this.#number
-  }
-
-  /** Lets go of the message that came last; it may change from now on. */
-  forget(): void {
-    if (this.#message !== undefined) this.#packed.release(this.#number)
-    this.#message = undefined
-  }
-
-  release(number: number): void {
-    this.#packed.release(number)
-  }
-
-  /** A message that may be kept for long: it has its own payload. */
-  read(number: number): Message {
-    const message = this.#packed.read(number)
-    message.payload = copyPayload(message.payload)
-    return message
-  }
 }

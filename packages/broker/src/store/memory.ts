@@ -2,7 +2,7 @@ import type { Message } from '../message.ts'
 import { PackedMessages } from '../packed-messages.ts'
 import { keepAlone } from '../payload.ts'
 import { closedError } from './errors.ts'
-import { MemorySession, RecentMessages } from './memory-session.ts'
+import { MemorySession } from './memory-session.ts'
 import type { Change, QueueEntry, Recovered, Store, StoredSession } from './store.ts'
 
 /**
@@ -17,7 +17,7 @@ export function createMemoryStore(retained: 'here' | 'elsewhere' = 'here'): Stor
 class MemoryStore implements Store {
   readonly level = 'memory'
   readonly #sessions = new Map<string, MemorySession>()
-  readonly #messages = new RecentMessages(new PackedMessages())
+  readonly #messages = new PackedMessages()
   readonly #retained = new Map<string, Message>()
   readonly #keepsRetained: boolean
   #isClosed = false
@@ -42,7 +42,6 @@ class MemoryStore implements Store {
       return
     }
     for (const change of changes) this.#apply(change)
-    this.#messages.forget()
     committed()
   }
 

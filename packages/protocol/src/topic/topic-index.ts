@@ -1,139 +1,164 @@
-import { childOf, type LevelChildren, withChild, withoutChild } from './level-children.ts'
+import { NameNodes, noNode, noValue } from './name-nodes.ts'
 import { hasWildcard, type TopicFilter } from './topic-filter.ts'
-import { dollar } from './topic-text.ts'
+import { dollar, slash } from './topic-text.ts'
 
-/** The names that have the same levels up to here. */
-class NameNode<V> {
-  readonly level: string
-  readonly parent: NameNode<V> | undefined
-  children: LevelChildren<NameNode<V>>
-  /** Of the name that ends here. */
-  value: V | undefined
+/** Names that start with `$` are apart, out of sight of leading wildcards [MQTT5-4.7.2-1]. */
+const roots = { ordinary: 0, dollar: 1 } as const
 
-  constructor(level: string, parent: NameNode<V> | undefined) {
-    this.level = level
-    this.parent = parent
+/** Numbers that are not negative by Topic Name, found by Topic Filter. */
+export class TopicIndex {
+  readonly #nodes: NameNodes
+  #size = 0
+
+  /** `seed`: a number that whoever chooses the names cannot guess. */
+  constructor(seed = 0) {
+    this.#nodes = new NameNodes(Object.keys(roots).length, seed)
   }
-}
-
-interface Branch<V> {
-  readonly nodes: Iterator<NameNode<V>>
-  readonly depth: number
-}
-
-/** Values by Topic Name, found by Topic Filter. */
-export class TopicIndex<V extends NonNullable<unknown>> {
-  readonly #nodes = new Map<string, NameNode<V>>()
-  readonly #root = new NameNode<V>('', undefined)
-  /** Names that start with `$` are apart, out of sight of leading wildcards [MQTT5-4.7.2-1]. */
-  readonly #dollarRoot = new NameNode<V>('', undefined)
 
   get size(): number {
-    return this.#nodes.size
+    return this.#size
   }
 
-  get(name: string): V | undefined {
-    return this.#nodes.get(name)?.value
+  get(name: string): number | undefined {
+    const node = this.#find(name)
+    return node === noNode ? undefined : valueOrNone(this.#nodes.valueOf(node))
   }
 
-  set(name: string, value: V): void {
-    let node = this.#nodes.get(name)
-    if (node === undefined) {
-      node = this.#create(name)
-      this.#nodes.set(name, node)
+  /** Sets the value of a name; gives the one that it had. */
+  set(name: string, value: number): number | undefined {
+    let node = rootOf(name)
+    for (let start = 0; start <= name.length; ) {
+      const end = levelEnd(name, start)
+      node = this.#nodes.findOrAdd(node, name, start, end)
+      start = end + 1
     }
-    node.value = value
+    const before = valueOrNone(this.#nodes.valueOf(node))
+    this.#nodes.setValue(node, value)
+    if (before === undefined) this.#size++
+    return before
   }
 
-  delete(name: string): boolean {
-    const node = this.#nodes.get(name)
-    if (node === undefined) return false
-    this.#nodes.delete(name)
-    node.value = undefined
-    prune(node)
-    return true
-  }
-
-  /** All values, in the order in which their names came. */
-  *[Symbol.iterator](): Generator<V, void, undefined> {
-    for (const node of this.#nodes.values()) {
-      if (node.value !== undefined) yield node.value
+  /** Gives the value that the name had. */
+  delete(name: string): number | undefined {
+    let node = this.#find(name)
+    const value = node === noNode ? undefined : valueOrNone(this.#nodes.valueOf(node))
+    if (value === undefined) return undefined
+    this.#size--
+    this.#nodes.setValue(node, noValue)
+    while (this.#isEmpty(node)) {
+      const parent = this.#nodes.parentOf(node)
+      this.#nodes.remove(node)
+      node = parent
     }
+    return value
+  }
+
+  /** Shows all values, those of one level in the order in which it came. */
+  each(visit: (value: number) => void): void {
+    const found: number[] = []
+    for (const root of Object.values(roots)) this.#addBelow(root, found)
+    this.#visit(found, visit)
   }
 
   /**
-   * The values whose names the filter matches, in an order that depends on nothing but the history
-   * of the index. Names may come and go meanwhile; one that has gone is not found any more.
+   * Shows the values whose names the filter matches, in an order that depends on nothing but the
+   * history of the index. Names may come and go meanwhile; one that has gone is not found any more.
    */
-  matching(filter: TopicFilter): Iterable<V> {
-    if (hasWildcard(filter)) return this.#walk(filter)
+  match(filter: TopicFilter, visit: (value: number) => void): void {
+    if (hasWildcard(filter)) return this.#visit(this.#matching(filter), visit)
     const value = this.get(filter)
-    return value === undefined ? [] : [value]
+    if (value !== undefined) visit(value)
   }
 
-  *#walk(filter: TopicFilter): Generator<V, void, undefined> {
+  #visit(found: readonly number[], visit: (value: number) => void): void {
+    this.#nodes.reading(() => {
+      for (const node of found) {
+        const value = this.#nodes.valueOf(node)
+        if (value !== noValue) visit(value)
+      }
+    })
+  }
+
+  /** The nodes that a filter with wildcards matches. */
+  #matching(filter: TopicFilter): readonly number[] {
     const levels = filter.split('/')
-    const belowFrom = levels.at(-1) === '#' ? levels.length - 1 : Number.POSITIVE_INFINITY
-    const branches: Branch<V>[] = []
-    let node: NameNode<V> | undefined = this.#rootOf(filter)
-    let depth = 0
-    for (;;) {
-      if (node === undefined) {
-        node = nextNode(branches)
-        if (node === undefined) return
-        depth = (branches.at(-1) as Branch<V>).depth
+    const isOpen = levels.at(-1) === '#'
+    if (isOpen) levels.pop()
+    const found: number[] = []
+    const nodes = [rootOf(filter)]
+    const depths = [0]
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      const depth = depths.pop() as number
+      if (depth === levels.length) {
+        if (isOpen)
+          this.#addBelow(node, found) // the parent of '#' too (U5-4.7.1-a)
+        else found.push(node)
+        continue
       }
-      const isBelow = depth >= belowFrom // the parent of '#' too (U5-4.7.1-a)
-      const isEnd = depth === levels.length
-      if ((isBelow || isEnd) && node.value !== undefined) yield node.value
-      const children: LevelChildren<NameNode<V>> = isEnd && !isBelow ? undefined : node.children
-      const level = isBelow ? '+' : (levels[depth] as string)
-      depth++
+      const level = levels[depth] as string
       if (level !== '+') {
-        node = childOf(children, level)
-      } else if (children instanceof Map) {
-        branches.push({ nodes: children.values(), depth })
-        node = undefined
-      } else {
-        node = children
+        const child = this.#nodes.find(node, level, 0, level.length)
+        if (child === noNode) continue
+        nodes.push(child)
+        depths.push(depth + 1)
+        continue
       }
+      // The last one first, since what is pushed last is next.
+      let child = this.#nodes.lastChildOf(node)
+      for (; child !== noNode; child = this.#nodes.previousOf(child)) {
+        nodes.push(child)
+        depths.push(depth + 1)
+      }
+    }
+    return found
+  }
+
+  /** A node and all below it. */
+  #addBelow(top: number, found: number[]): void {
+    let node = top
+    for (;;) {
+      if (this.#nodes.valueOf(node) !== noValue) found.push(node)
+      const child = this.#nodes.firstChildOf(node)
+      if (child !== noNode) {
+        node = child
+        continue
+      }
+      while (node !== top && this.#nodes.nextOf(node) === noNode) node = this.#nodes.parentOf(node)
+      if (node === top) return
+      node = this.#nodes.nextOf(node)
     }
   }
 
-  #create(name: string): NameNode<V> {
-    let node = this.#rootOf(name)
-    for (const level of name.split('/')) {
-      let child: NameNode<V> | undefined = childOf(node.children, level)
-      if (child === undefined) {
-        child = new NameNode(level, node)
-        node.children = withChild(node.children, child)
-      }
-      node = child
+  #find(name: string): number {
+    let node: number = rootOf(name)
+    for (let start = 0; start <= name.length; ) {
+      const end = levelEnd(name, start)
+      node = this.#nodes.find(node, name, start, end)
+      if (node === noNode) return noNode
+      start = end + 1
     }
     return node
   }
 
-  #rootOf(text: string): NameNode<V> {
-    return text.charCodeAt(0) === dollar ? this.#dollarRoot : this.#root
+  /** Not a root, and nothing needs it. */
+  #isEmpty(node: number): boolean {
+    const nodes = this.#nodes
+    const isInUse = nodes.valueOf(node) !== noValue || nodes.firstChildOf(node) !== noNode
+    return !isInUse && node !== roots.ordinary && node !== roots.dollar
   }
 }
 
-/** The next node of the innermost branch that has one; branches that are done are dropped. */
-function nextNode<V>(branches: Branch<V>[]): NameNode<V> | undefined {
-  for (;;) {
-    const branch = branches.at(-1)
-    if (branch === undefined) return undefined
-    const next = branch.nodes.next()
-    if (next.done !== true) return next.value
-    branches.pop()
-  }
+function rootOf(text: string): number {
+  return text.charCodeAt(0) === dollar ? roots.dollar : roots.ordinary
 }
 
-function prune<V>(from: NameNode<V>): void {
-  let node = from
-  while (node.value === undefined && node.children === undefined && node.parent !== undefined) {
-    const { parent } = node
-    parent.children = withoutChild(parent.children, node)
-    node = parent
-  }
+// Not `indexOf`, which costs more than a level has characters.
+function levelEnd(name: string, start: number): number {
+  let at = start
+  while (at < name.length && name.charCodeAt(at) !== slash) at++
+  return at
+}
+
+function valueOrNone(value: number): number | undefined {
+  return value === noValue ? undefined : value
 }

@@ -1,0 +1,76 @@
+import { Fifo } from './fifo.ts'
+import type { Message } from './message.ts'
+import type { PackedMessages } from './packed-messages.ts'
+import { keepAlone } from './payload.ts'
+import type { QueueEntry } from './store/store.ts'
+
+const noIdentifiers: readonly number[] = []
+
+/**
+ * What waits for one Session at QoS 0, in order. Nearly always it is a packed message and whether
+ * RETAIN is set, as one number; what has more to it stays what it is.
+ */
+export class OnceQueue {
+  readonly #messages: PackedMessages
+  readonly #entries = new Fifo<number | QueueEntry>()
+
+  constructor(messages: PackedMessages) {
+    this.#messages = messages
+  }
+
+  get length(): number {
+    return this.#entries.length
+  }
+
+  push(entry: QueueEntry): void {
+    const { message, retain, subscriptionIdentifiers, sharedFilter } = entry
+    if (subscriptionIdentifiers.length > 0 || sharedFilter !== undefined) {
+      keepAlone(message)
+      this.#entries.push(entry)
+    } else this.#entries.push(this.#messages.keep(message) * 2 + (retain ? 1 : 0))
+  }
+
+  /** The next one, to be sent now: its payload may be a view of what others share. */
+  shift(): QueueEntry | undefined {
+    const entry = this.#entries.shift()
+    return typeof entry === 'number' ? this.#unpack(entry) : entry
+  }
+
+  /** Keeps those that may stay, and gives the others. */
+  purge(mayStay: (message: Message) => boolean): readonly QueueEntry[] {
+    const gone: QueueEntry[] = []
+    const entries = [...this.#entries]
+    this.#entries.clear()
+    for (const entry of entries) {
+      const { message } = typeof entry === 'number' ? this.#read(entry) : entry
+      if (mayStay(message)) this.#entries.push(entry)
+      else gone.push(typeof entry === 'number' ? this.#unpack(entry) : entry)
+    }
+    return gone
+  }
+
+  /** Empties it. */
+  clear(): readonly QueueEntry[] {
+    return this.purge(() => false)
+  }
+
+  /** From now on it is held here no longer. */
+  #unpack(entry: number): QueueEntry {
+    const read = this.#read(entry)
+    this.#messages.release(entry >>> 1)
+    return read
+  }
+
+  #read(entry: number): QueueEntry {
+    return {
+      position: 0,
+      message: this.#messages.read(entry >>> 1),
+      qos: 0,
+      retain: (entry & 1) !== 0,
+      subscriptionIdentifiers: noIdentifiers,
+      sharedFilter: undefined,
+      packetIdentifier: 0,
+      state: 'queued',
+    }
+  }
+}

@@ -1,0 +1,261 @@
+/** No node, where one could be: the first is a root, which is nobody's child. */
+export const noNode = 0
+
+/** The value of a node at which no name ends. */
+export const noValue = -1
+
+// What is known of a node, as numbers in a row.
+const parentField = 0
+const firstChildField = 1
+const nextField = 2
+/** Of the first child: the last. */
+const previousField = 3
+const textField = 4
+const lengthField = 5
+const hashField = 6
+/** The next node of the same bucket, or of those that are free. */
+const chainField = 7
+const valueField = 8
+const fields = 9
+
+const pageBits = 10
+const nodesOfPage = 2 ** pageBits
+const firstBuckets = 64
+const firstUnits = 256
+const noParent = -1
+
+/**
+ * The nodes of a tree of topic levels as numbers in arrays: an object, a text and a Map for each
+ * would take several times the memory, and the collector would go through all of them. A node is
+ * found by its parent and its level in one table for the whole tree. Levels are UTF-16 code units.
+ */
+export class NameNodes {
+  readonly #pages: Int32Array[] = []
+  #count = 0
+  #firstFree = noNode
+  #live = 0
+  #buckets = new Int32Array(firstBuckets)
+  #units = new Uint16Array(firstUnits)
+  #unitsUsed = 0
+  #unitsLive = 0
+  readonly #seed: number
+  /** While somebody goes over nodes, the number of one that is gone is not given again. */
+  #readers = 0
+  #gone: number[] = []
+
+  /** `seed`: what nobody can guess, so that nobody can choose levels that all meet in one bucket. */
+  constructor(roots: number, seed: number) {
+    this.#seed = seed
+    for (let i = 0; i < roots; i++) this.#take(noParent)
+  }
+
+  parentOf(node: number): number {
+    return this.#get(node, parentField)
+  }
+
+  firstChildOf(node: number): number {
+    return this.#get(node, firstChildField)
+  }
+
+  lastChildOf(node: number): number {
+    const first = this.#get(node, firstChildField)
+    return first === noNode ? noNode : this.#get(first, previousField)
+  }
+
+  /** The next child of the same parent. */
+  nextOf(node: number): number {
+    return this.#get(node, nextField)
+  }
+
+  /** The one before; noNode for the first. */
+  previousOf(node: number): number {
+    const first = this.#get(this.#get(node, parentField), firstChildField)
+    return node === first ? noNode : this.#get(node, previousField)
+  }
+
+  valueOf(node: number): number {
+    return this.#get(node, valueField)
+  }
+
+  setValue(node: number, value: number): void {
+    this.#set(node, valueField, value)
+  }
+
+  /** The child whose level is `name` from `start` to `end`, or noNode. */
+  find(parent: number, name: string, start: number, end: number): number {
+    return this.#find(parent, this.#hash(parent, name, start, end), name, start, end)
+  }
+
+  findOrAdd(parent: number, name: string, start: number, end: number): number {
+    const hash = this.#hash(parent, name, start, end)
+    const known = this.#find(parent, hash, name, start, end)
+    if (known !== noNode) return known
+    const node = this.#take(parent)
+    this.#set(node, hashField, hash)
+    this.#writeLevel(node, name, start, end)
+    this.#addToParent(node, parent)
+    if (++this.#live > this.#buckets.length) this.#growBuckets()
+    else this.#addToBucket(node)
+    return node
+  }
+
+  /** Removes a node that has no children. */
+  remove(node: number): void {
+    this.#removeFromBucket(node)
+    this.#removeFromParent(node)
+    this.#live--
+    this.#unitsLive -= this.#get(node, lengthField)
+    this.#set(node, parentField, noParent)
+    this.#set(node, valueField, noValue)
+    if (this.#readers > 0) this.#gone.push(node)
+    else this.#give(node)
+  }
+
+  /** Goes over nodes while they may change: those that have gone have no value. */
+  reading<Result>(read: () => Result): Result {
+    this.#readers++
+    try {
+      return read()
+    } finally {
+      if (--this.#readers === 0) for (const node of this.#gone.splice(0)) this.#give(node)
+    }
+  }
+
+  #find(parent: number, hash: number, name: string, start: number, end: number): number {
+    let node = this.#buckets[hash & (this.#buckets.length - 1)] as number
+    while (node !== noNode) {
+      const row = this.#pages[node >>> pageBits] as Int32Array
+      const at = (node & (nodesOfPage - 1)) * fields
+      if (row[at + hashField] === hash && row[at + parentField] === parent) {
+        if (this.#isLevel(node, name, start, end)) return node
+      }
+      node = row[at + chainField] as number
+    }
+    return noNode
+  }
+
+  #isLevel(node: number, name: string, start: number, end: number): boolean {
+    if (this.#get(node, lengthField) !== end - start) return false
+    const text = this.#get(node, textField) - start
+    for (let at = start; at < end; at++) {
+      if (this.#units[text + at] !== name.charCodeAt(at)) return false
+    }
+    return true
+  }
+
+  #hash(parent: number, name: string, start: number, end: number): number {
+    let hash = Math.imul(parent ^ this.#seed, 0x85ebca6b) ^ (end - start)
+    for (let at = start; at < end; at++) {
+      hash = Math.imul(hash ^ name.charCodeAt(at), 0x9e3779b1)
+      hash ^= hash >>> 15
+    }
+    return hash
+  }
+
+  #take(parent: number): number {
+    let node = this.#firstFree
+    if (node !== noNode) this.#firstFree = this.#get(node, chainField)
+    else {
+      node = this.#count++
+      if (node === this.#pages.length * nodesOfPage) {
+        this.#pages.push(new Int32Array(nodesOfPage * fields))
+      }
+    }
+    this.#set(node, parentField, parent)
+    this.#set(node, firstChildField, noNode)
+    this.#set(node, lengthField, 0)
+    this.#set(node, valueField, noValue)
+    return node
+  }
+
+  #give(node: number): void {
+    this.#set(node, chainField, this.#firstFree)
+    this.#firstFree = node
+  }
+
+  #writeLevel(node: number, name: string, start: number, end: number): void {
+    const length = end - start
+    if (this.#unitsUsed + length > this.#units.length) this.#moveLevels(length)
+    const text = this.#unitsUsed
+    this.#unitsUsed += length
+    this.#unitsLive += length
+    this.#set(node, textField, text)
+    this.#set(node, lengthField, length)
+    for (let i = 0; i < length; i++) this.#units[text + i] = name.charCodeAt(start + i)
+  }
+
+  /** Into an array with room for more, without what is no longer needed. */
+  #moveLevels(more: number): void {
+    const units = new Uint16Array(Math.max(firstUnits, 2 * (this.#unitsLive + more)))
+    let used = 0
+    for (let node = 0; node < this.#count; node++) {
+      if (this.#get(node, parentField) === noParent) continue
+      const [text, length] = [this.#get(node, textField), this.#get(node, lengthField)]
+      for (let i = 0; i < length; i++) units[used + i] = this.#units[text + i] as number
+      this.#set(node, textField, used)
+      used += length
+    }
+    this.#units = units
+    this.#unitsUsed = used
+  }
+
+  /** Behind the other children. */
+  #addToParent(node: number, parent: number): void {
+    const first = this.#get(parent, firstChildField)
+    this.#set(node, nextField, noNode)
+    if (first === noNode) {
+      this.#set(parent, firstChildField, node)
+      this.#set(node, previousField, node)
+      return
+    }
+    const last = this.#get(first, previousField)
+    this.#set(last, nextField, node)
+    this.#set(node, previousField, last)
+    this.#set(first, previousField, node)
+  }
+
+  #removeFromParent(node: number): void {
+    const parent = this.#get(node, parentField)
+    const first = this.#get(parent, firstChildField)
+    const [next, previous] = [this.#get(node, nextField), this.#get(node, previousField)]
+    if (node === first) this.#set(parent, firstChildField, next)
+    else this.#set(previous, nextField, next)
+    if (next !== noNode) this.#set(next, previousField, previous)
+    else if (node !== first) this.#set(first, previousField, previous)
+  }
+
+  #addToBucket(node: number): void {
+    const bucket = this.#get(node, hashField) & (this.#buckets.length - 1)
+    this.#set(node, chainField, this.#buckets[bucket] as number)
+    this.#buckets[bucket] = node
+  }
+
+  #removeFromBucket(node: number): void {
+    const bucket = this.#get(node, hashField) & (this.#buckets.length - 1)
+    const next = this.#get(node, chainField)
+    let before = this.#buckets[bucket] as number
+    if (before === node) {
+      this.#buckets[bucket] = next
+      return
+    }
+    while (this.#get(before, chainField) !== node) before = this.#get(before, chainField)
+    this.#set(before, chainField, next)
+  }
+
+  #growBuckets(): void {
+    this.#buckets = new Int32Array(this.#buckets.length * 2)
+    for (let node = 0; node < this.#count; node++) {
+      if (this.#get(node, parentField) !== noParent) this.#addToBucket(node)
+    }
+  }
+
+  #get(node: number, field: number): number {
+    const page = this.#pages[node >>> pageBits] as Int32Array
+    return page[(node & (nodesOfPage - 1)) * fields + field] as number
+  }
+
+  #set(node: number, field: number, value: number): void {
+    const page = this.#pages[node >>> pageBits] as Int32Array
+    page[(node & (nodesOfPage - 1)) * fields + field] = value
+  }
+}
