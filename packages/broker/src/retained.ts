@@ -39,14 +39,14 @@ export class Retained {
   hasRoom(message: Message): boolean {
     if (message.payload.length === 0) return true
     const { retainedMessages, retainedBytes } = this.#context.config.limits
+    const fits = (count: number, bytes: number) =>
+      (retainedMessages === 0 || this.#limited.messages + count <= retainedMessages) &&
+      (retainedBytes === 0 || this.#limited.bytes + bytes <= retainedBytes)
+    const bytes = messageBytes(message)
+    if (fits(1, bytes)) return true
+    // What it replaces makes room.
     const replaced = this.#find(message.topicName)
-    const count = this.#limited.messages + (replaced === undefined ? 1 : 0)
-    const freed = replaced === undefined ? 0 : messageBytes(replaced)
-    const bytes = this.#limited.bytes - freed + messageBytes(message)
-    return (
-      (retainedMessages === 0 || count <= retainedMessages) &&
-      (retainedBytes === 0 || bytes <= retainedBytes)
-    )
+    return replaced !== undefined && fits(0, bytes - messageBytes(replaced))
   }
 
   /** Says once more what the store could not be told of a topic. */

@@ -31,7 +31,10 @@ const mostSlots = 65_536
 const longestTopic = 256
 
 /** One bit for each hash of topics that were published to once. */
-const seenWords = 2_048
+const seenWords = 16_384
+
+/** So many bits may be set: with more, topics would be taken for others that were seen. */
+const mostSeen = (seenWords * 32) / 8
 
 /** Of all routes together, which is what takes memory; then the cache starts again. */
 const mostTargets = 200_000
@@ -44,6 +47,7 @@ export class RouteCache {
   #slots: (Route | undefined)[] = new Array(firstSlots).fill(undefined)
   #targets = 0
   readonly #seen = new Uint32Array(seenWords)
+  #seenCount = 0
 
   find(bytes: Uint8Array, start: number, end: number): Route | undefined {
     const hash = hashOfBytes(bytes, start, end)
@@ -85,7 +89,7 @@ export class RouteCache {
 
   /** Forgets routes that are out of date, and with them Sessions that have ended. */
   sweep(isCurrent: (route: Route) => boolean): void {
-    this.#seen.fill(0)
+    this.#forgetSeen()
     for (const [at, route] of this.#slots.entries()) {
       if (route === undefined || isCurrent(route)) continue
       this.replaced(route.targets, undefined)
@@ -98,8 +102,15 @@ export class RouteCache {
     const word = (hash >>> 5) & (seenWords - 1)
     const seen = this.#seen[word] as number
     const bit = 1 << (hash & 31)
+    if ((seen & bit) !== 0) return true
     this.#seen[word] = seen | bit
-    return (seen & bit) !== 0
+    if (++this.#seenCount > mostSeen) this.#forgetSeen()
+    return false
+  }
+
+  #forgetSeen(): void {
+    this.#seen.fill(0)
+    this.#seenCount = 0
   }
 
   #put(route: Route): void {

@@ -188,6 +188,11 @@ export class NameNodes {
   #moveLevels(more: number): void {
     const units = new Uint16Array(Math.max(firstUnits, 2 * (this.#unitsLive + more)))
     let used = 0
+    if (this.#unitsLive === this.#unitsUsed) {
+      units.set(this.#units)
+      this.#units = units
+      return
+    }
     for (let node = 0; node < this.#count; node++) {
       if (this.#get(node, parentField) === noParent) continue
       const [text, length] = [this.#get(node, textField), this.#get(node, lengthField)]
