@@ -46,6 +46,12 @@ const noAliases = new InboundTopicAliases(0)
 /** Of a connection that has not been accepted. */
 const noKeepAlive = new KeepAlive(0)
 
+/** What is to be answered when a batch is committed, in this order. */
+export interface WaitingAnswers {
+  readonly batch: number
+  readonly answers: ((error?: Error) => void)[]
+}
+
 /**
  * One Network Connection, from its first byte to its last. As a deadline it waits first for CONNECT
  * to come in time, then for Keep Alive.
@@ -72,6 +78,8 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   readAt = 0
   /** Acknowledgements that wait for the store; later ones queue up behind them. */
   waitingAcknowledgements = 0
+  /** Those of this turn's batch. */
+  waitingAnswers: WaitingAnswers | undefined
 
   readonly #framer: Framer
   readonly #output = new Output()
@@ -113,9 +121,9 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   }
 
   /** The one place where a peer's fault ends (house rule: one catch for each connection). */
-  guard(work: () => void): void {
+  guard(work: (error?: Error) => void, outcome?: Error): void {
     try {
-      work()
+      work(outcome)
     } catch (error) {
       if (error instanceof ProtocolError) this.#refuseOrDisconnect(error)
       else this.#die(error)

@@ -10,7 +10,7 @@ import type { Entry } from './admission.ts'
 import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
-import { Connection } from './connection.ts'
+import { Connection, type WaitingAnswers } from './connection.ts'
 import type { Context, Random } from './context.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
@@ -322,12 +322,14 @@ export class Core implements Context {
   acknowledge(connection: Connection, mark: number, answer: (error?: Error) => void): void {
     if (this.isSettled(connection, mark)) return answer()
     connection.waitingAcknowledgements++
-    this.journal.whenCommitted((error) => {
-      connection.waitingAcknowledgements--
-      // A failure is undone in the Session also when there is nobody left to be told.
-      if (connection.state === 'connected') connection.guard(() => answer(error))
-      else if (error !== undefined) answer(error)
-    })
+    const { batch } = this.journal
+    let waiting = connection.waitingAnswers
+    if (waiting?.batch !== batch) {
+      const added: WaitingAnswers = { batch, answers: [] }
+      this.journal.whenCommitted((error) => answerAll(connection, added, error))
+      connection.waitingAnswers = waiting = added
+    }
+    waiting.answers.push(answer)
   }
 
   /** For clients that leave the choice to the broker: no two are alike [MQTT5-3.2.2-16]. */
@@ -426,6 +428,16 @@ export class Core implements Context {
       this.deadlines.set(deadline, now + everyMs)
     })
     this.deadlines.set(deadline, this.clock.now())
+  }
+}
+
+function answerAll(connection: Connection, waiting: WaitingAnswers, error?: Error): void {
+  if (connection.waitingAnswers === waiting) connection.waitingAnswers = undefined
+  for (const answer of waiting.answers) {
+    connection.waitingAcknowledgements--
+    // A failure is undone in the Session also when there is nobody left to be told.
+    if (connection.state === 'connected') connection.guard(answer, error)
+    else if (error !== undefined) answer(error)
   }
 }
 

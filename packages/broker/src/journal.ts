@@ -26,6 +26,7 @@ export class Journal {
   #changes: Change[] = []
   #waiting: ((error?: Error) => void)[] = []
   #added = 0
+  #batch = 0
   /** The strictest of this batch. */
   #level: DurabilityLevel = 'memory'
 
@@ -41,10 +42,15 @@ export class Journal {
     return this.#added
   }
 
+  /** The number of this turn's batch. */
+  get batch(): number {
+    return this.#batch
+  }
+
   /** Adds a change to this turn's batch; the strictest level among its changes is the batch's. */
   add(change: Change, level: DurabilityLevel): void {
     this.#added++
-    this.#level = stricter(this.#level, level)
+    if (level !== this.#level) this.#level = stricter(this.#level, level)
     this.#changes.push(change)
     this.#schedule()
   }
@@ -71,6 +77,7 @@ export class Journal {
     this.#waiting = []
     const level = this.#level
     this.#changes = []
+    this.#batch++
     this.#level = 'memory'
     this.#store.commit(changes, level, (error) => {
       if (changes.length > 0) this.#outcome(changes, error)

@@ -103,8 +103,9 @@ export class RouteCache {
     const seen = this.#seen[word] as number
     const bit = 1 << (hash & 31)
     if ((seen & bit) !== 0) return true
-    this.#seen[word] = seen | bit
-    if (++this.#seenCount > mostSeen) this.#forgetSeen()
+    if (this.#seenCount === mostSeen) this.#forgetSeen()
+    this.#seenCount++
+    this.#seen[word] = (this.#seen[word] as number) | bit
     return false
   }
 

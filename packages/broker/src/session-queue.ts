@@ -9,6 +9,9 @@ import { visitStoredEntries } from './store/stored-entries.ts'
 /** So many entries of a stored queue are held in memory; the rest is read when it is their turn. */
 const pageLength = 256
 
+/** Where an entry of QoS 1 or 2 waits. */
+export type Place = 'in hand' | 'in store'
+
 /** What is not to be delivered any more. */
 interface Purge {
   mayStay(message: Message): boolean
@@ -30,8 +33,8 @@ export class SessionQueue {
   readonly #inHand = new Fifo<QueueEntry>()
   /** Of those in hand that have to wait for the store: their batch is not committed yet. */
   readonly #undecided = new SparseSet<QueueEntry>()
-  /** The same of those in the store only: the last of them. */
-  readonly #undecidedInStore = new SparseSet<QueueEntry>()
+  /** How many of those in the store only: the last of them. */
+  #undecidedInStore = 0
   /** Of those in hand: not to be delivered. */
   readonly #abandoned = new SparseSet<QueueEntry>()
   /** How many more are in the store only, behind those in hand. */
@@ -67,7 +70,7 @@ export class SessionQueue {
 
   /** How many entries are in the store only for certain, behind the one at `lastInHand`. */
   get inStore(): number {
-    return this.#inStore - this.#undecidedInStore.size
+    return this.#inStore - this.#undecidedInStore
   }
 
   get lastInHand(): number {
@@ -91,7 +94,7 @@ export class SessionQueue {
   }
 
   /** False when it is full and the entry was dropped; `isStored`: the store has it, too. */
-  append(entry: QueueEntry, isStored: boolean, mustWait: boolean): false | 'in hand' | 'in store' {
+  append(entry: QueueEntry, isStored: boolean, mustWait: boolean): false | Place {
     if (!this.#makeRoom(entry, isStored)) return false
     this.#count(entry, 1)
     if (!isStored || (this.#inStore === 0 && this.#inHand.length < pageLength)) {
@@ -100,7 +103,7 @@ export class SessionQueue {
       return 'in hand'
     }
     this.#inStore++
-    this.#undecidedInStore.add(entry)
+    this.#undecidedInStore++
     return 'in store'
   }
 
@@ -144,9 +147,9 @@ export class SessionQueue {
    * The batch of an entry is committed, or has failed: then the entry is dropped, since its publisher
    * is told so and may send it again.
    */
-  decide(entry: QueueEntry, place: 'in hand' | 'in store', error: Error | undefined): void {
+  decide(entry: QueueEntry, place: Place, error: Error | undefined): void {
     // In hand and no longer undecided: it was dropped to make room.
-    const isGone = !this.forgetUndecided(entry) && place === 'in hand'
+    const isGone = !this.forgetUndecided(entry, place)
     if (error === undefined || isGone) return
     const { losses } = this.#context
     losses.record(this.#clientIdentifier, 'store-failed', entry.message.payload.length)
@@ -167,8 +170,10 @@ export class SessionQueue {
   }
 
   /** False when nothing was to be decided about it any more. */
-  forgetUndecided(entry: QueueEntry): boolean {
-    return this.#undecided.delete(entry) || this.#undecidedInStore.delete(entry)
+  forgetUndecided(entry: QueueEntry, place: Place): boolean {
+    if (place === 'in hand') return this.#undecided.delete(entry)
+    this.#undecidedInStore--
+    return true
   }
 
   /** Drops what may not be delivered any more, and then what the store has of it. */
@@ -228,7 +233,7 @@ export class SessionQueue {
     this.#abandoned.clear()
     this.#inStore = 0
     this.#bytes = 0
-    return { entries, undecided: this.#undecided.size + this.#undecidedInStore.size }
+    return { entries, undecided: this.#undecided.size + this.#undecidedInStore }
   }
 
   #hold(entry: QueueEntry): void {

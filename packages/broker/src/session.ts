@@ -7,7 +7,7 @@ import type { PassingFrame } from './forward.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
 import { keepAlone } from './payload.ts'
-import { SessionQueue } from './session-queue.ts'
+import { type Place, SessionQueue } from './session-queue.ts'
 import type { DurabilityLevel, QueueEntry } from './store/store.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { PendingWill } from './wills.ts'
@@ -50,6 +50,13 @@ interface GivenUp {
 
 const noneStored = { inStore: 0, lastInHand: 0 }
 
+/** What was queued in one batch, which is not committed yet. */
+interface Undecided {
+  readonly batch: number
+  readonly entries: QueueEntry[]
+  readonly places: Place[]
+}
+
 export interface SessionIdentity {
   readonly clientIdentifier: string
   /** The authenticated user that it belongs to; only that user may take it up again. */
@@ -84,6 +91,8 @@ export class Session extends Timed implements Subject {
    * true where the entry itself is in the same batch.
    */
   #unsettled: Map<QueueEntry, boolean> | undefined
+  /** Those of this turn's batch. */
+  #undecided: Undecided | undefined
   /** So many are sent again only when a batch is committed; nothing new may overtake them. */
   #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
@@ -177,11 +186,11 @@ export class Session extends Timed implements Subject {
     const leavesNow = this.#queue?.isEmpty !== false && this.isReady
     if (!leavesNow && this.queue.refuses(delivery.message, this.isStored)) return false
     const entry = this.#entry(delivery)
-    // A short queue in front of a client that reads is gone in a moment.
-    const isShort = this.#queue === undefined || this.#queue.length < shortQueue
-    if (connection === undefined || !isShort) keepAlone(entry.message)
     const place = leavesNow ? 'out' : this.queue.append(entry, this.isStored, mustWait)
     if (place === false) return false
+    // A short queue in front of a client that reads is gone in a moment.
+    const isShort = connection !== undefined && (this.#queue?.length ?? 0) <= shortQueue
+    if (place === 'in hand' && !isShort) keepAlone(entry.message)
     if (leavesNow) this.#takeIdentifier(entry)
     if (this.isStored) {
       const { clientIdentifier } = this
@@ -191,16 +200,31 @@ export class Session extends Timed implements Subject {
       if (mustWait) this.#sendWhenStored(entry, connection, true)
       else this.#transmit(entry, connection, false)
     } else if (place !== 'out' && (place === 'in store' || mustWait)) {
-      journal.whenCommitted((error) => this.#decide(entry, place, error))
+      this.#decideWhenCommitted(entry, place)
     }
     return true
   }
 
-  #decide(entry: QueueEntry, place: 'in hand' | 'in store', error: Error | undefined): void {
-    if (!this.hasEnded) {
-      this.queue.decide(entry, place, error)
-      this.pump() // only now can it be read back, and may it leave
-    } else if (this.#queue?.forgetUndecided(entry) === true) this.#decided?.(entry, error)
+  #decideWhenCommitted(entry: QueueEntry, place: Place): void {
+    const { journal } = this.#context
+    let undecided = this.#undecided
+    if (undecided?.batch !== journal.batch) {
+      const added: Undecided = { batch: journal.batch, entries: [], places: [] }
+      journal.whenCommitted((error) => this.#decide(added, error))
+      this.#undecided = undecided = added
+    }
+    undecided.entries.push(entry)
+    undecided.places.push(place)
+  }
+
+  #decide(undecided: Undecided, error: Error | undefined): void {
+    if (this.#undecided === undecided) this.#undecided = undefined
+    for (const [at, entry] of undecided.entries.entries()) {
+      const place = undecided.places[at] as Place
+      if (!this.hasEnded) this.queue.decide(entry, place, error)
+      else if (this.#queue?.forgetUndecided(entry, place)) this.#decided?.(entry, error)
+    }
+    if (!this.hasEnded) this.pump() // only now can they be read back, and may they leave
   }
 
   /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */

@@ -1,4 +1,5 @@
 import { firstFailure } from '../reason-codes.ts'
+import { InFlight } from './in-flight.ts'
 import { PacketIdentifiers } from './packet-identifiers.ts'
 
 /** A message of QoS 1 or 2 on its way to the peer. */
@@ -21,6 +22,8 @@ interface Entry<M> extends OutboundEntry<M> {
   connection: number
   /** Whether it has taken of the quota of that Network Connection. */
   hasQuota: boolean
+  previous: Entry<M> | undefined
+  next: Entry<M> | undefined
 }
 
 /**
@@ -30,13 +33,12 @@ interface Entry<M> extends OutboundEntry<M> {
  */
 export class Outbound<M> {
   // for the Session; both are made for the first message, since many Sessions never have one
-  /** A Map keeps the order of first transmission [MQTT5-4.6.0-1]. */
-  #entries: Map<number, Entry<M>> | undefined
+  /** In the order of first transmission [MQTT5-4.6.0-1]. */
+  #entries: InFlight<Entry<M>> | undefined
   #identifiers: PacketIdentifiers | undefined
   // for the Network Connection
   #connection = 0
   #quota = 0
-  #resends: Iterator<Entry<M>> | undefined
   #nextResend: Entry<M> | undefined
 
   /** A client shares the identifiers with its SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a). */
@@ -52,8 +54,7 @@ export class Outbound<M> {
   connected(receiveMaximum: number): void {
     this.#connection++
     this.#quota = receiveMaximum // [MQTT5-4.9.0-1]
-    this.#resends = this.#entries?.values()
-    this.#advance()
+    this.#nextResend = this.#due(this.#entries?.first)
   }
 
   /**
@@ -69,7 +70,7 @@ export class Outbound<M> {
     if (needsQuota) this.#quota--
     entry.hasQuota = needsQuota
     entry.connection = this.#connection
-    this.#advance()
+    this.#nextResend = this.#due(entry.next)
     return entry
   }
 
@@ -94,6 +95,8 @@ export class Outbound<M> {
       state: 'published',
       connection: this.#connection,
       hasQuota: true,
+      previous: undefined,
+      next: undefined,
     }
     this.#quota-- // [MQTT5-4.9.0-2]
     this.#keep(entry)
@@ -143,26 +146,28 @@ export class Outbound<M> {
       state,
       connection: 0,
       hasQuota: false,
+      previous: undefined,
+      next: undefined,
     }
     this.#keep(entry)
   }
 
   /** In the order of first transmission. */
   unfinished(): Iterable<OutboundEntry<M>> {
-    return this.#entries?.values() ?? []
+    return this.#entries ?? []
   }
 
   #keep(entry: Entry<M>): void {
-    this.#entries ??= new Map()
-    this.#entries.set(entry.packetIdentifier, entry)
+    this.#entries ??= new InFlight()
+    this.#entries.add(entry)
   }
 
   #finish(entry: Entry<M>): OutboundEntry<M> {
-    this.#entries?.delete(entry.packetIdentifier)
+    if (entry === this.#nextResend) this.#nextResend = this.#due(entry.next)
+    this.#entries?.delete(entry)
     this.#identifiers?.release(entry.packetIdentifier)
     // What took no quota here gives none back, so it never rises above its start value (U5-4.9-a).
     if (entry.hasQuota && entry.connection === this.#connection) this.#quota++
-    if (entry === this.#nextResend) this.#advance()
     return entry
   }
 
@@ -170,19 +175,13 @@ export class Outbound<M> {
   #answerEarly(entry: Entry<M>): void {
     entry.connection = this.#connection
     entry.hasQuota = false
-    if (entry === this.#nextResend) this.#advance()
+    if (entry === this.#nextResend) this.#nextResend = this.#due(entry.next)
   }
 
-  #advance(): void {
-    this.#nextResend = undefined
-    while (this.#resends !== undefined) {
-      const next = this.#resends.next()
-      if (next.done === true) {
-        this.#resends = undefined
-      } else if (next.value.connection !== this.#connection) {
-        this.#nextResend = next.value
-        return
-      }
-    }
+  /** The first from there on that was not sent on this Network Connection. */
+  #due(from: Entry<M> | undefined): Entry<M> | undefined {
+    let entry = from
+    while (entry !== undefined && entry.connection === this.#connection) entry = entry.next
+    return entry
   }
 }
