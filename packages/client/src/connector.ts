@@ -1,21 +1,16 @@
-import { type Link, PacketIdentifiers } from '@busbar/protocol'
+import type { Link } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import { Attempt } from './attempt.ts'
 import type { Authenticator } from './authenticator.ts'
 import { Backoff } from './backoff.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { defaultReceiveMaximum, defaultTopicAliasMaximum } from './connect-packet.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import { type ClientEvent, ClientEvents } from './events.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import type { Ending } from './outcome.ts'
-import type { OutgoingMessage } from './outgoing-message.ts'
-import { Publisher } from './publisher.ts'
-import { Receiver } from './receiver.ts'
 import { Session } from './session.ts'
-import { Subscriber } from './subscriber.ts'
 import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
 
 /** Where to connect: a URL, or the end of a connection within the process. */
@@ -80,7 +75,9 @@ export class Connector {
     this.#clientId = options.clientId ?? ''
     this.#backoff = new Backoff(options.reconnect || {}, this.#random)
     this.#lostAt = this.clock.now()
-    this.session = this.#createSession()
+    this.session = new Session(options, this.clock, ({ topicName }, error) =>
+      this.events.emit({ type: 'undelivered', topicName, error }),
+    )
     this.connected = this.#first.promise
     this.connected.catch(() => {}) // for `lazyConnect`, which does not wait
     this.loaded = this.#load()
@@ -133,30 +130,6 @@ export class Connector {
     this.#wake?.()
     this.events.emit({ type: 'stopped', error })
     this.events.close()
-  }
-
-  #createSession(): Session {
-    const { options, clock } = this
-    // Shared by PUBLISH, SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a).
-    const identifiers = new PacketIdentifiers()
-    const topicAliasMaximum = options.topicAliasMaximum ?? defaultTopicAliasMaximum
-    const subscriber = new Subscriber(identifiers, clock)
-    const publisher = new Publisher({
-      identifiers,
-      outbox: options.outbox ?? {},
-      requeueWhenLost: options.session?.requeueWhenLost ?? true,
-      topicAliasMaximum,
-      clock,
-      undelivered: ({ topicName }: OutgoingMessage, error) =>
-        this.events.emit({ type: 'undelivered', topicName, error }),
-    })
-    const receiver = new Receiver({
-      receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
-      topicAliasMaximum,
-      targets: (packet, topicName) => subscriber.targets(packet, topicName),
-    })
-    subscriber.added = () => receiver.claim()
-    return new Session(publisher, receiver, subscriber)
   }
 
   async #load(): Promise<void> {

@@ -1,5 +1,9 @@
 import { type Connack, largestPacket } from '@busbar/protocol'
-import { defaultKeepAliveSeconds, defaultSessionExpirySeconds } from './connect-packet.ts'
+import {
+  defaultKeepAliveSeconds,
+  defaultSessionExpirySeconds,
+  defaultTopicAliasMaximum,
+} from './connect-packet.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 
 const unlimited = 65_535
@@ -14,6 +18,7 @@ export function negotiate(
 ): Negotiated {
   const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
   const { sendMaximum = version === 5 ? unlimited : cautious } = options
+  const { topicAliasMaximum = defaultTopicAliasMaximum } = options
   const { expirySeconds = version === 5 ? defaultSessionExpirySeconds : 0 } = session
   return {
     version,
@@ -25,7 +30,8 @@ export function negotiate(
     maximumPacketSize: properties.maximumPacketSize ?? largestPacket,
     maximumQoS: properties.maximumQoS ?? 2,
     retainAvailable: properties.retainAvailable !== 0,
-    topicAliasMaximum: properties.topicAliasMaximum ?? 0, // none unless it says so [MQTT5-3.2.2-18]
+    // None unless it says so [MQTT5-3.2.2-18].
+    topicAliasMaximum: Math.min(properties.topicAliasMaximum ?? 0, topicAliasMaximum),
     wildcardSubscriptions: properties.wildcardSubscriptionAvailable !== 0,
     subscriptionIdentifiers: version === 5 && properties.subscriptionIdentifierAvailable !== 0,
     // A 3.1.1 server may know the syntax: let it answer.

@@ -23,7 +23,7 @@ export class Outbox {
   readonly #forget: (message: OutgoingMessage) => void
 
   constructor(
-    options: OutboxOptions,
+    options: OutboxOptions | undefined,
     actions: {
       /** Takes a message that has come in. */
       accept(message: OutgoingMessage): void
@@ -31,7 +31,7 @@ export class Outbox {
       forget(message: OutgoingMessage): void
     },
   ) {
-    const { maxMessages = 10_000, maxBytes = 64_000_000, whenFull = 'wait' } = options
+    const { maxMessages = 10_000, maxBytes = 64_000_000, whenFull = 'wait' } = options ?? {}
     this.#maxMessages = maxMessages
     this.#maxBytes = maxBytes
     this.#whenFull = whenFull

@@ -1,10 +1,9 @@
 import {
-  PacketWriter,
+  checkPublishProperties,
   ProtocolError,
   type PublishProperties,
   parseTopicName,
   type QoS,
-  writeClientPacket,
 } from '@busbar/protocol'
 import { ClientError } from './errors.ts'
 import type { Payload } from './options.ts'
@@ -58,10 +57,8 @@ export function checkProperties(properties: PublishProperties): void {
       'a Topic Alias or Subscription Identifier is not yours',
     )
   }
-  const payload = new Uint8Array()
-  const plain = { dup: false, qos: 0, retain: false, topicName: 'a', packetIdentifier: 0 } as const
   try {
-    writeClientPacket(new PacketWriter(), { type: 'publish', ...plain, properties, payload }, 5)
+    checkPublishProperties(properties)
     if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : 'a property cannot be written'

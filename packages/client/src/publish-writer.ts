@@ -21,15 +21,11 @@ export class PublishWriter {
   #batch: Promise<void> | undefined
   #batchSent: Promise<PublishResult> | undefined
 
-  constructor(
-    connection: Connection,
-    limits: Negotiated,
-    { topicAliasMaximum, clock }: { readonly topicAliasMaximum: number; readonly clock: Clock },
-  ) {
+  constructor(connection: Connection, limits: Negotiated, clock: Clock) {
     this.connection = connection
     this.limits = limits
     this.#clock = clock
-    this.#aliases = new OutboundTopicAliases(Math.min(limits.topicAliasMaximum, topicAliasMaximum))
+    this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum)
   }
 
   get isCongested(): boolean {

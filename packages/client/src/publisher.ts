@@ -10,7 +10,7 @@ import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
-import type { Negotiated, OutboxOptions } from './options.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
@@ -25,14 +25,14 @@ const pubcomp = plainResult('pubcomp')
 const pubrec = plainResult('pubrec')
 const droppedOffline = plainResult('dropped')
 
-export interface PublisherOptions {
+/** Hears of a message that has ended otherwise than well, though its caller was told that it is stored. */
+export type Undelivered = (message: OutgoingMessage, error: ClientError) => void
+
+/** What the parts of a Session share. */
+interface Shared {
   readonly identifiers: PacketIdentifiers
-  readonly outbox: OutboxOptions
-  readonly requeueWhenLost: boolean
-  readonly topicAliasMaximum: number
   readonly clock: Clock
-  /** A message whose caller was told that it is stored has ended otherwise than well. */
-  undelivered(message: OutgoingMessage, error: ClientError): void
+  readonly undelivered: Undelivered
 }
 
 /** Outgoing messages: the outbox, QoS 1 and 2 as their sender, and what is sent again. */
@@ -43,16 +43,18 @@ export class Publisher {
   journal: Journal | undefined
   acknowledged = 0
   requeued = 0
-  readonly #options: PublisherOptions
+  readonly #options: ClientOptions
+  readonly #shared: Shared
   outbound: Outbound<OutgoingMessage>
   /** Of the latest message. */
   sequence = 0
   // for the Network Connection
   #writer: PublishWriter | undefined
 
-  constructor(options: PublisherOptions) {
+  constructor(options: ClientOptions, shared: Shared) {
     this.#options = options
-    this.outbound = new Outbound(options.identifiers)
+    this.#shared = shared
+    this.outbound = new Outbound(shared.identifiers)
     this.outbox = new Outbox(options.outbox, {
       accept: (message) => this.#accept(message),
       forget: (message) => this.#forget(message),
@@ -90,7 +92,7 @@ export class Publisher {
   /** CONNACK has come. With the Session what was unacknowledged is sent again, else sent anew. */
   connected(connection: Connection, limits: Negotiated): void {
     if (!limits.sessionPresent) this.#requeue()
-    this.#writer = new PublishWriter(connection, limits, this.#options)
+    this.#writer = new PublishWriter(connection, limits, this.#shared.clock)
     this.outbound.connected(limits.receiveMaximum)
     // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
     for (const entry of this.outbound.unfinished()) {
@@ -101,11 +103,8 @@ export class Publisher {
 
   disconnected(): void {
     this.#writer = undefined
-    if (this.#options.outbox.qos0WhileOffline === 'keep') return
-    for (;;) {
-      const message = this.outbox.waitingQoS0.first
-      if (message === undefined) return
-      this.outbox.unwait(message)
+    if (this.#options.outbox?.qos0WhileOffline === 'keep') return
+    for (const message of takeAll(this.outbox.waitingQoS0)) {
       this.outbox.left(message)
       message.tell(new ClientError('offline', 'the connection was lost before the message left'))
     }
@@ -132,16 +131,10 @@ export class Publisher {
     if (outcome === 'finished')
       return this.#finish(entry, reasonCode, { properties, plain: pubrec })
     // An answer to what is not known here, so that the server can let go of it.
-    const code = outcome === 'unknown' ? ReasonCode.PacketIdentifierNotFound : 0
-    if (this.journal === undefined || entry === undefined) {
-      return this.#release(packetIdentifier, code)
+    if (entry === undefined) {
+      return this.#release(packetIdentifier, ReasonCode.PacketIdentifierNotFound)
     }
-    const { sequence } = entry.message
-    const change = { type: 'update', sequence, state: 'released', packetIdentifier } as const
-    const writer = this.#writer
-    this.journal.add(change, () => {
-      if (writer === this.#writer) this.#release(packetIdentifier, code)
-    })
+    this.#record(entry, () => this.#release(packetIdentifier, 0))
   }
 
   pubcomp(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
@@ -170,7 +163,7 @@ export class Publisher {
 
   /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
   #mayTakeQoS0(message: OutgoingMessage): boolean {
-    const { qos0WhileOffline = 'reject' } = this.#options.outbox
+    const { qos0WhileOffline = 'reject' } = this.#options.outbox ?? {}
     if (this.#writer !== undefined || message.tellsWhenStored) return true
     if (qos0WhileOffline === 'keep') return true
     if (qos0WhileOffline === 'drop') {
@@ -235,14 +228,16 @@ export class Publisher {
     }
     message.place = 'sent'
     const entry = this.outbound.publish(message, message.qos)
-    const { journal } = this
-    if (journal === undefined) return this.#writeEntry(writer, entry, false)
-    const { packetIdentifier } = entry
-    const { sequence } = message
-    const change = { type: 'update', sequence, state: 'published', packetIdentifier } as const
     // A PUBLISH that the store does not know of would come twice after a crash.
-    journal.add(change, () => {
-      if (writer === this.#writer) this.#writeEntry(writer, entry, false)
+    this.#record(entry, () => this.#writeEntry(writer, entry, false))
+  }
+
+  /** Goes on when the store, if there is one, has the state of the entry: on this connection only. */
+  #record({ message: { sequence }, state, packetIdentifier }: Entry, then: () => void): void {
+    if (this.journal === undefined) return then()
+    const writer = this.#writer
+    this.journal.add({ type: 'update', sequence, state, packetIdentifier }, () => {
+      if (writer === this.#writer) then()
     })
   }
 
@@ -267,11 +262,12 @@ export class Publisher {
   #requeue(): void {
     if (this.outbound.size === 0) return
     const entries = [...this.outbound.unfinished()]
-    this.outbound = new Outbound(this.#options.identifiers)
+    this.outbound = new Outbound(this.#shared.identifiers)
     const later = takeAll(this.outbox.waiting)
-    const isAnew = ({ state }: Entry) => state === 'published' && this.#options.requeueWhenLost
+    const { requeueWhenLost = true } = this.#options.session ?? {}
+    const isAnew = ({ state }: Entry) => state === 'published' && requeueWhenLost
     for (const entry of entries) {
-      this.#options.identifiers.release(entry.packetIdentifier)
+      this.#shared.identifiers.release(entry.packetIdentifier)
       if (isAnew(entry)) this.#queueAgain(entry.message)
     }
     for (const message of later) this.outbox.waiting.push(message)
@@ -309,7 +305,7 @@ export class Publisher {
     this.#forget(message)
     const wasTold = message.isTold
     message.tell(outcome)
-    if (wasTold && outcome instanceof Error) this.#options.undelivered(message, outcome)
+    if (wasTold && outcome instanceof Error) this.#shared.undelivered(message, outcome)
     this.outbox.left(message)
   }
 
@@ -318,7 +314,7 @@ export class Publisher {
   }
 
   #refusalNow(message: OutgoingMessage): ClientError | undefined {
-    if (message.expiresAt !== undefined && message.expiresAt <= this.#options.clock.wallNow()) {
+    if (message.expiresAt !== undefined && message.expiresAt <= this.#shared.clock.wallNow()) {
       return new ClientError('expired', 'the message has expired before it could be sent')
     }
     return this.#writer?.refusal(message)

@@ -8,22 +8,21 @@ import {
   protocolError,
   ReasonCode,
 } from '@busbar/protocol'
+import { defaultReceiveMaximum, defaultTopicAliasMaximum } from './connect-packet.ts'
 import type { Connection } from './connection.ts'
 import { Delivery, type DeliveryOwner } from './delivery.ts'
 import type { EarlyMessages } from './earlier-session.ts'
 import type { Journal } from './journal.ts'
 import { Message } from './message.ts'
-import type { Negotiated } from './options.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
 import { Queue } from './queue.ts'
 import type { Subscription } from './subscription.ts'
 
 /** Without Receive Maximum a server may have all Packet Identifiers in use. */
 const unlimited = 65_535
 
-export interface ReceiverOptions {
-  readonly receiveMaximum: number
-  readonly topicAliasMaximum: number
-  /** The subscriptions that a message is for. */
+/** Who knows which subscriptions a message is for. */
+interface Targets {
   targets(packet: Publish, topicName: string): readonly Subscription[]
 }
 
@@ -35,7 +34,9 @@ export class Receiver implements DeliveryOwner {
   journal: Journal | undefined
   /** Where a Session of an earlier process may be taken up. */
   early: EarlyMessages | undefined
-  readonly #options: ReceiverOptions
+  readonly #receiveMaximum: number
+  readonly #topicAliasMaximum: number
+  readonly #subscriber: Targets
   // for the Session
   inbound = new Inbound()
   /** QoS 2 that the application has and has not settled, by Packet Identifier. */
@@ -48,15 +49,23 @@ export class Receiver implements DeliveryOwner {
   readonly #done = [0, 0]
   #checkedTopic = ''
 
-  constructor(options: ReceiverOptions) {
-    this.#options = options
+  constructor(
+    {
+      receiveMaximum = defaultReceiveMaximum,
+      topicAliasMaximum = defaultTopicAliasMaximum,
+    }: ClientOptions,
+    subscriber: Targets,
+  ) {
+    this.#receiveMaximum = receiveMaximum
+    this.#topicAliasMaximum = topicAliasMaximum
+    this.#subscriber = subscriber
   }
 
   connected(connection: Connection, { version, sessionPresent }: Negotiated): void {
     if (!sessionPresent) this.#forgetSession()
     this.#connection = connection
-    this.inbound.connected(version === 5 ? this.#options.receiveMaximum : unlimited)
-    this.#aliases = new InboundTopicAliases(version === 5 ? this.#options.topicAliasMaximum : 0)
+    this.inbound.connected(version === 5 ? this.#receiveMaximum : unlimited)
+    this.#aliases = new InboundTopicAliases(version === 5 ? this.#topicAliasMaximum : 0)
   }
 
   disconnected(): void {
@@ -71,7 +80,7 @@ export class Receiver implements DeliveryOwner {
   /** There is a new subscription. */
   claim(): void {
     this.early?.offer((packet, message) => {
-      const [target] = this.#options.targets(packet, message.topicName)
+      const [target] = this.#subscriber.targets(packet, message.topicName)
       target?.push(message)
       return target !== undefined
     })
@@ -135,7 +144,7 @@ export class Receiver implements DeliveryOwner {
   }
 
   #deliver(packet: Publish, topicName: string, delivery: Delivery | undefined): void {
-    const targets = this.#options.targets(packet, topicName)
+    const targets = this.#subscriber.targets(packet, topicName)
     if (targets.length === 0) {
       delivery?.share()
       const message = new Message(packet, topicName, delivery)
@@ -228,7 +237,7 @@ export class Receiver implements DeliveryOwner {
 
   get #isFull(): boolean {
     const [one, two] = this.#unacknowledged
-    return one.size + two.size >= this.#options.receiveMaximum
+    return one.size + two.size >= this.#receiveMaximum
   }
 
   #queueOf(qos: 1 | 2): Queue<Delivery> {

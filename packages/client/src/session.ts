@@ -1,9 +1,10 @@
-import { type Packet, protocolError } from '@busbar/protocol'
+import { type Packet, PacketIdentifiers, protocolError } from '@busbar/protocol'
+import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
-import type { Negotiated } from './options.ts'
-import type { Publisher } from './publisher.ts'
-import type { Receiver } from './receiver.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
+import { Publisher, type Undelivered } from './publisher.ts'
+import { Receiver } from './receiver.ts'
+import { Subscriber } from './subscriber.ts'
 
 /** What outlives a Network Connection: both directions of messages, and the subscriptions. */
 export class Session {
@@ -11,10 +12,13 @@ export class Session {
   readonly receiver: Receiver
   readonly subscriber: Subscriber
 
-  constructor(publisher: Publisher, receiver: Receiver, subscriber: Subscriber) {
-    this.publisher = publisher
-    this.receiver = receiver
-    this.subscriber = subscriber
+  constructor(options: ClientOptions, clock: Clock, undelivered: Undelivered) {
+    // Shared by PUBLISH, SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a).
+    const identifiers = new PacketIdentifiers()
+    this.subscriber = new Subscriber(identifiers, clock)
+    this.publisher = new Publisher(options, { identifiers, clock, undelivered })
+    this.receiver = new Receiver(options, this.subscriber)
+    this.subscriber.added = () => this.receiver.claim()
   }
 
   connected(connection: Connection, limits: Negotiated): void {

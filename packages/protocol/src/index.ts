@@ -39,7 +39,11 @@ export type { Connack, ConnackProperties } from './wire/packets/connack.ts'
 export type { Connect, ConnectProperties, Will, WillProperties } from './wire/packets/connect.ts'
 export type { Disconnect, DisconnectProperties } from './wire/packets/disconnect.ts'
 export type { Pingreq, Pingresp } from './wire/packets/ping.ts'
-export type { Publish, PublishProperties } from './wire/packets/publish.ts'
+export {
+  checkPublishProperties,
+  type Publish,
+  type PublishProperties,
+} from './wire/packets/publish.ts'
 export type {
   Suback,
   Subscribe,

@@ -52,6 +52,17 @@ test('a single alias moves with each change of the Topic Name [MQTT5-3.1.2-26]',
   assert.deepEqual(aliases.assign('a'), { alias: 1, isKnown: false })
 })
 
+test('an alias whose packet was not sent is announced again', () => {
+  const aliases = new OutboundTopicAliases(2)
+  aliases.assign('a')
+  aliases.assign('b')
+  aliases.forget('a')
+  aliases.forget('c')
+  assert.deepEqual(aliases.assign('a'), { alias: 1, isKnown: false })
+  assert.deepEqual(aliases.assign('b'), { alias: 2, isKnown: true })
+  assert.deepEqual(aliases.assign('a'), { alias: 1, isKnown: true })
+})
+
 test('what one side assigns the other resolves [MQTT5-3.3.2-10] [MQTT5-3.3.2-12]', () => {
   const sender = new OutboundTopicAliases(5)
   const receiver = new InboundTopicAliases(5)

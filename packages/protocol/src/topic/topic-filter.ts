@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
-import { dollar, extraBytes, hash, maximumTopicBytes, plus, slash } from './topic-text.ts'
+import { checkTopic, dollar, hash, plus, slash } from './topic-text.ts'
 
 declare const checked: unique symbol
 
@@ -24,18 +24,7 @@ export function parseTopicFilter(
   text: string,
   maximumLevels: number = Number.POSITIVE_INFINITY,
 ): TopicFilter {
-  if (text === '') throw invalid('is empty', 'MQTT5-4.7.3-1')
-  let bytes = text.length
-  let levels = 1
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at)
-    if (unit === slash) levels++
-    else if (unit === hash) checkHash(text, at)
-    else if (unit === plus) checkPlus(text, at)
-    else if (unit < 0x20 || unit > 0x7e) bytes += extraBytes(text, at, invalid)
-  }
-  if (bytes > maximumTopicBytes) throw invalid('is longer than 65,535 bytes', 'MQTT5-4.7.3-3')
-  if (levels > maximumLevels) throw invalid(`has more than ${maximumLevels} levels`)
+  checkTopic(text, { maximumLevels, fault: invalid, checkWildcard })
   return text as TopicFilter
 }
 
@@ -108,16 +97,15 @@ function isOnlyBelow(filter: string, from: number): boolean {
   return filter.charCodeAt(from) === slash && filter.charCodeAt(from + 1) === hash
 }
 
-function checkHash(text: string, at: number): void {
-  if (at !== text.length - 1) throw invalid('has # before its end', 'MQTT5-4.7.1-1')
-  if (!isLevelStart(text, at)) throw invalid('has # sharing a level', 'MQTT5-4.7.1-1')
-}
-
-function checkPlus(text: string, at: number): void {
-  const isLevelEnd = at === text.length - 1 || text.charCodeAt(at + 1) === slash
-  if (!isLevelEnd || !isLevelStart(text, at)) {
-    throw invalid('has + sharing a level', 'MQTT5-4.7.1-2')
-  }
+/** # ends the filter, and both have a level of their own. */
+function checkWildcard(text: string, at: number): void {
+  const isHash = text.charCodeAt(at) === hash
+  const isLast = at === text.length - 1
+  if (isHash && !isLast) throw invalid('has # before its end', 'MQTT5-4.7.1-1')
+  const isLevelEnd = isLast || text.charCodeAt(at + 1) === slash
+  if (isLevelEnd && isLevelStart(text, at)) return
+  if (isHash) throw invalid('has # sharing a level', 'MQTT5-4.7.1-1')
+  throw invalid('has + sharing a level', 'MQTT5-4.7.1-2')
 }
 
 function isLevelStart(text: string, at: number): boolean {

@@ -7,16 +7,42 @@ export const plus = 0x2b
 export const slash = 0x2f
 
 /** The length of a Topic Name or Topic Filter in UTF-8 at most [MQTT5-4.7.3-3]. */
-export const maximumTopicBytes = 65_535
+const maximumTopicBytes = 65_535
 
 /** Makes the error that names what the text was to be. */
-export type TopicFault = (message: string, statement?: string) => ProtocolError
+type TopicFault = (message: string, statement?: string) => ProtocolError
+
+/** What distinguishes a Topic Name from a Topic Filter. */
+export interface TopicRules {
+  readonly maximumLevels: number
+  readonly fault: TopicFault
+  /** Throws for a wildcard that may not stand there. */
+  checkWildcard(text: string, at: number): void
+}
+
+/** Checks what Topic Names and Topic Filters have in common (section 4.7). */
+export function checkTopic(
+  text: string,
+  { maximumLevels, fault, checkWildcard }: TopicRules,
+): void {
+  if (text === '') throw fault('is empty', 'MQTT5-4.7.3-1')
+  let bytes = text.length
+  let levels = 1
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === slash) levels++
+    else if (unit === plus || unit === hash) checkWildcard(text, at)
+    else if (unit < 0x20 || unit > 0x7e) bytes += extraBytes(text, at, fault)
+  }
+  if (bytes > maximumTopicBytes) throw fault('is longer than 65,535 bytes', 'MQTT5-4.7.3-3')
+  if (levels > maximumLevels) throw fault(`has more than ${maximumLevels} levels`)
+}
 
 /**
  * What the code unit at `at`, which is not printable ASCII, adds to the length in UTF-8 beyond one
  * byte. Throws `fault` for characters that topics may not have.
  */
-export function extraBytes(text: string, at: number, fault: TopicFault): number {
+function extraBytes(text: string, at: number, fault: TopicFault): number {
   const point = text.codePointAt(at) as number
   if (point === 0) throw fault('has U+0000', 'MQTT5-4.7.3-2')
   if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) {

@@ -27,8 +27,12 @@ export async function bundleForBrowser(
     plugins: isSplit ? [leaveOut(later)] : [],
   })
   try {
-    const options = { format: 'esm', minify: isMinified, codeSplitting: false } as const
-    const { output } = await bundle.generate(options)
+    const { output } = await bundle.generate({
+      format: 'esm',
+      minify: isMinified,
+      codeSplitting: false,
+      comments: !isMinified,
+    })
     const [chunk, ...more] = output
     if (more.length > 0) throw new Error(`the bundle is ${output.length} files, not one`)
     const modules = Object.entries(chunk.modules).map(

@@ -1,11 +1,10 @@
-import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
 import * as places from '../places.ts'
 import { propertySet, type Sender } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
-import { type Reason, readReason, writeReason } from './reason.ts'
+import { type Reason, readReason, writeReason, wrongReasonCode } from './reason.ts'
 
 /** Sections 3.4.2.2, 3.5.2.2, 3.6.2.2, 3.7.2.2, 3.9.2.1 and 3.11.2.1. */
 export interface AckProperties {
@@ -70,7 +69,7 @@ function checkReasonCode(type: AnyAck['type'], reasonCode: number, from: Sender)
   const { codes, statement } = kinds[type]
   const isServers = reasonCode === ReasonCode.NoMatchingSubscribers
   if (codes.has(reasonCode) && !(isServers && from === 'client')) return
-  throw protocolError(`${type} cannot have the Reason Code ${reasonCode}`, statement)
+  throw wrongReasonCode(type, reasonCode, statement)
 }
 
 /** The whole frame, in the shortest form that its Reason Code and properties allow. */

@@ -3,6 +3,7 @@ import type { ProtocolVersion } from '../../version.ts'
 import { noProperties, readProperties } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
 import { type AckProperties, ackProperties } from './acks.ts'
+import { wrongReasonCode } from './reason.ts'
 
 /** SUBACK or UNSUBACK: a Reason Code for each Topic Filter. */
 interface Codes<T extends 'suback' | 'unsuback'> {
@@ -17,19 +18,22 @@ interface Due<T extends 'suback' | 'unsuback'> {
   readonly type: T
   readonly codes: ReadonlySet<number>
   readonly statement: string
+  readonly ofNone: string
 }
 
+/** None is one too few: `ofNone` is what that breaks. */
 export function readCodes<T extends 'suback' | 'unsuback'>(
   body: PacketReader,
   version: ProtocolVersion,
-  { type, codes, statement }: Due<T>,
+  { type, codes, statement, ofNone }: Due<T>,
 ): Codes<T> {
   const packetIdentifier = readPacketIdentifier(body)
   const properties = version === 5 ? readProperties(body, ackProperties, 'server') : noProperties
   const reasonCodes = [...body.rest()]
   for (const reasonCode of reasonCodes) {
     if (codes.has(reasonCode)) continue
-    throw protocolError(`${type} cannot have the Reason Code ${reasonCode}`, statement)
+    throw wrongReasonCode(type, reasonCode, statement)
   }
+  if (reasonCodes.length === 0) throw protocolError(`${type} has no Reason Code`, ofNone)
   return { type, packetIdentifier, properties, reasonCodes }
 }

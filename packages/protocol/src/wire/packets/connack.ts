@@ -5,6 +5,7 @@ import * as places from '../places.ts'
 import { noProperties, propertySet, readProperties, writeProperties } from '../properties.ts'
 import type { PacketReader } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
+import { wrongReasonCode } from './reason.ts'
 
 /** Section 3.2.2.3. */
 export interface ConnackProperties {
@@ -93,7 +94,7 @@ function checkReasonCode(reasonCode: number, version: ProtocolVersion): void {
   const isKnown =
     version === 5 ? codes.has(reasonCode) : reasonCode <= ConnectReturnCode.NotAuthorized
   if (isKnown) return
-  throw protocolError(`CONNACK cannot have the code ${reasonCode}`, 'MQTT5-3.2.2-8')
+  throw wrongReasonCode('connack', reasonCode, 'MQTT5-3.2.2-8')
 }
 
 /** The whole frame. */

@@ -1,11 +1,10 @@
-import { protocolError } from '../../errors.ts'
 import { ReasonCode } from '../../reason-codes.ts'
 import type { ProtocolVersion, UserProperty } from '../../version.ts'
 import * as places from '../places.ts'
 import { propertySet, type Sender } from '../properties.ts'
 import type { PacketReader } from '../reader.ts'
 import type { PacketWriter } from '../writer.ts'
-import { type Reason, readReason, writeReason } from './reason.ts'
+import { type Reason, readReason, writeReason, wrongReasonCode } from './reason.ts'
 
 /** Section 3.14.2.2. */
 export interface DisconnectProperties {
@@ -71,10 +70,7 @@ export function readDisconnect(
 ): Disconnect {
   const { reasonCode, properties } = readReason(body, version, { set: disconnectProperties, from })
   if (!codes[from].has(reasonCode)) {
-    throw protocolError(
-      `DISCONNECT from a ${from} has the Reason Code ${reasonCode}`,
-      'MQTT5-3.14.2-1',
-    )
+    throw wrongReasonCode('disconnect', reasonCode, 'MQTT5-3.14.2-1')
   }
   return { type: 'disconnect', reasonCode, properties }
 }

@@ -9,7 +9,7 @@ import {
   writeProperties,
 } from '../properties.ts'
 import { type PacketReader, readPacketIdentifier } from '../reader.ts'
-import type { PacketWriter } from '../writer.ts'
+import { PacketWriter } from '../writer.ts'
 
 /** Section 3.3.2.3. */
 export interface PublishProperties {
@@ -72,6 +72,11 @@ export function readPublish(
     properties,
     payload: body.rest(),
   }
+}
+
+/** Throws a RangeError for properties that the wire cannot hold. */
+export function checkPublishProperties(properties: PublishProperties): void {
+  writeProperties(new PacketWriter(), publishProperties, properties)
 }
 
 /** The whole frame. */

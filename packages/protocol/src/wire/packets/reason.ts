@@ -1,3 +1,4 @@
+import { type ProtocolError, protocolError } from '../../errors.ts'
 import type { ProtocolVersion } from '../../version.ts'
 import {
   hasProperties,
@@ -26,6 +27,14 @@ export function readReason<T extends object>(
   const properties =
     version === 5 && !body.isAtEnd ? readProperties(body, set, from) : (noProperties as T)
   return { reasonCode, properties }
+}
+
+export function wrongReasonCode(
+  type: string,
+  reasonCode: number,
+  statement: string,
+): ProtocolError {
+  return protocolError(`${type} cannot have the Reason Code ${reasonCode}`, statement)
 }
 
 /** In the shortest form that it allows. */

@@ -128,9 +128,8 @@ function optionsByte(options: SubscriptionOptions): number {
 
 export function readSuback(body: PacketReader, version: ProtocolVersion): Suback {
   const statement = 'MQTT5-3.9.3-2' // and [MQTT3-3.9.3-2]
-  const packet = readCodes(body, version, { type: 'suback', codes: codes[version], statement })
-  if (packet.reasonCodes.length > 0) return packet
-  throw protocolError('SUBACK has no Reason Code', 'MQTT5-3.8.4-6')
+  const due = { type: 'suback', codes: codes[version], statement, ofNone: 'MQTT5-3.8.4-6' } as const
+  return readCodes(body, version, due)
 }
 
 /** The whole frame. */

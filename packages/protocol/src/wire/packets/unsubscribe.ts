@@ -68,14 +68,19 @@ export function writeUnsubscribe(
   writer.closeLength(start, 0, 0)
 }
 
+const dueCodes = {
+  type: 'unsuback',
+  codes,
+  statement: 'MQTT5-3.11.3-2',
+  ofNone: 'MQTT5-3.11.3-1',
+} as const
+
 export function readUnsuback(body: PacketReader, version: ProtocolVersion): Unsuback {
   if (version !== 5) {
     const packetIdentifier = readPacketIdentifier(body)
     return { type: 'unsuback', packetIdentifier, properties: noProperties, reasonCodes: [] }
   }
-  const packet = readCodes(body, version, { type: 'unsuback', codes, statement: 'MQTT5-3.11.3-2' })
-  if (packet.reasonCodes.length > 0) return packet
-  throw protocolError('UNSUBACK has no Reason Code', 'MQTT5-3.11.3-1')
+  return readCodes(body, version, dueCodes)
 }
 
 /** The whole frame; 3.1 and 3.1.1 have no Reason Codes in it. */
