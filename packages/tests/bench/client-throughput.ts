@@ -1,6 +1,7 @@
-// Busbar's client and MQTT.js side by side: `npm run client-throughput -- [ROUNDS]`. Publishing goes
-// to Mosquitto, receiving comes from a server that sends as fast as it is read. Each measurement is a
-// process of its own; the libraries take turns, and medians are printed.
+// Busbar's client and MQTT.js side by side: `npm run client-throughput -- [ROUNDS] [SERVER...]`. The
+// servers are Mosquitto, Busbar, and a bare one that only acknowledges and sends, with which the
+// client is what there is to measure. Each measurement is a process of its own; the libraries take
+// turns, and medians are printed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -8,14 +9,13 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect } from '@busbar/client'
-import { encodePacket, Framer, largestPacket, readPacket } from '@busbar/protocol'
 import mqtt from 'mqtt'
+import { startBusbar } from '../src/busbar.ts'
 import { within } from '../src/deadline.ts'
 import { needs } from '../src/needs.ts'
 import { Program } from '../src/program.ts'
-import { publishPacket } from '../src/raw-client.ts'
-import { goodAnswer } from '../src/scripted-server.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
+import { moreTopic, payload, startBareServer, startFeeder, topicName } from './message-source.ts'
 
 interface Figure {
   readonly perSecond: number
@@ -34,36 +34,27 @@ const counts: Readonly<Record<Task, number>> = {
   receive1: 200_000,
 }
 const window = 500
-const topicName = 'bench/client/throughput'
-const payload = new Uint8Array(100).fill(0x61)
 
-const [first = '3', library, task, url] = process.argv.slice(2)
+const [first = '3', ...others] = process.argv.slice(2)
+const [library, task, url] = others
 if (first === 'measure') {
   console.log(JSON.stringify(await measure(library as string, task as Task, url as string)))
   process.exit(0)
 }
-await compare(Number(first))
+for (const name of others.length > 0 ? others : ['mosquitto', 'busbar', 'bare']) {
+  await compare(name, Number(first))
+}
 
-async function compare(rounds: number): Promise<void> {
-  const absent = needs('mosquitto')
+async function compare(name: string, rounds: number): Promise<void> {
+  const absent = name === 'mosquitto' ? needs('mosquitto') : false
   if (absent !== false) return console.log(`skipped: ${absent}`)
-  const source = await startSource()
-  const port = String(await freePort())
-  await using folder = await temporaryFolder()
-  const settings = join(folder.path, 'mosquitto.conf')
-  await writeFile(
-    settings,
-    `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages ${window}\n`,
-  )
-  await using broker = new Program('mosquitto', ['-c', settings])
-  await broker.line(/running/)
-  console.log('| | Busbar | MQTT.js | times | CPU µs Busbar | CPU µs MQTT.js | times |')
+  await using server = await startServer(name)
+  console.log(`\n| ${name} | Busbar | MQTT.js | times | CPU µs Busbar | CPU µs MQTT.js | times |`)
   console.log('| --- | --- | --- | --- | --- | --- | --- |')
   for (const each of tasks) {
-    const target = each.startsWith('receive') ? source.url : `mqtt://127.0.0.1:${port}`
     const figures: Record<(typeof libraries)[number], Figure[]> = { busbar: [], mqttjs: [] }
     for (let round = 0; round < rounds; round++) {
-      for (const name of libraries) figures[name].push(await run(name, each, target))
+      for (const client of libraries) figures[client].push(await run(client, each, server.url))
     }
     const ours = median(figures.busbar)
     const theirs = median(figures.mqttjs)
@@ -78,7 +69,39 @@ async function compare(rounds: number): Promise<void> {
     ]
     console.log(`| ${cells.join(' | ')} |`)
   }
-  source.close()
+}
+
+/** A server with a source behind it. */
+async function startServer(name: string): Promise<{ readonly url: string } & AsyncDisposable> {
+  await using parts = new AsyncDisposableStack()
+  let url: string
+  if (name === 'bare') {
+    const server = await startBareServer()
+    parts.defer(() => server.close())
+    url = server.url
+  } else {
+    url = name === 'busbar' ? await startOurs(parts) : await startMosquitto(parts)
+    const feeder = await startFeeder(url)
+    parts.defer(() => feeder.close())
+  }
+  const all = parts.move()
+  return { url, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+async function startOurs(parts: AsyncDisposableStack): Promise<string> {
+  const settings = ['--memory', '--set', 'limits.queue.messages=1000000']
+  return parts.use(await startBusbar(...settings)).tcp
+}
+
+async function startMosquitto(parts: AsyncDisposableStack): Promise<string> {
+  const port = String(await freePort())
+  const folder = parts.use(await temporaryFolder())
+  const file = join(folder.path, 'mosquitto.conf')
+  const limits = `max_inflight_messages ${window}\nmax_queued_messages 0\nmax_queued_bytes 0\n`
+  await writeFile(file, `listener ${port} 127.0.0.1\nallow_anonymous true\n${limits}`)
+  const broker = parts.use(new Program('mosquitto', ['-c', file]))
+  await broker.line(/running/)
+  return `mqtt://127.0.0.1:${port}`
 }
 
 function median(figures: readonly Figure[]): Figure {
@@ -130,7 +153,7 @@ async function prepare(
     }
     const subscription = await client.subscribe(topicName, { qos, whenFull: 'pause' })
     return async (count) => {
-      await client.publish('more', String(count))
+      await client.publish(moreTopic, `${qos} ${count}`)
       for (let left = count; left > 0; left--) await subscription.next()
     }
   }
@@ -153,7 +176,7 @@ async function prepare(
     const all = new Promise<void>((resolve) => {
       finished = resolve
     })
-    await client.publishAsync('more', String(count))
+    await client.publishAsync(moreTopic, `${qos} ${count}`)
     await all
   }
 }
@@ -174,55 +197,6 @@ function windowed(count: number, publish: (done: () => void) => void): Promise<v
     }
     for (let n = 0; n < window; n++) next()
   })
-}
-
-/** Sends what is asked for by a message to `more`, QoS 1 within the window of the client. */
-async function startSource(): Promise<{ readonly url: string; close(): void }> {
-  const server = createServer({ noDelay: true }, (socket) => {
-    socket.on('error', () => {})
-    const framer = new Framer(largestPacket)
-    const piece = 500
-    let qos: 0 | 1 = 0
-    let left = 0
-    let open = 0
-    let identifier = 0
-    let room = 500
-    const plain = encodePacket(publishPacket(topicName, payload), 5)
-    const many = Buffer.concat(new Array<Uint8Array>(piece).fill(plain))
-    const send = () => {
-      while (qos === 0 && left > 0 && socket.writableLength < 1_000_000) {
-        const size = Math.min(left, piece)
-        left -= size
-        socket.write(many.subarray(0, size * plain.length))
-      }
-      const batch: Uint8Array[] = []
-      for (; qos === 1 && left > 0 && open < room; open++, left--) {
-        identifier = (identifier % 65_535) + 1
-        batch.push(
-          encodePacket(publishPacket(topicName, payload, { qos, packetIdentifier: identifier }), 5),
-        )
-      }
-      if (batch.length > 0) socket.write(Buffer.concat(batch))
-    }
-    socket.on('drain', send)
-    socket.on('data', (bytes: Buffer) => {
-      framer.push(bytes)
-      while (framer.advance()) {
-        const packet = readPacket(framer.firstByte, framer.body(), 5, 'client')
-        if (packet.type === 'connect') room = Math.min(500, packet.properties.receiveMaximum ?? 500)
-        if (packet.type === 'subscribe') qos = packet.subscriptions[0]?.options.qos === 1 ? 1 : 0
-        if (packet.type === 'publish') left = Number(Buffer.from(packet.payload).toString())
-        if (packet.type === 'puback') open--
-        const answer = goodAnswer(packet)
-        if (answer !== undefined) socket.write(encodePacket(answer, 5))
-      }
-      send()
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address() as { port: number }
-  return { url: `mqtt://127.0.0.1:${address.port}`, close: () => server.close() }
 }
 
 async function freePort(): Promise<number> {

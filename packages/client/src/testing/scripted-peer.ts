@@ -53,6 +53,8 @@ export class ScriptedPeer {
 
 export class PeerConnection {
   readonly received: Packet[] = []
+  /** How often something was handed over to be sent. */
+  writes = 0
   isClosed = false
   version: ProtocolVersion = 5
   readonly link: Link
@@ -63,6 +65,7 @@ export class PeerConnection {
       receive: () => {},
       closed: () => {},
       send: (bytes) => {
+        this.writes++
         this.#framer.push(bytes.slice())
         while (this.#framer.advance()) {
           const { firstByte } = this.#framer
