@@ -1,9 +1,10 @@
-// Generates docs/configuration.md and docs/configuration.schema.json from the settings; with --check,
-// fails when one of them is stale.
+// Generates docs/configuration.md and docs/configuration.schema.json from the settings, and
+// docs/client-api.md from the client's sources; with --check, fails when one of them is stale.
 // Run with `-C @busbar/source`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { configSchema } from '../packages/broker/src/config.ts'
 import { describeSchema, listSettings } from '../packages/broker/src/config-settings.ts'
+import { clientApiPage } from '../packages/tests/src/client-api/client-api-page.ts'
 
 const introduction = `# Configuration
 
@@ -46,6 +47,7 @@ const text = `${introduction}${sections().join('')}`
 const schema = { title: 'Configuration of Busbar', ...publicSchema(describeSchema(configSchema)) }
 
 const files = {
+  'client-api.md': clientApiPage(),
   'configuration.md': text,
   'configuration.schema.json': `${JSON.stringify(schema, undefined, 2)}\n`,
 }

@@ -19,7 +19,7 @@ const steps = [
   ['unit', 'npm', ['run', '--silent', 'test:unit']],
   ['slow', 'node', [...source, '--test', patience, 'packages/*/src/**/*.slow-test.ts']],
   ['bundle size', 'node', [...source, 'packages/tests/src/bundle/bundle-size.ts']],
-  ['configuration page', 'node', [...source, 'scripts/docs.mjs', '--check']],
+  ['generated pages', 'node', [...source, 'scripts/docs.mjs', '--check']],
   ['fuzz', 'node', [...source, 'packages/protocol/fuzz/fuzz.ts', '--inputs', '1000000']],
   [
     'simulation',

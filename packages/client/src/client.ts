@@ -39,6 +39,7 @@ export type SubscriptionOf<To> =
     ? TypedSubscription<Text, Output>
     : Subscription
 
+/** How to end. */
 export interface CloseOptions {
   /** How long to go on sending what waits; default 5,000. */
   readonly drainMs?: number
@@ -62,6 +63,7 @@ export class Client implements AsyncDisposable {
     this.#connector = new Connector(target, options, platform)
   }
 
+  /** Where it stands with its connection. */
   get state(): ClientState {
     return this.#connector.state
   }
@@ -76,6 +78,7 @@ export class Client implements AsyncDisposable {
     return this.#connector.connected
   }
 
+  /** How much is on its way and waits now, and counters since the client was made. */
   get stats(): ClientStatistics {
     const { session, reconnects, rttMs } = this.#connector
     const { publisher, receiver } = session
@@ -203,6 +206,7 @@ export class Client implements AsyncDisposable {
     return this.#closing
   }
 
+  /** `close()` at the end of a scope. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -6,12 +6,14 @@ export interface Clock {
   wallNow(): number
   /** Runs once, after at least `ms`; returns what `clear` takes. */
   set(run: () => void, ms: number): unknown
+  /** Forgets what `set` has returned; anything else does nothing. */
   clear(timer: unknown): void
 }
 
 // A timer cannot wait longer than this, and one that is asked to fires at once.
 const longestTimer = 0x7fff_ffff
 
+/** Time and timers of the platform. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),

@@ -25,6 +25,7 @@ export interface Platform {
   watchNetwork(isBack: () => void): () => void
 }
 
+/** `waiting` is for the next attempt to connect; nothing follows after `stopped`. */
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
 
 /** Keeps a client connected: attempts, delays, what ends it. */

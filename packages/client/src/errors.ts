@@ -50,18 +50,24 @@ export type ClientErrorCode =
   /** The durable store has failed. */
   | 'store-failed'
 
+/** What is known beside the code. */
 export interface ClientErrorOptions {
+  /** The error behind it. */
   readonly cause?: unknown
+  /** The Reason Code that the server sent, or that stands for it. */
   readonly reasonCode?: number | undefined
+  /** The Reason String that the server sent. */
   readonly reasonString?: string | undefined
 }
 
 /** What a user of the library can catch: `code` is from a closed list. */
 export class ClientError extends Error {
   override readonly name: string = 'ClientError'
+  /** What has happened. */
   readonly code: ClientErrorCode
   /** The Reason Code that the server sent, or that stands for it. */
   readonly reasonCode: number | undefined
+  /** What the server said about it. */
   readonly reasonString: string | undefined
 
   constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
@@ -75,6 +81,7 @@ export class ClientError extends Error {
 /** The server has refused the connection, or ended it, for good. */
 export class MqttConnectError extends ClientError {
   override readonly name = 'MqttConnectError'
+  /** What came with CONNACK, or of DISCONNECT its Reason String and Server Reference. */
   readonly properties: ConnackProperties
 
   constructor(message: string, properties: ConnackProperties, options: ClientErrorOptions) {
@@ -86,6 +93,7 @@ export class MqttConnectError extends ClientError {
 /** The server has refused a message. */
 export class MqttPublishError extends ClientError {
   override readonly name = 'MqttPublishError'
+  /** What came with PUBACK or PUBREC. */
   readonly properties: AckProperties
 
   constructor(message: string, properties: AckProperties, options: ClientErrorOptions) {
@@ -108,6 +116,7 @@ export class MqttSubscribeError extends ClientError {
 
 /** What SUBACK says to one Topic Filter. */
 export interface SubscribeResult {
+  /** As it was subscribed. */
   readonly topicFilter: string
   /** The granted QoS, or 0x80 and above for a refusal. */
   readonly reasonCode: number

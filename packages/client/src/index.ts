@@ -1,3 +1,12 @@
+export type {
+  AckProperties,
+  ConnackProperties,
+  Link,
+  PublishProperties,
+  QoS,
+  UserProperty,
+  WillProperties,
+} from '@busbar/protocol'
 export { fileStore, indexedDbStore } from '#platform'
 export {
   Client,
@@ -34,8 +43,15 @@ export type {
   WillOptions,
 } from './options.ts'
 export type { PublishResult } from './outgoing-message.ts'
-export type { OutgoingItem, PublishOptions, ValueFor } from './publish-options.ts'
-export type { RequestOptions, Responder, RespondOptions } from './requests.ts'
+export type { AnyTopic, OutgoingItem, PublishOptions, ValueFor } from './publish-options.ts'
+export type {
+  AnyPattern,
+  RequestOptions,
+  RequestTo,
+  Responder,
+  RespondOptions,
+  Response,
+} from './requests.ts'
 export { scramSha256 } from './scram.ts'
 export type { ClientStatistics } from './statistics.ts'
 export { memoryStore } from './store/memory.ts'

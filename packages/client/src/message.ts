@@ -6,13 +6,17 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A message that has come for a subscription. */
 export class Message {
+  /** The Topic Name, also where a Topic Alias stood for it. */
   readonly topicName: string
   /** A view of what was read with it: copy it (`slice`) to keep a small one for long. */
   readonly payload: Uint8Array
+  /** The QoS it was delivered with. */
   readonly qos: QoS
+  /** Whether it was kept by the server, and is not new. */
   readonly retain: boolean
   /** The server has sent it before, perhaps (QoS 1). */
   readonly dup: boolean
+  /** What came with it (5.0). */
   readonly properties: PublishProperties
   #delivery: Delivery | undefined
 
@@ -44,7 +48,7 @@ export class Message {
     this.#settle(reasonCode)
   }
 
-  /** The subscription ends, and the message was not settled. */
+  /** @internal The subscription ends, and the message was not settled. */
   abandon(): void {
     const delivery = this.#delivery
     this.#delivery = undefined

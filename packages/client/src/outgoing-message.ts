@@ -10,9 +10,11 @@ export interface PublishResult {
    * QoS 0 without a connection, as `qos0WhileOffline` says.
    */
   readonly stage: 'sent' | 'puback' | 'pubcomp' | 'pubrec' | 'dropped'
+  /** 0x00, or 0x10 where nobody has subscribed. */
   readonly reasonCode: number
   /** The server says that nobody has subscribed (Reason Code 0x10). */
   readonly noSubscribers: boolean
+  /** What came with the acknowledgement. */
   readonly properties: AckProperties
 }
 

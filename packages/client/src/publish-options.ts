@@ -13,6 +13,7 @@ import type { Topic } from './topics/topic.ts'
 export interface PublishOptions {
   /** Default 0, or what the topic says. */
   readonly qos?: QoS
+  /** Whether the server keeps it for later subscribers; default false, or what the topic says. */
   readonly retain?: boolean
   /** 5.0 only. A Message Expiry Interval counts from now, and while the message waits here. */
   readonly properties?: Omit<PublishProperties, 'topicAlias' | 'subscriptionIdentifiers'>
@@ -22,10 +23,13 @@ export interface PublishOptions {
 
 /** One message of `publishAll`. */
 export interface OutgoingItem extends Omit<PublishOptions, 'signal'> {
+  /** Its Topic Name. */
   readonly topic: string
+  /** What it says. */
   readonly payload: Payload
 }
 
+/** A typed topic, of whatever payload. */
 // biome-ignore lint/suspicious/noExplicitAny: a topic takes one type, so only any fits all
 export type AnyTopic = Topic<any>
 

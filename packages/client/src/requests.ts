@@ -12,11 +12,13 @@ import type { TopicPattern } from './topics/topic.ts'
 import { validate } from './topics/validate.ts'
 import type { TypedMessage } from './typed-subscription.ts'
 
+/** How a request is sent, and its response read. */
 export interface RequestOptions<Schema extends StandardSchema | undefined = undefined> {
   /** What the response, which is JSON then, has to be: it is in `value`. */
   readonly schema?: Schema
   /** Default 1. */
   readonly qos?: 0 | 1 | 2
+  /** Of the request. */
   readonly contentType?: string
   /** Ends the wait; without it a request waits as long as the client lives. */
   readonly signal?: AbortSignal
@@ -26,6 +28,7 @@ export interface RequestOptions<Schema extends StandardSchema | undefined = unde
 export type Response<Schema> = Message &
   (Schema extends StandardSchema ? { readonly value: SchemaOutput<Schema> } : unknown)
 
+/** How requests are taken. */
 export interface RespondOptions {
   /** The highest QoS of requests; responses have that of their request. Default 1. */
   readonly qos?: SubscribeOptions['qos']
@@ -33,9 +36,11 @@ export interface RespondOptions {
   readonly concurrency?: number
   /** Called with what a handler or a response has failed with; the request is refused (0x83). */
   readonly failed?: (error: unknown, request: Message) => void
+  /** Ends the responder when it is aborted. */
   readonly signal?: AbortSignal
 }
 
+/** A typed pattern, of whatever payload. */
 // biome-ignore lint/suspicious/noExplicitAny: a pattern takes one type, so only any fits all
 export type AnyPattern = TopicPattern<any, any, any>
 

@@ -16,6 +16,7 @@ export interface SubscribeOptions {
   readonly retainAsPublished?: boolean
   /** Retained messages: always, only for a new subscription, never (5.0). */
   readonly retainHandling?: SubscriptionOptions['retainHandling']
+  /** Names and values that go with SUBSCRIBE (5.0). */
   readonly userProperties?: readonly UserProperty[]
   /**
    * auto: a message of QoS 1 or 2 is acknowledged when the next one is asked for, so that a crash
@@ -26,6 +27,7 @@ export interface SubscribeOptions {
   readonly bufferSize?: number
   /** When that is full: drop the oldest message of QoS 0, or stop reading. Default drop-oldest. */
   readonly whenFull?: 'drop-oldest' | 'pause'
+  /** Takes the call back while the server has not answered. */
   readonly signal?: AbortSignal
 }
 
@@ -43,7 +45,9 @@ const defaultBufferSize = 1_024
 
 /** Messages of one or more Topic Filters, in the order of arrival. */
 export class Subscription implements AsyncIterableIterator<Message>, AsyncDisposable {
+  /** What was subscribed. */
   readonly topicFilters: readonly string[]
+  /** How. */
   readonly options: SubscribeOptions
   /** What the server has said to each Topic Filter last. */
   results: readonly SubscribeResult[] = []
@@ -158,7 +162,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     return this.close()
   }
 
-  /** A message has come for it. */
+  /** @internal A message has come for it. */
   push(message: Message): void {
     if (this.#isEnded) return message.abandon()
     const taker = this.#takers.shift()
@@ -183,7 +187,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     return this.#isEnded ? Promise.resolve(undefined) : this.#wait(signal)
   }
 
-  /** Nobody has made room in time: the oldest messages of QoS 0 go. */
+  /** @internal Nobody has made room in time: the oldest messages of QoS 0 go. */
   dropOldest(): void {
     if (this.options.whenFull === 'pause') return
     const room = Math.ceil(this.#bufferSize / 2)
@@ -196,7 +200,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     this.#tellRoom()
   }
 
-  /** No more messages; `error` is what the reader gets after those that are there. */
+  /** @internal No more messages; `error` is what the reader gets after those that are there. */
   end(error: ClientError | undefined): void {
     if (this.#isEnded) return
     this.#isEnded = true

@@ -2,7 +2,9 @@ import type { PublishProperties } from '@busbar/protocol'
 
 /** Where a message belongs in a distributed trace, as the headers of W3C Trace Context have it. */
 export interface TraceContext {
+  /** Version, trace, span and flags: `00-…-…-01`. */
   readonly traceparent: string
+  /** What vendors add to it. */
   readonly tracestate?: string
 }
 

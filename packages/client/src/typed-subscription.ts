@@ -5,6 +5,7 @@ import type { Params } from './topics/pattern-types.ts'
 import type { PayloadError } from './topics/payload-error.ts'
 import type { TopicPattern } from './topics/topic.ts'
 
+/** What typed subscriptions have beside the options of others. */
 export interface TypedSubscribeOptions {
   /** What to do with a message that does not fit the pattern or its schema; default throw. */
   readonly invalid?: InvalidMessagePolicy
@@ -46,6 +47,10 @@ export class TypedSubscription<Text extends string, Output>
     return this
   }
 
+  /**
+   * The next message that fits, or what `invalid` makes of one that does not; the end when it is
+   * closed.
+   */
   async next(options?: {
     readonly signal?: AbortSignal
   }): Promise<IteratorResult<TypedMessage<Text, Output>, undefined>> {
@@ -69,11 +74,13 @@ export class TypedSubscription<Text extends string, Output>
     }
   }
 
+  /** Leaves a `for await` loop. */
   async return(): Promise<IteratorReturnResult<undefined>> {
     await this.close()
     return { done: true, value: undefined }
   }
 
+  /** Ends the subscription, as `Subscription.close()` does. */
   close(): Promise<void> {
     return this.raw.close()
   }

@@ -4,10 +4,15 @@ import type { PublishProperties, QoS } from '@busbar/protocol'
 export interface StoredMessage {
   /** Rises from message to message: the order in which they are sent. Never used again. */
   readonly sequence: number
+  /** Its Topic Name. */
   readonly topicName: string
+  /** What it says. */
   readonly payload: Uint8Array
+  /** 0 only where it came through `enqueue`. */
   readonly qos: QoS
+  /** Whether the server is to keep it. */
   readonly retain: boolean
+  /** What goes with it (5.0). */
   readonly properties: PublishProperties
   /** When it expires, in milliseconds since 1970; undefined for never. */
   readonly expiresAt: number | undefined

@@ -6,6 +6,7 @@ export interface Codec<Value> {
   readonly contentType?: string
   /** 1 where every payload is UTF-8 (section 3.3.2.3.2). */
   readonly payloadFormatIndicator?: 0 | 1
+  /** Throws for a value that it cannot write. */
   encode(value: Value): Uint8Array
   /** Throws on a payload that it cannot read. */
   decode(payload: Uint8Array): Value

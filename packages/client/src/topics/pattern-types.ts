@@ -6,6 +6,7 @@ export type Params<Pattern extends string> = string extends Pattern
   ? Readonly<Record<string, ParamValue>>
   : { readonly [Level in Named<Levels<Pattern>> as NameOf<Level>]: ValueOf<Level> }
 
+/** What a parameter may be: text, a whole number, or the levels of `{name...}`. */
 export type ParamValue = string | number | readonly string[]
 
 /** The Topic Filter of a pattern: `Filter<'a/{x}/b'>` is `'a/+/b'`. */

@@ -14,13 +14,16 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** What a validator says to a value. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
 /** One fault that a validator found. */
 export interface StandardIssue {
+  /** What is wrong. */
   readonly message: string
+  /** Where, from the outside in. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 

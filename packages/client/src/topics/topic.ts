@@ -13,7 +13,9 @@ import { validate } from './validate.ts'
 
 /** What the messages of a pattern are, and how they are sent unless a call says otherwise. */
 export interface TopicOptions {
+  /** Of its messages and of subscriptions to it; default 0, and 1 for subscriptions. */
   readonly qos?: QoS
+  /** Whether the server keeps the last message of each topic; default false. */
   readonly retain?: boolean
   /** Looks at each payload, sent or received; may be asynchronous. Without a codec it means JSON. */
   readonly schema?: StandardSchema
@@ -36,15 +38,21 @@ type ValueOf<Options> = Options extends { readonly codec: Codec<infer Value> } ?
 
 /** A payload with the properties that describe it. */
 export interface EncodedPayload {
+  /** What is sent. */
   readonly payload: Uint8Array
+  /** Its Content Type, where the codec has one. */
   readonly contentType?: string
+  /** 1 where it is UTF-8. */
   readonly payloadFormatIndicator?: 0 | 1
 }
 
 /** One Topic Name and what is published there. */
 export interface Topic<Input = unknown> {
+  /** The pattern with its values. */
   readonly topicName: string
+  /** As the pattern has it. */
   readonly qos: QoS | undefined
+  /** As the pattern has it. */
   readonly retain: boolean | undefined
   /** Rejects or throws a `PayloadError` for a value that the schema does not accept. */
   encode(value: Input): EncodedPayload | Promise<EncodedPayload>
@@ -54,10 +62,13 @@ export interface Topic<Input = unknown> {
 
 /** All topics of one form: made by `topic()`, filled by `with()`, subscribed as a whole. */
 export interface TopicPattern<Text extends string = string, Input = unknown, Output = unknown> {
+  /** As it was declared. */
   readonly pattern: Text
   /** What is subscribed: each parameter is a wildcard. */
   readonly filter: Filter<Text>
+  /** As it was declared. */
   readonly qos: QoS | undefined
+  /** As it was declared. */
   readonly retain: boolean | undefined
   /**
    * The topic with these values. Throws a `TopicError` for a value that is empty, is not of its
@@ -66,6 +77,7 @@ export interface TopicPattern<Text extends string = string, Input = unknown, Out
   with(...params: WithParams<Text>): Topic<Input>
   /** The parameters in a Topic Name; undefined where it is none of this pattern. */
   match(topicName: string): Params<Text> | undefined
+  /** Rejects or throws a `PayloadError` for a value that the schema does not accept. */
   encode(value: Input): EncodedPayload | Promise<EncodedPayload>
   /** Rejects or throws a `PayloadError` for a payload that codec or schema do not accept. */
   decode(payload: Uint8Array): Output | Promise<Output>

@@ -6,6 +6,7 @@ export interface Transport {
   send(bytes: Uint8Array): void
   /** Stops reading, so that the server feels backpressure. */
   pause(): void
+  /** Reads on. */
   resume(): void
   /** Sends what was handed over, then closes; `closed` follows. */
   end(): void
@@ -35,8 +36,11 @@ export interface TransportTarget {
 export interface TlsOptions {
   /** Authorities to trust instead of the platform's. */
   readonly ca?: string | readonly string[]
+  /** The certificate of the client, for servers that ask for one. */
   readonly cert?: string
+  /** Its private key. */
   readonly key?: string
+  /** What the key is encrypted with. */
   readonly passphrase?: string
   /** The name to ask for and to verify, instead of the URL's. */
   readonly serverName?: string

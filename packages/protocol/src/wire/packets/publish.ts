@@ -13,13 +13,21 @@ import { PacketWriter } from '../writer.ts'
 
 /** Section 3.3.2.3. */
 export interface PublishProperties {
+  /** 1 where the payload is UTF-8. */
   payloadFormatIndicator?: 0 | 1
+  /** In seconds. */
   messageExpiryInterval?: number
+  /** Stands for the Topic Name on one connection. */
   topicAlias?: number
+  /** Where an answer is to go. */
   responseTopic?: string
+  /** What the answer is to bring along. */
   correlationData?: Uint8Array
+  /** Names and values of the application. */
   userProperties?: readonly UserProperty[]
+  /** From the server: the subscriptions that it is for. */
   subscriptionIdentifiers?: readonly number[]
+  /** What the payload is, such as `application/json`. */
   contentType?: string
 }
 
