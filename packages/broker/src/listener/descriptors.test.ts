@@ -1,23 +1,32 @@
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
+import { type Socket, Socket as TcpSocket } from 'node:net'
 import { test } from 'node:test'
-import { createLog } from '../log.ts'
-import { watchDescriptors } from './descriptors.ts'
+import { createLog, silentLog } from '../log.ts'
+import { closeWhenShort, DescriptorShortage } from './descriptors.ts'
 
-test('the last descriptor is reported, and not again for ten seconds', () => {
+test('the last descriptors are kept, which is reported, and not again for ten seconds', () => {
   const lines: string[] = []
   let now = 0
   const log = createLog({ level: 'info', format: 'text' }, { write: (line) => lines.push(line) })
-  const watch = watchDescriptors(log, 64, () => now)
-  const socket = (fd: number | undefined) => ({ _handle: { fd } }) as unknown as Socket
-  for (const fd of [5, 62, undefined]) watch(socket(fd))
+  const shortage = new DescriptorShortage(log, 64, () => now)
+  const open = (fd: number | undefined) => {
+    const socket = Object.assign(new TcpSocket(), { _handle: { fd, close() {} } }) as Socket
+    closeWhenShort(socket, shortage)
+    return !socket.destroyed
+  }
+  for (const fd of [5, 47, undefined]) assert.ok(open(fd))
   assert.equal(lines.length, 0)
-  watch(socket(63))
+  assert.equal(open(48), false)
   now = 9_999
-  watch(socket(63))
+  assert.equal(open(63), false)
   assert.equal(lines.length, 1)
-  assert.match(lines[0] ?? '', /error out of file descriptors.* limit=64\n$/)
+  assert.match(lines[0] ?? '', /error out of file descriptors.* are closed limit=64\n$/)
   now = 10_000
-  watch(socket(63))
+  assert.equal(open(63), false)
   assert.equal(lines.length, 2)
+})
+
+test('it is over when the next descriptor is none of those that are kept', () => {
+  assert.equal(new DescriptorShortage(silentLog, 1_000_000).isOver, true)
+  assert.equal(new DescriptorShortage(silentLog, 16).isOver, false)
 })

@@ -1,38 +1,61 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { devNull } from 'node:os'
 import type { Log } from '../log.ts'
 
 /** Between two reports of the same shortage. */
 const silenceMs = 10_000
 
+/** File descriptors that connections leave to the broker: its store and control socket need some. */
+const kept = 16
+
 /**
- * Reports when a connection took the last file descriptor of the process: from then on the system
- * accepts connections and closes them, which `net` does not tell. Where the limit can be read
- * (Linux); descriptors are handed out lowest first, so the number of the newest tells enough.
+ * Notices that file descriptors run out, where the limit can be read (Linux). They are handed out
+ * lowest first, so that the number of the newest tells enough.
  */
-export function watchDescriptors(
-  log: Log,
-  limit = descriptorLimit(),
-  now?: () => number,
-): (socket: Socket) => void {
-  const report = shortage(log, limit, now)
-  return (socket) => {
-    if (descriptorOf(socket) >= limit - 1) report()
+export class DescriptorShortage {
+  readonly #log: Log
+  readonly #limit: number
+  readonly #now: () => number
+  #reportedAt = Number.NEGATIVE_INFINITY
+
+  constructor(log: Log, limit = descriptorLimit(), now: () => number = () => performance.now()) {
+    this.#log = log
+    this.#limit = limit
+    this.#now = now
+  }
+
+  /** Whether a connection has one of those that are kept, or the last one that there was. */
+  isShownBy(descriptor: number): boolean {
+    return descriptor >= this.#limit - kept
+  }
+
+  /** Says so, once in a while; `consequence` is what becomes of further connections. */
+  report(consequence: string): void {
+    if (this.#now() - this.#reportedAt < silenceMs) return
+    this.#reportedAt = this.#now()
+    this.#log.error(`out of file descriptors, further connections ${consequence}`, {
+      limit: this.#limit,
+    })
+  }
+
+  /** Whether the next connection would get one that is not kept. */
+  get isOver(): boolean {
+    try {
+      const next = openSync(devNull, 'r')
+      closeSync(next)
+      return !this.isShownBy(next)
+    } catch {
+      return false
+    }
   }
 }
 
-/** Reports, once in a while, that there are no file descriptors left. */
-export function shortage(
-  log: Log,
-  limit = descriptorLimit(),
-  now: () => number = () => performance.now(),
-): () => void {
-  let reportedAt = Number.NEGATIVE_INFINITY
-  return () => {
-    if (now() - reportedAt < silenceMs) return
-    reportedAt = now()
-    log.error('out of file descriptors, further connections are closed', { limit })
-  }
+/** For listeners of `net`, which cannot be told to stop accepting: closes what is too much. */
+export function closeWhenShort(socket: Socket, shortage: DescriptorShortage): void {
+  if (!shortage.isShownBy(descriptorOf(socket))) return
+  shortage.report('are closed')
+  socket.destroy()
 }
 
 function descriptorOf(socket: Socket): number {

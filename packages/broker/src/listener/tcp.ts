@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
-import { watchDescriptors } from './descriptors.ts'
+import { closeWhenShort, DescriptorShortage } from './descriptors.ts'
 import { Drain } from './drain.ts'
 import { guardEvents } from './guard.ts'
 import {
@@ -69,7 +69,8 @@ export async function listen(
     throw await listenError(error as NodeJS.ErrnoException, options, flag)
   }
   server.off('error', reject)
-  server.on('connection', watchDescriptors(log))
+  const shortage = new DescriptorShortage(log)
+  server.on('connection', (socket) => closeWhenShort(socket, shortage))
   // This connection is lost, the next one may have more luck.
   server.on('error', (error) => log.error('cannot accept a connection', { error: error.message }))
   const address = server.address()

@@ -5,8 +5,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { encodePacket } from '@busbar/protocol'
-import { type BrokerUrls, busbar, startProgram } from '../busbar.ts'
+import { type BrokerUrls, busbar } from '../busbar.ts'
 import { eventually, pause, within } from '../deadline.ts'
+import { exhaustDescriptors } from '../descriptors.ts'
 import { run } from '../program.ts'
 import { connectPacket, publishPacket, RawClient, subscribePacket } from '../raw-client.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -24,7 +25,7 @@ export const connectionCases: readonly AttackCase[] = [
   { number: 24, name: 'a subscriber that never reads', isOwn: true, run: neverReads },
   { number: 27, name: 'a flood of PINGREQ', isOwn: true, run: pingFlood },
   { number: 41, name: 'Client Identifiers with paths and escapes', isOwn: true, run: badNames },
-  { number: 63, name: 'out of file descriptors', isOwn: true, run: noDescriptors },
+  { number: 63, name: 'out of file descriptors', isOwn: true, run: () => exhaustDescriptors() },
   { number: 64, name: 'a full store in a flood', isOwn: true, run: fullStore },
   { number: 65, name: 'a store that is none', isOwn: true, run: corruptStore },
 ]
@@ -188,27 +189,6 @@ async function badNames(): Promise<void> {
   await broker.program.line(/client disconnected.*__proto__|__proto__.*client disconnected/)
   for (const control of ['\u001b', '\u202e']) assert.ok(!broker.program.output.includes(control))
   await checkOthers(broker)
-}
-
-async function noDescriptors(): Promise<void> {
-  const folder = await temporaryFolder()
-  const command = `ulimit -n 120; exec "$0" broker --port 0 --ws-port 0 --memory --set sys.intervalSeconds=1`
-  await using broker = await startProgram('bash', ['-c', command, busbar], folder)
-  await using known = await RawClient.open(broker.tcp)
-  await known.connect({ clientIdentifier: 'known' })
-  const sockets: Socket[] = []
-  for (let i = 0; i < 200; i++) {
-    const socket = await openSocket(broker.tcp).catch(() => undefined)
-    if (socket !== undefined) sockets.push(socket)
-  }
-  await broker.program.line(/error out of file descriptors/)
-  // What the broker does by itself goes on as well.
-  await known.subscribe('$SYS/broker/uptime')
-  for (let i = 0; i < 3; i++) await known.next('publish')
-  await known.ping()
-  for (const socket of sockets) socket.destroy()
-  await eventually(() => isServed(broker.tcp), 'a connection after the shortage')
-  await known.leave()
 }
 
 async function fullStore(): Promise<void> {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net'
 import type { Log } from '../../log.ts'
-import { shortage } from '../descriptors.ts'
+import { DescriptorShortage } from '../descriptors.ts'
 import { guardEvents } from '../guard.ts'
 import { type Accept, hostAndPort, type Listener, type PortOptions } from '../listener.ts'
 import { OpenTransports } from '../open-transports.ts'
@@ -14,10 +14,13 @@ export interface Sockets extends Driver {
   add(socket: SocketTransport): void
 }
 
-/** Connections taken in one go; the rest has its turn after those that have been taken. */
-const acceptsInARow = 64
+/**
+ * Connections taken in one go. Few, so that their CONNECTs are read in the turn that took them: what
+ * comes all at once waits in the system, and not in front of the messages of those who are connected.
+ */
+const acceptsInARow = 8
 
-/** For a system that has no memory for another connection. */
+/** For a system that has no memory, or no descriptor, for another connection. */
 const retryMs = 100
 
 /** Waits for MQTT clients on a TCP port, and accepts them by itself. Throws `ListenError`. */
@@ -75,9 +78,7 @@ class Acceptor {
   readonly #descriptor: number
   readonly #watcher: { start(): void; stop(): void; close(): void }
   readonly #log: Log
-  readonly #reportShortage: () => void
-  /** Given up for a moment when there is no other, to take connections and close them. */
-  #reserve: number
+  readonly #shortage: DescriptorShortage
   #retry: NodeJS.Timeout | undefined
   #isStopped = false
 
@@ -85,8 +86,7 @@ class Acceptor {
     this.#system = system
     this.#descriptor = descriptor
     this.#log = log
-    this.#reportShortage = shortage(log)
-    this.#reserve = system.duplicate(descriptor)
+    this.#shortage = new DescriptorShortage(log)
     this.#watcher = system.watch(descriptor, () => this.#accept())
   }
 
@@ -96,7 +96,6 @@ class Acceptor {
     clearTimeout(this.#retry)
     this.#watcher.close()
     this.#system.libc.close(this.#descriptor)
-    if (this.#reserve >= 0) this.#system.libc.close(this.#reserve)
   }
 
   #accept(): void {
@@ -105,32 +104,26 @@ class Acceptor {
       const accepted = system.accept(this.#descriptor)
       if (accepted >= 0) {
         this.connected(accepted, system.acceptedAddress)
+        if (this.#shortage.isShownBy(accepted)) return this.#pause()
         continue
       }
       const { errno } = system
       if (errno === EAGAIN) return
-      if (errno === EMFILE || errno === ENFILE) return this.#turnAway()
+      if (errno === EMFILE || errno === ENFILE) return this.#pause()
       // Of one connection that has gone again, or of this call only.
       if (errno !== EINTR && !transientErrors.has(errno)) return this.#tryLater(errno)
     }
   }
 
-  /** Closes what waits, as nobody would tell the clients otherwise that there is no room. */
-  #turnAway(): void {
-    const system = this.#system
-    this.#reportShortage()
-    if (this.#reserve < 0) return this.#tryLater(EMFILE)
-    system.libc.close(this.#reserve)
-    for (let count = 0; count < acceptsInARow; count++) {
-      const accepted = system.accept(this.#descriptor)
-      if (accepted < 0) break
-      system.libc.close(accepted)
-    }
-    try {
-      this.#reserve = system.duplicate(this.#descriptor)
-    } catch {
-      this.#reserve = -1 // somebody else took it
-    }
+  /** Lets connections wait in the system until there are descriptors again. */
+  #pause(): void {
+    if (this.#isStopped) return
+    this.#shortage.report('wait')
+    this.#watcher.stop()
+    this.#retry = setTimeout(() => {
+      if (this.#shortage.isOver) this.#watcher.start()
+      else this.#pause()
+    }, retryMs)
   }
 
   #tryLater(errno: number): void {
