@@ -36,6 +36,8 @@ for (const name of names) {
     continue
   }
   await check(name, 'conformance', [...main, 'conformance', '--start', startCommand(name)])
+  const crashes = [...source, 'packages/tests/src/crash/crash-test.ts', '--cycles']
+  await check(name, 'crashes', [...crashes, isLong ? '10' : '3'])
   const files = e2e.map((file) => `packages/tests/e2e/${file}.test.ts`)
   await check(name, 'end to end', [...source, '--test', '--test-concurrency=1', ...files])
 }

@@ -23,13 +23,13 @@ const busbar = ['-C', '@busbar/source', main, 'broker']
 export function busbarKind(level: Level, settings: readonly string[] = []): BrokerKind {
   const given = [`durability.default=${level}`, 'log.level=warn', ...settings]
   return {
-    name: `busbar, level ${level}`,
+    name: ['busbar', `level ${level}`, ...settings].join(', '),
     command: (data, port) => [
       process.execPath,
       [
         ...[...busbar, '--data', data, '--port', String(port), '--ws-port', '0'],
-        ...given.flatMap((setting) => ['--set', setting]),
         ...testedIoFlags(),
+        ...given.flatMap((setting) => ['--set', setting]),
       ],
     ],
   }

@@ -24,6 +24,7 @@ nothing of QoS 2 comes twice, and what else the checker in src/model knows.
   --broker NAME    busbar (default); mosquitto: Debian's, persistence true; mosquitto-autosave: the
                    same, saving after each change
   --start 'CMD {data} {port}'   any other broker: it keeps its data in the folder {data}
+  --io NAME        how Busbar moves bytes: net, epoll or io_uring; as the broker chooses (auto)
   --url URL        where its clients connect, when it does not take a {port}
   --protocol 3.1.1 leaves out the clients of 5.0 (both), for a broker that does not speak it
   --json FILE      writes the report
@@ -38,6 +39,7 @@ const flags = {
   level: { type: 'string', default: 'disk' },
   broker: { type: 'string', default: 'busbar' },
   start: { type: 'string' },
+  io: { type: 'string' },
   url: { type: 'string' },
   protocol: { type: 'string', default: 'both' },
   json: { type: 'string' },
@@ -88,7 +90,9 @@ async function crash(): Promise<number> {
 
 async function fillDisks(): Promise<number> {
   const isBusbar = values.start === undefined && values.broker === 'busbar'
-  const limitedKind = isBusbar ? busbarKind(level, ['store.maximumBytes=8388608']) : undefined
+  const limitedKind = isBusbar
+    ? busbarKind(level, ['store.maximumBytes=8388608', ...ioSettings()])
+    : undefined
   const options = {
     kind,
     limitedKind,
@@ -112,7 +116,13 @@ function brokerKind(): BrokerKind {
   if (values.start !== undefined) return commandKind(values.start)
   const name = oneOf('broker', values.broker, ['busbar', 'mosquitto', 'mosquitto-autosave'])
   if (name !== 'busbar') return mosquittoKind(name === 'mosquitto-autosave')
-  return busbarKind(level)
+  return busbarKind(level, ioSettings())
+}
+
+/** None unless one is named, so that the environment may name it. */
+function ioSettings(): readonly string[] {
+  if (values.io === undefined) return []
+  return [`io=${oneOf('io', values.io, ['auto', 'net', 'epoll', 'io_uring'])}`]
 }
 
 function summary(of: CrashReport): string {
