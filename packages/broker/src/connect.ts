@@ -111,6 +111,7 @@ function accept(
     return connection.refuse(ReasonCode.NotAuthorized, 'the Session belongs to another user')
   }
   if (existing?.connection !== undefined && !mayTakeOver(connection)) return
+  const mark = core.journal.mark
   endOthers(connection, connect)
   if (core.sessions.isLeaving(clientIdentifier)) {
     // From the beginning, as others may have come meanwhile.
@@ -125,9 +126,11 @@ function accept(
   // Rules, groups and variables may have changed while it was away.
   if (isPresent) withdrawSubscriptions(core, session)
   attach(connection, session, connect)
+  // One that needs no store is served also when that has failed.
+  const isStoring = core.journal.mark !== mark
   core.journal.whenCommitted((error) => {
     if (connection.state !== 'connecting') return
-    if (error !== undefined) {
+    if (error !== undefined && isStoring) {
       core.wills.cancel(session) // that of a CONNECT that was not accepted
       connection.refuse(ReasonCode.ServerUnavailable, 'store failed')
       // The store does not know it, so nothing that is promised to it would be kept.

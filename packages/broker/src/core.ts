@@ -136,6 +136,7 @@ export class Core implements Context {
       this.arrears.decided(changes, error)
       health.decided(changes, error, this.clock.now())
     }
+    this.store.whenFailed?.((error) => health.failed(error))
     this.journal = new Journal(this.store, outcome, () => this.#endTurnLater())
     this.flapping = new Flapping(() => this.config.auth.flapping)
     this.frames = new Frames(this.clock, this.slab)

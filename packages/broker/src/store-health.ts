@@ -29,11 +29,15 @@ export class StoreHealth {
     } else if (error instanceof StoreFullError) {
       if (this.#refusedAt === undefined) this.#complain(error)
       this.#refusedAt = now
-    } else if (!this.#hasFailed) {
-      this.#hasFailed = true
-      this.#complain(error)
-      this.#failed(error)
-    }
+    } else this.failed(error)
+  }
+
+  /** Nothing is stored any more. */
+  failed(error: Error): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.#complain(error)
+    this.#failed(error)
   }
 
   #complain(error: Error): void {

@@ -11,7 +11,7 @@ import { startBroker } from '../broker.ts'
 import type { ConfigInput } from '../config.ts'
 import { silentLog } from '../log.ts'
 import { StoreOpenError } from '../store/errors.ts'
-import { storeFile } from '../store/sqlite-file.ts'
+import { storeFile } from '../store/file-names.ts'
 import { askBroker, ControlError } from './control-client.ts'
 import { controlPath, longestRequest } from './control-socket.ts'
 

@@ -18,10 +18,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { BackupError, StoreOpenError } from './errors.ts'
+import { storeFile } from './file-names.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { backupStore, restoreStore } from './sqlite-backup.ts'
 import { checkStore } from './sqlite-check.ts'
-import { openDatabase, storeFile } from './sqlite-file.ts'
+import { openDatabase } from './sqlite-file.ts'
 import { commit, done, noise, queued, session, summary } from './store-samples.contract.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'busbar-backup-'))

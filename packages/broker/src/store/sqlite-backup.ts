@@ -12,9 +12,11 @@ import {
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { BackupError, StoreOpenError } from './errors.ts'
+import { storeFile } from './file-names.ts'
 import { integrity } from './sqlite-check.ts'
 import { type CopyOptions, copyDatabase, explainWriting, isThere } from './sqlite-copy.ts'
-import { CORRUPT, NOT_A_DATABASE, resultCode, storeFile, syncFolder } from './sqlite-file.ts'
+import { CORRUPT, NOT_A_DATABASE, resultCode } from './sqlite-errors.ts'
+import { syncFolder } from './sqlite-file.ts'
 import { explainReading, openForReading, smallestDatabase } from './sqlite-read.ts'
 
 /**

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { StoreOpenError } from './errors.ts'
+import { storeFile } from './file-names.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { checkStore } from './sqlite-check.ts'
-import { storeFile } from './sqlite-file.ts'
 import {
   commit,
   message,

@@ -4,7 +4,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { BackupError } from './errors.ts'
-import { isFull, syncFolder } from './sqlite-file.ts'
+import { remedyFor, systemCode } from './place-errors.ts'
+import { isFull } from './sqlite-errors.ts'
+import { syncFolder } from './sqlite-file.ts'
 
 export interface CopyOptions {
   /** Put the copy in the place of a file that is there. */
@@ -170,29 +172,12 @@ function alreadyThere(file: string): BackupError {
   return new BackupError(`${file} is there already: give another name, or replace it with --force`)
 }
 
-/** What of the file system is the operator's to put right. */
-const remedies: Readonly<Record<string, string>> = {
-  ENOENT: 'its folder is not there; make it first',
-  ENOTDIR: 'its folder is not a folder; give another one',
-  EISDIR: 'it is a folder; give the name of a file',
-  EACCES: `${user()} may not write there; give another folder, or the right to write`,
-  EPERM: `${user()} may not write there; give another folder, or the right to write`,
-  EROFS: 'nothing can be written there; give another folder',
-  ENOSPC: 'the disk is full; make room, or give another folder',
-  ENAMETOOLONG: 'its name is too long; give a shorter one',
-}
-
-/** Of the process that writes: the broker's, where it runs. */
-function user(): string {
-  return process.getuid === undefined ? 'this user' : `user ${process.getuid()}`
-}
-
 /** Throws nothing: says what is wrong with a place to write to, and the way out. */
 export function explainWriting(error: unknown, file: string): Error {
   if (error instanceof BackupError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = isFull(error) ? 'ENOSPC' : systemCode(error)
   if (code === 'EEXIST') return alreadyThere(file)
-  const known = isFull(error) ? remedies.ENOSPC : remedies[code]
+  const known = remedyFor(code)
   const reason = known ?? (error instanceof Error ? error.message : String(error))
   return new BackupError(`${file} cannot be written: ${reason}`, { cause: error })
 }

@@ -1,22 +1,24 @@
 import { randomInt } from 'node:crypto'
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
+import { EntryIndex } from './entry-index.ts'
+import { logFile, reserveFile, storeFile } from './file-names.ts'
+import { FileWatch } from './file-watch.ts'
 import { type Code, code, type Group, numbersOf } from './group.ts'
-import { OrderedQueue } from './ordered-queue.ts'
 import { type EntryRow, type MessageRow, type Packed, packEntries, packMessages } from './packed.ts'
 import { Reserve } from './reserve.ts'
+import { applyGroup } from './sqlite-apply.ts'
 import { type CopyOptions, copyDatabase } from './sqlite-copy.ts'
+import { fullError, isFull } from './sqlite-errors.ts'
 import {
+  abandonDatabase,
   CHECKPOINT_PAGES,
   closeDatabase,
   emptyLog,
   type FileOptions,
-  fullError,
-  isFull,
   openDatabase,
   RESERVE_BYTES,
-  reserveFile,
 } from './sqlite-file.ts'
-import { prepare, statement } from './sqlite-statements.ts'
+import { prepare, type Statements, statement } from './sqlite-statements.ts'
 
 /** What is to have happened when a transaction is reported. */
 export type Sync = 'none' | 'written' | 'synced'
@@ -60,17 +62,10 @@ const COLLECTED_AT_ONCE = 500
 export class SqliteEngine {
   readonly #folder: string
   readonly #database: DatabaseSync
-  readonly #statements: ReturnType<typeof prepare>
-  /** Per Session the positions of its entries, each with the message it refers to, or 0. */
-  readonly #queues = new Map<number, OrderedQueue>()
-  /** How many entries refer to a message that is kept apart. */
-  readonly #references = new Map<number, number>()
-  /** Rows that nothing refers to any more; removed when there is time. */
-  readonly #loose: { session: number; position: number }[] = []
-  readonly #looseMessages: number[] = []
-  /** Sessions that the transaction in progress has ended. */
-  readonly #ended: number[] = []
+  readonly #statements: Statements
+  readonly #index = new EntryIndex()
   readonly #reserve: Reserve
+  readonly #files: FileWatch
   readonly #checkpointPages: number
   #logPages = 0
   #sync: Sync = 'synced'
@@ -85,11 +80,12 @@ export class SqliteEngine {
     const reserve = { file: reserveFile(folder), bytes: reserveBytes }
     this.#reserve = new Reserve(reserve, performance.now())
     this.#limitLog()
+    this.#files = new FileWatch([storeFile(folder), logFile(folder)])
   }
 
   /** True when there is something for `collect`. */
   get hasLoose(): boolean {
-    return this.#loose.length > 0 || this.#looseMessages.length > 0
+    return this.#index.hasLoose
   }
 
   scan(): Scan {
@@ -109,12 +105,11 @@ export class SqliteEngine {
       lastPosition = position
       // The number of a Session is not given again while something of an earlier one is there.
       lastSession = Math.max(lastSession, session)
-      if (message !== 0) this.#refer(message)
       if (!known.has(session)) {
-        this.#loose.push({ session, position })
+        this.#index.addLoose(session, position, message)
         continue
       }
-      this.#queue(session).add(position, message)
+      this.#index.add(session, position, message)
       const sum = waiting.get(session)
       if (state !== 0) {
         inFlight.push(position)
@@ -148,7 +143,7 @@ export class SqliteEngine {
   /** What waits in front of `until`. */
   #overtaken(session: number, until: number): number[] {
     const positions: number[] = []
-    this.#queues.get(session)?.visit(0, (_, position) => {
+    this.#index.visit(session, 0, (position) => {
       if (position >= until) return 'enough'
       if (this.#entryRow(position)[2] === 0) positions.push(position)
       return 'more'
@@ -160,23 +155,23 @@ export class SqliteEngine {
   apply(group: Group, sync: Sync): void {
     if (!this.#reserve.isWhole && grows(group) && !this.#hasRoom(group)) throw fullError()
     this.#setSync(sync)
-    this.#ended.length = 0
-    this.#transaction(() => this.#run(group))
+    const ended = this.#transaction(() => applyGroup(this.#statements, group))
     this.#isUnsynced = sync !== 'synced'
-    this.#follow(group)
+    this.#index.follow(group, ended)
   }
 
   /** After an error for want of room: with it the log can be copied, and then used again. */
   makeRoom(): void {
     this.#reserve.release(performance.now())
     emptyLog(this.#database, 'RESTART')
+    this.#files.accept()
     this.#reserve.measure()
     this.#limitLog()
   }
 
   /** Syncs what was only written. */
   sync(): void {
-    if (!this.#isUnsynced) return
+    if (!this.#isUnsynced) return this.#files.expectUntouched()
     this.#setSync('synced')
     // A commit that is synced takes with it all that was written to the log before.
     this.#transaction(() => this.#statements.synced.run())
@@ -187,7 +182,7 @@ export class SqliteEngine {
   page(session: number, after: number, until: number, limit: number): Packed {
     const rows: EntryRow[] = []
     if (limit > 0) {
-      this.#queues.get(session)?.visit(after, (_, position) => {
+      this.#index.visit(session, after, (position) => {
         if (position > until) return 'enough'
         const row = this.#entryRow(position)
         if (row[2] !== 0) return 'more'
@@ -199,8 +194,7 @@ export class SqliteEngine {
 
   /** Removes some of what ended Sessions have left. */
   collect(): void {
-    const entries = this.#loose.splice(-COLLECTED_AT_ONCE)
-    const messages = this.#looseMessages.splice(-COLLECTED_AT_ONCE)
+    const { entries, messages } = this.#index.takeLoose(COLLECTED_AT_ONCE)
     this.#setSync('none')
     const unused: number[] = []
     try {
@@ -214,12 +208,11 @@ export class SqliteEngine {
         for (const id of messages) this.#statements.messageEnd.run(id)
       })
     } catch (error) {
-      this.#loose.push(...entries)
-      this.#looseMessages.push(...messages)
+      this.#index.putBack({ entries, messages })
       throw error
     }
     this.#isUnsynced = true
-    for (const id of unused) this.#release(id)
+    for (const id of unused) this.#index.release(id)
   }
 
   /** A copy of everything that is committed, on another thread; must end before `close`. */
@@ -228,6 +221,7 @@ export class SqliteEngine {
   }
 
   close(): void {
+    this.#files.expectUntouched()
     try {
       this.sync()
     } catch (error) {
@@ -237,153 +231,9 @@ export class SqliteEngine {
     closeDatabase(this.#database, this.#folder)
   }
 
-  #run({ numbers, bytes, strings }: Group): void {
-    const to = this.#statements
-    let at = 0
-    let read = 0
-    let text = 0
-    const number = () => numbers[at++] ?? 0
-    const string = () => strings[text++] ?? null
-    const binary = (length: number) => {
-      read += length
-      return length === 0 ? null : bytes.subarray(read - length, read)
-    }
-    while (at < numbers.length) {
-      switch (number() as Code) {
-        case code.session: {
-          const [id, isNew] = [number(), number() === 1]
-          const columns = Array.from({ length: 6 }, () => orNull(number()))
-          const will = binary(number())
-          const clientIdentifier = string()
-          const row = [string(), ...columns, will]
-          if (isNew) this.#addSession(id, clientIdentifier, row)
-          else to.sessionChange.run(...row, id)
-          break
-        }
-        case code.sessionEnd:
-          this.#endSession(number())
-          break
-        case code.subscription:
-          to.subscription.run(number(), string(), number(), number())
-          break
-        case code.subscriptionEnd:
-          to.subscriptionEnd.run(number(), string())
-          break
-        case code.retained:
-          to.retained.run(string(), number(), number(), binary(number()))
-          break
-        case code.retainedEnd:
-          to.retainedEnd.run(string())
-          break
-        case code.message:
-          to.message.run(number(), number(), number(), binary(number()))
-          break
-        case code.queued: {
-          const first = at
-          at += numbersOf[code.queued]
-          const data = binary(numbers[first + 9] ?? 0)
-          const route = binary(numbers[first + 10] ?? 0)
-          to.queued.run(
-            numbers[first + 1] ?? 0,
-            numbers[first] ?? 0,
-            numbers[first + 2] ?? 0,
-            numbers[first + 3] ?? 0,
-            numbers[first + 4] ?? 0,
-            numbers[first + 5] ?? 0,
-            numbers[first + 6] ?? 0,
-            numbers[first + 7] ?? 0,
-            numbers[first + 8] ?? 0,
-            route,
-            data,
-          )
-          break
-        }
-        case code.sent: {
-          const [session, position] = [number(), number()]
-          to.sent.run(number(), position, session)
-          break
-        }
-        case code.released: {
-          const session = number()
-          to.released.run(number(), session)
-          break
-        }
-        case code.done: {
-          const session = number()
-          to.done.run(number(), session)
-          break
-        }
-        case code.received:
-          to.received.run(number(), number())
-          break
-        case code.forgotten:
-          to.forgotten.run(number(), number())
-          break
-      }
-    }
-  }
-
-  #addSession(id: number, clientIdentifier: string | null, row: SQLInputValue[]): void {
-    const to = this.#statements
-    // Left over when its end could not be stored: its successor replaces it.
-    const before = to.sessionOf.get(clientIdentifier) as unknown as [number] | undefined
-    if (before !== undefined) this.#endSession(before[0])
-    to.session.run(id, clientIdentifier, ...row)
-  }
-
-  #endSession(id: number): void {
-    const to = this.#statements
-    to.sessionEnd.run(id)
-    to.subscriptionsEnd.run(id)
-    to.receivedEnd.run(id)
-    this.#ended.push(id)
-  }
-
-  /** After the commit: the same again on what is in memory. */
-  #follow({ numbers }: Group): void {
-    for (let at = 0; at < numbers.length; at += 1 + (numbersOf[numbers[at] as Code] ?? 0)) {
-      const of = numbers[at]
-      const session = numbers[at + 1] ?? 0
-      const position = numbers[at + 2] ?? 0
-      if (of === code.queued) {
-        const message = numbers[at + 7] ?? 0
-        if (message !== 0) this.#refer(message)
-        this.#queue(session).add(position, message)
-      } else if (of === code.done) {
-        const message = this.#queues.get(session)?.remove(position)
-        if (message !== undefined && message !== 0) this.#release(message)
-      }
-    }
-    for (const session of this.#ended) {
-      this.#queues.get(session)?.visit(0, (_, position) => {
-        this.#loose.push({ session, position })
-        return 'more'
-      })
-      this.#queues.delete(session)
-    }
-  }
-
-  #queue(session: number): OrderedQueue {
-    let queue = this.#queues.get(session)
-    if (queue === undefined) {
-      queue = new OrderedQueue()
-      this.#queues.set(session, queue)
-    }
-    return queue
-  }
-
-  #refer(message: number): void {
-    this.#references.set(message, (this.#references.get(message) ?? 0) + 1)
-  }
-
-  #release(message: number): void {
-    const left = (this.#references.get(message) ?? 1) - 1
-    if (left > 0) {
-      this.#references.set(message, left)
-      return
-    }
-    this.#references.delete(message)
-    this.#looseMessages.push(message)
+  /** After an error: closes, and changes nothing any more. */
+  abandon(): void {
+    abandonDatabase(this.#database, this.#folder)
   }
 
   /** What was left when messages were no longer referred to, but the process ended. */
@@ -392,7 +242,7 @@ export class SqliteEngine {
     for (const row of statement(this.#database, 'SELECT id FROM message').iterate()) {
       const [id] = row as unknown as [number]
       last = Math.max(last, id)
-      if (!this.#references.has(id)) this.#looseMessages.push(id)
+      this.#index.expectReferred(id)
     }
     return last
   }
@@ -429,15 +279,21 @@ export class SqliteEngine {
     this.#database.exec(`PRAGMA wal_autocheckpoint = ${pages}`)
   }
 
-  #transaction(run: () => void): void {
+  #transaction<Result>(run: () => Result): Result {
+    this.#files.expectUntouched()
     this.#statements.begin.run()
+    let result: Result
     try {
-      run()
+      result = run()
       this.#statements.commit.run()
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      if (isFull(error)) this.#files.accept()
       throw error
     }
+    // Before anything is acknowledged: it may have gone to a file that has no name any more.
+    this.#files.accept()
+    return result
   }
 
   #setSync(sync: Sync): void {
@@ -463,8 +319,4 @@ function grows({ numbers }: Group): boolean {
     if (of === code.received || (of === code.session && numbers[at + 2] === 1)) return true
   }
   return false
-}
-
-function orNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null
 }

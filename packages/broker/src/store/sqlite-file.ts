@@ -1,17 +1,21 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from './errors.ts'
+import { asideFile, lockFile, logFile, storeFile } from './file-names.ts'
+import { damaged, explain, isFull } from './sqlite-errors.ts'
 import { type Migration, migrate } from './sqlite-schema.ts'
 
 export interface FileOptions {
@@ -25,15 +29,14 @@ export interface FileOptions {
   readonly migrations?: readonly Migration[]
 }
 
+/** The first four bytes of a write-ahead log. */
+const LOG_MAGIC = 0x377f0682
+
 /** 8 MiB of log: enough that busy pages are copied once, little enough for a slow card. */
 export const CHECKPOINT_PAGES = 2048
 
 /** By so much the database may grow when the log is copied into it; a group may exceed the log. */
 export const RESERVE_BYTES = 16 * 1024 * 1024
-
-export const storeFile = (folder: string) => join(folder, 'busbar.db')
-export const reserveFile = (folder: string) => join(folder, 'busbar.reserve')
-const lockFile = (folder: string) => join(folder, 'busbar.lock')
 
 /**
  * Opens and migrates the database and takes it for this process alone. The lock that counts is
@@ -42,7 +45,11 @@ const lockFile = (folder: string) => join(folder, 'busbar.lock')
 export function openDatabase(options: FileOptions): DatabaseSync {
   const { folder, maxPages } = options
   const file = storeFile(folder)
-  prepareFolder(folder)
+  try {
+    prepareFolder(folder)
+  } catch (error) {
+    throw explain(error, folder)
+  }
   const database = new DatabaseSync(file)
   try {
     // Before the first access: the index of the log is then in memory, not in a third file.
@@ -65,6 +72,7 @@ function prepareFolder(folder: string): void {
   const file = storeFile(folder)
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (made !== undefined) syncFolder(dirname(made))
+  bringBack(folder)
   refuseNonsense(file)
   if (statSync(file, { throwIfNoEntry: false }) === undefined) {
     closeSync(openSync(file, 'a', 0o600))
@@ -86,12 +94,32 @@ function nameHolder(folder: string): void {
 function refuseNonsense(file: string): void {
   const content = sizeOf(file)
   if (content === 0) {
-    if (sizeOf(`${file}-wal`) === 0) return
+    if (sizeOf(logFile(dirname(file))) === 0) return
     throw new StoreOpenError(damaged(file, 'it is empty, but its log is not'))
   }
   // A file that was just being made when the power went: the journal puts that right.
   if (sizeOf(`${file}-journal`) > 0) return
   if (content < 512) throw new StoreOpenError(damaged(file, 'file is not a database'))
+  if (!beginsLikeLog(logFile(dirname(file)))) {
+    throw new StoreOpenError(damaged(file, 'its log is not one, and may have held what came last'))
+  }
+}
+
+/**
+ * SQLite would take another log for none, and what was committed last would be gone without a word.
+ * Its beginning is synced before anything is written behind it; zeros are from before that.
+ */
+function beginsLikeLog(file: string): boolean {
+  if (sizeOf(file) < 4) return true
+  const descriptor = openSync(file, 'r')
+  try {
+    const magic = new Uint8Array(4)
+    readSync(descriptor, magic)
+    const value = new DataView(magic.buffer).getUint32(0)
+    return value === 0 || value >>> 1 === LOG_MAGIC >>> 1 // the last bit is the order of bytes
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** A new folder is not lost with the power. */
@@ -111,59 +139,36 @@ export function closeDatabase(database: DatabaseSync, folder: string): void {
   database.close()
 }
 
+/**
+ * Closes without copying the log into the database: after an error what the log holds is not known,
+ * and the next start takes of it only what is sound. SQLite spares a file that has lost its name.
+ */
+export function abandonDatabase(database: DatabaseSync, folder: string): void {
+  const file = storeFile(folder)
+  const aside = asideFile(folder)
+  try {
+    renameSync(file, aside)
+  } catch {
+    // The file system takes no change, or the file is gone: nothing can be copied into it either.
+  }
+  try {
+    database.close()
+  } finally {
+    bringBack(folder)
+  }
+}
+
+/** Also of a process that has ended in the middle of that. */
+function bringBack(folder: string): void {
+  if (!existsSync(asideFile(folder))) return
+  renameSync(asideFile(folder), storeFile(folder))
+}
+
 /** Copies the log into the database, if there is room; else it is read at the next start. */
 export function emptyLog(database: DatabaseSync, mode: 'RESTART' | 'TRUNCATE' = 'TRUNCATE'): void {
   try {
     database.exec(`PRAGMA wal_checkpoint(${mode})`)
   } catch (error) {
     if (!isFull(error)) throw error
-  }
-}
-
-function damaged(file: string, why: string): string {
-  return `${file} is damaged (${why}). Either restore a backup with \`busbar restore FILE\`, or save what can be read as docs/store.md says, or move the folder away to start with an empty store`
-}
-
-/** SQLite's primary result codes. */
-export const BUSY = 5
-export const CORRUPT = 11
-const FULL = 13
-export const NOT_A_DATABASE = 26
-
-export function explain(error: unknown, folder: string): Error {
-  const file = storeFile(folder)
-  switch (resultCode(error)) {
-    case BUSY:
-      return new StoreOpenError(
-        `${file} is in use by ${holder(folder)}. Stop it, or give this broker a folder of its own`,
-        { cause: error },
-      )
-    case CORRUPT:
-    case NOT_A_DATABASE:
-      return new StoreOpenError(damaged(file, text(error)), { cause: error })
-    default:
-      return error instanceof Error ? error : new Error(text(error))
-  }
-}
-
-export const isFull = (error: unknown) => resultCode(error) === FULL
-
-export function fullError(): Error {
-  return Object.assign(new Error('the disk is full but for a reserve'), { errcode: FULL })
-}
-
-export function resultCode(error: unknown): number | undefined {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
-  // The lowest byte of an extended code.
-  return typeof code === 'number' ? code & 0xff : undefined
-}
-
-const text = (error: unknown) => (error instanceof Error ? error.message : String(error))
-
-export function holder(folder: string): string {
-  try {
-    return `process ${readFileSync(lockFile(folder), 'utf8').trim()}`
-  } catch {
-    return 'another process'
   }
 }

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { storeFile } from './file-names.ts'
 import { GroupWriter } from './group.ts'
 import { createMemoryStore } from './memory.ts'
 import { Times } from './message-codec.ts'
 import { Operations } from './operations.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
-import { storeFile } from './sqlite-file.ts'
 import { recover, unpackEntries } from './sqlite-recovery.ts'
 import type { Change, Store } from './store.ts'
 import {

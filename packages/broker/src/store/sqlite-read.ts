@@ -2,12 +2,16 @@ import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from './errors.ts'
-import { BUSY, CORRUPT, holder, NOT_A_DATABASE, resultCode } from './sqlite-file.ts'
+import {
+  BUSY,
+  CANNOT_OPEN,
+  CORRUPT,
+  holder,
+  NOT_A_DATABASE,
+  READ_ONLY,
+  resultCode,
+} from './sqlite-errors.ts'
 import { schemaVersion } from './sqlite-schema.ts'
-
-/** SQLite's result codes for want of the right to make the index of the log, or to read. */
-const READ_ONLY = 8
-const CANNOT_OPEN = 14
 
 /** One page of the smallest size. SQLite takes what is shorter for a database that is yet to be made. */
 export const smallestDatabase = 512

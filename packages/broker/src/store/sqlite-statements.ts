@@ -8,6 +8,8 @@ export function statement(database: DatabaseSync, sql: string): StatementSync {
 }
 
 /** Everything that is done again and again. */
+export type Statements = ReturnType<typeof prepare>
+
 export function prepare(database: DatabaseSync) {
   const sql = (text: string) => statement(database, text)
   return {

@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { SqliteEngine } from './sqlite-engine.ts'
-import { explain, isFull } from './sqlite-file.ts'
+import { explain, isFull } from './sqlite-errors.ts'
 import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
 
 /** How long what was only written may stay unsynced. */
@@ -8,21 +8,43 @@ const SYNC_EVERY_MS = 1_000
 
 const options = workerData as WorkerOptions
 if (parentPort === null) throw new Error('sqlite-worker is not a program')
-serve(parentPort)
+start(parentPort)
 
-function serve(port: MessagePort): void {
+function start(port: MessagePort): void {
+  let engine: SqliteEngine
+  try {
+    engine = new SqliteEngine(options)
+  } catch (error) {
+    port.postMessage(failure(error))
+    port.close()
+    return
+  }
+  port.postMessage({ kind: 'opened' } satisfies Reply)
+  serve(port, engine)
+}
+
+function failure(error: unknown): Reply {
+  return { kind: 'failed', reason: explain(error, options.folder).message }
+}
+
+function serve(port: MessagePort, engine: SqliteEngine): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) =>
     port.postMessage(message, transfer)
-  let engine: SqliteEngine
   let isStopping = false
   let backup: Promise<void> | undefined
 
   /** A failed sync is not retried: what the file holds then is not known. */
   const fail = (error: unknown) => {
     isStopping = true
-    reply({ kind: 'failed', reason: explain(error, options.folder).message })
-    port.close()
+    port.off('message', receive)
     clearInterval(syncing)
+    // The copy is made on yet another thread, which has to leave the database first.
+    void (backup ?? Promise.resolve()).then(() => {
+      engine.abandon()
+      // Only now, because whoever hears it may end this thread.
+      reply(failure(error))
+      port.close()
+    })
   }
   const guarded = (work: () => void) => {
     try {
@@ -39,6 +61,7 @@ function serve(port: MessagePort): void {
     isCollecting = true
     setImmediate(() => {
       isCollecting = false
+      if (isStopping) return
       guarded(() => {
         engine.collect()
         collect()
@@ -90,21 +113,13 @@ function serve(port: MessagePort): void {
       case 'close':
         isStopping = true
         clearInterval(syncing)
-        // The copy is made on yet another thread, which has to leave the database first.
         void (backup ?? Promise.resolve()).then(close)
         return
     }
     collect()
   }
 
-  try {
-    engine = new SqliteEngine(options)
-    reply({ kind: 'opened' })
-  } catch (error) {
-    fail(error)
-    return
-  }
-  port.on('message', (request: Request) => {
+  const receive = (request: Request) => {
     try {
       answer(request)
     } catch (error) {
@@ -113,5 +128,6 @@ function serve(port: MessagePort): void {
         guarded(() => engine.makeRoom())
       } else fail(error)
     }
-  })
+  }
+  port.on('message', receive)
 }

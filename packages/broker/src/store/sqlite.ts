@@ -111,6 +111,7 @@ export class SqliteStore implements Store {
   #isLate = false
   #scanned: { resolve(scan: Scan): void; reject(error: Error): void } | undefined
   #ended: Error | undefined
+  #failed: ((error: Error) => void) | undefined
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
   readonly #exited: Promise<void>
@@ -181,6 +182,10 @@ export class SqliteStore implements Store {
     this.#reads.push({ request, page, behind: this.#accepted })
     this.#postReads()
     this.#postNext()
+  }
+
+  whenFailed(failed: (error: Error) => void): void {
+    this.#failed = failed
   }
 
   async backup(file: string, overwrite: boolean): Promise<void> {
@@ -378,6 +383,7 @@ export class SqliteStore implements Store {
     for (const page of pages) page([], failed)
     this.#backup?.(new BackupError(failed.message))
     this.#idle?.()
+    this.#failed?.(failed)
   }
 
   async #close(): Promise<void> {

@@ -152,6 +152,11 @@ export interface Store extends AsyncDisposable {
     page: (entries: readonly QueueEntry[], error?: Error) => void,
   ): void
   /**
+   * Has it call back when it fails for good, also with no batch under way. Not there when it cannot
+   * fail by itself.
+   */
+  whenFailed?(failed: (error: Error) => void): void
+  /**
    * Writes a complete copy of what is stored to a file, with every batch that was committed before
    * the call; batches go on meanwhile. Not there when the engine has no file. Rejects with a
    * BackupError.
