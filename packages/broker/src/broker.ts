@@ -21,6 +21,7 @@ import {
 } from './hooks/program.ts'
 import type { Consumer } from './hooks/subscriber.ts'
 import { type BackEnd, type BackEndName, netBackEnd, openBackEnd } from './listener/io/back-end.ts'
+import { slabMemory } from './listener/io/system.ts'
 import { atEndOfTurn } from './listener/io/turn.ts'
 import type { Accept, Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
@@ -150,6 +151,7 @@ export async function startBroker(
     store,
     log,
     schedule: atEndOfTurn,
+    ...(config.io !== 'net' && { slabMemory }),
     storeFailed: fail,
     // Not `process.memoryUsage`, which opens a file and fails where there is no descriptor left.
     heapBytes: () => getHeapStatistics().used_heap_size,

@@ -30,7 +30,7 @@ import { Pace } from './pace.ts'
 import type { Delivery, Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import { type Transport, type TransportEvents, takesParts } from './transport.ts'
 
 /** Output is handed to the transport before the end of the turn when it has grown to this. */
 const flushBytes = 65_536
@@ -107,17 +107,40 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.state === 'ended' || bytes.length === 0) return
+    if (!this.#heard(bytes[0], bytes.length)) return
+    this.#framer.push(bytes)
+    this.#read()
+  }
+
+  receivePart(bytes: Uint8Array, start: number, end: number): void {
+    // Other transports may need output for longer than the array is left alone.
+    if (this.core.hasOtherTransports) return this.receive(bytes.subarray(start, end))
+    if (!this.#heard(bytes[start], end - start)) return
+    this.#framer.pushPart(bytes, start, end)
+    this.#read()
+  }
+
+  /** Whether bytes that have come are to be read. */
+  #heard(firstByte: number | undefined, length: number): boolean {
+    if (this.state === 'ended' || firstByte === undefined) return false
     // Said of the first byte, because another protocol may never complete what looks like a packet.
-    if (this.#isSilent && !isConnect(bytes)) return this.#close('the first packet is not CONNECT')
+    if (this.#isSilent && !isConnect(firstByte)) {
+      this.#close('the first packet is not CONNECT')
+      return false
+    }
     this.#isSilent = false
-    this.core.statistics.bytesReceived += bytes.length
-    this.#unpacedBytes += bytes.length
-    this.guard(() => {
-      this.#framer.push(bytes)
+    this.core.statistics.bytesReceived += length
+    this.#unpacedBytes += length
+    return true
+  }
+
+  #read(): void {
+    try {
       if (this.#isHeld || this.#awaitsRound) this.#framer.settle()
       else this.#readPackets()
-    })
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   /** The one place where a peer's fault ends (house rule: one catch for each connection). */
@@ -125,9 +148,13 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     try {
       work(outcome)
     } catch (error) {
-      if (error instanceof ProtocolError) this.#refuseOrDisconnect(error)
-      else this.#die(error)
+      this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof ProtocolError) this.#refuseOrDisconnect(error)
+    else this.#die(error)
   }
 
   #readPackets(): void {
@@ -480,8 +507,9 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     const { length } = this.#output
     if (length === 0 || this.state === 'ended') return
     this.core.statistics.bytesSent += length
-    const piece = this.#output.take(this.core.slab)
     const { transport } = this
+    if (takesParts(transport)) return this.#output.handTo(transport, this.core.slab)
+    const piece = this.#output.take(this.core.slab)
     // What has to wait gets memory of its own: the slabs are used again in the next turn.
     const mayShare = transport.takesBytesAtOnce === true && transport.pendingBytes === 0
     transport.write(mayShare ? piece : piece.slice())
@@ -499,6 +527,6 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
 }
 
 /** A Client's first packet [MQTT5-3.1.0-1]. */
-function isConnect(bytes: Uint8Array): boolean {
-  return (bytes[0] as number) >> 4 === 1
+function isConnect(firstByte: number): boolean {
+  return firstByte >> 4 === 1
 }

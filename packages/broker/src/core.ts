@@ -30,12 +30,12 @@ import type { Route } from './route-cache.ts'
 import { deliveryTo, Router } from './router.ts'
 import type { Delivery, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
-import { Slab } from './slab.ts'
+import { type Allocate, Slab } from './slab.ts'
 import { Statistics } from './statistics.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
 import { StoreHealth } from './store-health.ts'
 import { SysTopics } from './sys-topics.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import { type Transport, type TransportEvents, takesParts } from './transport.ts'
 import { version } from './version.ts'
 import { Wills } from './wills.ts'
 
@@ -62,6 +62,8 @@ export interface CoreOptions {
   readonly schedule: (endOfTurn: () => void) => void
   /** The store has failed for good; called once. */
   readonly storeFailed?: (error: Error) => void
+  /** Memory to put output together in; what is given to it is used again and again. */
+  readonly slabMemory?: Allocate
   /** Bytes of heap in use, for `$SYS`. */
   readonly heapBytes?: () => number
 }
@@ -95,7 +97,7 @@ export class Core implements Context {
   readonly forwarding = new Forwarding()
   readonly rounds = new Rounds()
   /** Where output is put together. */
-  readonly slab = new Slab()
+  readonly slab: Slab
   /** What was put together in this turn is still needed by a transport. */
   holdSlabs(): void {
     this.slab.isHeld = true
@@ -103,7 +105,7 @@ export class Core implements Context {
   }
 
   /** Where acknowledgements are: apart, so that those of one connection are neighbours. */
-  readonly acknowledgements = new Slab()
+  readonly acknowledgements: Slab
   readonly copy = (bytes: Uint8Array) => this.slab.copy(bytes)
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
@@ -111,10 +113,13 @@ export class Core implements Context {
   #withOutput: Connection[] = []
   #isScheduled = false
   #isStopped = false
+  #otherTransports = 0
   #position = 0
 
   constructor(options: CoreOptions) {
     this.config = options.config
+    this.slab = new Slab(options.slabMemory)
+    this.acknowledgements = new Slab(options.slabMemory)
     this.clock = options.clock
     this.random = options.random
     this.store = options.store
@@ -180,6 +185,7 @@ export class Core implements Context {
   ): TransportEvents {
     const connection = new Connection(this, transport, level, entry)
     this.#connections.add(connection)
+    if (!takesParts(transport)) this.#otherTransports++
     this.statistics.socketsOpened++
     return connection
   }
@@ -215,8 +221,15 @@ export class Core implements Context {
     }
   }
 
+  /** There are connections whose transport needs output for longer than a turn. */
+  get hasOtherTransports(): boolean {
+    return this.#otherTransports > 0
+  }
+
   forget(connection: Connection): void {
-    if (this.#connections.delete(connection)) connection.entry?.leave()
+    if (!this.#connections.delete(connection)) return
+    if (!takesParts(connection.transport)) this.#otherTransports--
+    connection.entry?.leave()
   }
 
   /** Meets the deadlines that have come; the rim calls it about every 100 ms. */

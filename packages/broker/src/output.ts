@@ -1,4 +1,14 @@
 import type { Slab } from './slab.ts'
+import type { PartTransport } from './transport.ts'
+
+interface Range {
+  readonly array: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** Ranges of at least so much are sent by themselves, rather than copied to be sent with others. */
+const largeBytes = 4_096
 
 /**
  * What one connection is to send at the end of the turn: ranges of bytes that stay as they are.
@@ -6,51 +16,90 @@ import type { Slab } from './slab.ts'
  */
 export class Output {
   length = 0
-  readonly #arrays: Uint8Array[] = []
-  readonly #starts: number[] = []
-  readonly #ends: number[] = []
+  // the last range, which is nearly always the only one
+  #array: Uint8Array | undefined
+  #start = 0
+  #end = 0
+  #earlier: Range[] | undefined
 
   append(bytes: Uint8Array, start: number, end: number): void {
-    const last = this.#arrays.length - 1
     this.length += end - start
-    if (last >= 0 && this.#ends[last] === start && this.#arrays[last] === bytes) {
-      this.#ends[last] = end
+    if (this.#array === bytes && this.#end === start) {
+      this.#end = end
       return
     }
-    this.#arrays.push(bytes)
-    this.#starts.push(start)
-    this.#ends.push(end)
+    if (this.#array !== undefined) {
+      this.#earlier ??= []
+      this.#earlier.push({ array: this.#array, start: this.#start, end: this.#end })
+    }
+    this.#array = bytes
+    this.#start = start
+    this.#end = end
   }
 
   /** All of it as one piece; the output is empty then. */
   take(slab: Slab): Uint8Array {
-    const [array] = this.#arrays
-    const piece =
-      this.#arrays.length === 1 && array !== undefined
-        ? range(array, this.#starts[0] as number, this.#ends[0] as number)
-        : this.#joined(slab)
-    this.clear()
+    const array = this.#array
+    if (array !== undefined && this.#earlier === undefined) {
+      const piece = range(array, this.#start, this.#end)
+      this.clear()
+      return piece
+    }
+    const piece = slab.piece(this.length)
+    copyTo(piece, this.#takeRanges())
     return piece
+  }
+
+  /** Hands all of it to a transport; the output is empty then. */
+  handTo(transport: PartTransport, slab: Slab): void {
+    const array = this.#array
+    if (array !== undefined && this.#earlier === undefined) {
+      const start = this.#start
+      const end = this.#end
+      this.clear()
+      return transport.writePart(array, start, end)
+    }
+    let small: Range[] = []
+    for (const each of this.#takeRanges()) {
+      if (each.end - each.start < largeBytes) small.push(each)
+      else {
+        handJoined(small, transport, slab)
+        small = []
+        transport.writePart(each.array, each.start, each.end)
+      }
+    }
+    handJoined(small, transport, slab)
   }
 
   clear(): void {
     this.length = 0
-    this.#arrays.length = 0
-    this.#starts.length = 0
-    this.#ends.length = 0
+    this.#array = undefined
+    this.#earlier = undefined
   }
 
-  #joined(slab: Slab): Uint8Array {
-    const piece = slab.piece(this.length)
-    let at = 0
-    for (let i = 0; i < this.#arrays.length; i++) {
-      const array = this.#arrays[i] as Uint8Array
-      const start = this.#starts[i] as number
-      const end = this.#ends[i] as number
-      piece.set(range(array, start, end), at)
-      at += end - start
-    }
-    return piece
+  #takeRanges(): readonly Range[] {
+    const ranges = this.#earlier ?? []
+    if (this.#array !== undefined)
+      ranges.push({ array: this.#array, start: this.#start, end: this.#end })
+    this.clear()
+    return ranges
+  }
+}
+
+function handJoined(ranges: readonly Range[], transport: PartTransport, slab: Slab): void {
+  let length = 0
+  for (const { start, end } of ranges) length += end - start
+  if (length === 0) return
+  const { bytes, start } = slab.room(length)
+  copyTo(bytes, ranges, start)
+  transport.writePart(bytes, start, start + length)
+}
+
+function copyTo(target: Uint8Array, ranges: readonly Range[], start = 0): void {
+  let at = start
+  for (const { array, start: from, end } of ranges) {
+    target.set(range(array, from, end), at)
+    at += end - from
   }
 }
 

@@ -7,18 +7,29 @@ const largestPiece = slabBytes / 4
 /** So much stays for the next turns. */
 const mostFree = 16
 
+/** Gets memory, of which the giver may know more than that. */
+export type Allocate = (length: number) => Uint8Array<ArrayBuffer>
+
+const plainMemory: Allocate = (length) => new Uint8Array(length)
+
 /**
  * Memory for what is sent at the end of a turn, handed out piece by piece. The next turn uses it
  * again: an array for each piece would cost more than the copy, and fresh memory more than that.
  */
 export class Slab {
   /** The one that pieces are handed out of now. */
-  bytes = new Uint8Array(slabBytes)
+  bytes: Uint8Array<ArrayBuffer>
   /** Somebody needs what was handed out in this turn for longer. */
   isHeld = false
   #used = 0
   #full: Uint8Array<ArrayBuffer>[] = []
   readonly #free: Uint8Array<ArrayBuffer>[] = []
+  readonly #allocate: Allocate
+
+  constructor(allocate: Allocate = plainMemory) {
+    this.#allocate = allocate
+    this.bytes = allocate(slabBytes)
+  }
 
   /** Where in `bytes` there is room for a piece, which is the caller's until the turn ends. */
   take(length: number): number {
@@ -41,9 +52,15 @@ export class Slab {
   }
 
   piece(length: number): Uint8Array {
-    if (length > largestPiece) return new Uint8Array(length)
+    const { bytes, start } = this.room(length)
+    return start === 0 && bytes.length === length ? bytes : bytes.subarray(start, start + length)
+  }
+
+  /** Room for a piece of any length: in an array, from `start` on. */
+  room(length: number): { readonly bytes: Uint8Array; readonly start: number } {
+    if (length > largestPiece) return { bytes: new Uint8Array(length), start: 0 }
     const start = this.take(length)
-    return this.bytes.subarray(start, start + length)
+    return { bytes: this.bytes, start }
   }
 
   /** Takes everything back that is not held. */
@@ -64,6 +81,6 @@ export class Slab {
   }
 
   #fresh(): Uint8Array<ArrayBuffer> {
-    return this.#free.pop() ?? new Uint8Array(slabBytes)
+    return this.#free.pop() ?? this.#allocate(slabBytes)
   }
 }

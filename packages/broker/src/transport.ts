@@ -15,6 +15,11 @@ export interface Transport {
   readonly takesBytesAtOnce?: boolean
   /** Sends bytes after all earlier ones. */
   write(bytes: Uint8Array): void
+  /**
+   * The same with part of an array, which it does not need any more when the turn of the event loop
+   * is over: what has to wait then, it has copied. Left out by transports that cannot promise that.
+   */
+  writePart?(bytes: Uint8Array, start: number, end: number): void
   /** Stops reading, so that the peer feels backpressure. */
   pause(): void
   resume(): void
@@ -24,10 +29,22 @@ export interface Transport {
   destroy(): void
 }
 
+/** A transport that sends parts of arrays. */
+export type PartTransport = Transport & Required<Pick<Transport, 'writePart'>>
+
+export function takesParts(transport: Transport): transport is PartTransport {
+  return transport.writePart !== undefined
+}
+
 /** The core's side of a Network Connection, called by the listener. */
 export interface TransportEvents {
   /** Bytes that arrived; valid during the call only. */
   receive(bytes: Uint8Array): void
+  /**
+   * The same with part of an array, valid until output of this turn has been handed over. Left out by
+   * who does not look at parts: `receive` is called instead.
+   */
+  receivePart?(bytes: Uint8Array, start: number, end: number): void
   /** The transport has taken what was pending. */
   drained(): void
   /** The stream has ended, for whatever reason; called once. */

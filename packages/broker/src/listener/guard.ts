@@ -34,6 +34,16 @@ class GuardedEvents implements TransportEvents {
     }
   }
 
+  receivePart(bytes: Uint8Array, start: number, end: number): void {
+    const events = this.#events
+    try {
+      if (events.receivePart === undefined) events.receive(bytes.subarray(start, end))
+      else events.receivePart(bytes, start, end)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
   drained(): void {
     try {
       this.#events.drained()

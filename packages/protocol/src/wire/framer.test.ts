@@ -132,6 +132,23 @@ test('keep makes packets outlive their chunk, each in its place', () => {
   assert.equal(kept[0]?.buffer, kept[1]?.buffer)
 })
 
+test('parts of an array are read where they lie, and need not be kept', () => {
+  const framer = new Framer(largestPacket)
+  const array = bytesOf('ffff c000 40021234 40 ffff 025678 c000 ff')
+  const found: string[] = []
+  for (const [start, end] of [
+    [2, 9],
+    [11, 16],
+  ] as const) {
+    framer.pushPart(array, start, end)
+    while (framer.advance()) {
+      framer.keep(() => assert.fail('it lasts'))
+      found.push(hexOf(framer.bytes.subarray(framer.start, framer.bodyEnd)))
+    }
+  }
+  assert.deepEqual(found, ['c000', '40021234', '40025678', 'c000'])
+})
+
 test('gives views whose slice is a copy, also of a Buffer', () => {
   const framer = new Framer(largestPacket)
   framer.push(Buffer.from(bytesOf('30020000')))

@@ -34,7 +34,8 @@ export class Framer {
   // what was pushed and not framed yet
   #chunk: Uint8Array = noBytes
   #at = 0
-  /** The chunk is a copy that lasts. */
+  #end = 0
+  /** The chunk lasts: it is a copy, or its owner leaves it alone. */
   #isKept = false
 
   // the copied beginning of a packet whose end has not arrived
@@ -56,18 +57,31 @@ export class Framer {
 
   /** Takes the next bytes of the stream. */
   push(bytes: Uint8Array): void {
-    const arrived = plain(bytes)
-    const isUsedUp = this.#at === this.#chunk.length
-    this.#chunk = isUsedUp ? arrived : joined(this.#unread(), arrived)
+    const isUsedUp = this.#at === this.#end
+    this.#take(isUsedUp ? plain(bytes) : joined(this.#unread(), bytes))
     this.#isKept = !isUsedUp
+  }
+
+  /** The same of part of an array whose owner leaves it alone for as long as `keep` has to last. */
+  pushPart(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#at < this.#end) return this.push(bytes.subarray(start, end))
+    this.#chunk = bytes
+    this.#at = start
+    this.#end = end
+    this.#isKept = true
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#chunk = bytes
     this.#at = 0
+    this.#end = bytes.length
   }
 
   /** Makes the next packet the current one; false when more bytes are needed for that. */
   advance(): boolean {
     if (this.#pendingLength > 0) return this.#completePending()
     const start = this.#at
-    const available = this.#chunk.length - start
+    const available = this.#end - start
     if (available > 0) {
       this.#readHeader(this.#chunk, start, available)
       if (this.#packetSize > 0 && this.#packetSize <= available) {
@@ -98,30 +112,28 @@ export class Framer {
 
   /** Copies what is not framed yet, for a caller that stops early and reuses its chunk. */
   settle(): void {
-    this.#chunk = this.#unread().slice()
+    this.#take(this.#unread().slice())
     this.#isKept = true
-    this.#at = 0
   }
 
   #unread(): Uint8Array {
-    return this.#chunk.subarray(this.#at)
+    return this.#chunk.subarray(this.#at, this.#end)
   }
 
   /** Lets go of a chunk that is used up. */
   #release(): false {
-    this.#chunk = noBytes
-    this.#at = 0
+    this.#take(noBytes)
     return false
   }
 
   #completePending(): boolean {
     while (this.#packetSize === 0) {
-      if (this.#at === this.#chunk.length) return this.#release()
+      if (this.#at === this.#end) return this.#release()
       this.#keep(1)
       this.#readHeader(this.#pending, 0, this.#pendingLength)
     }
     const missing = this.#packetSize - this.#pendingLength
-    this.#keep(Math.min(missing, this.#chunk.length - this.#at))
+    this.#keep(Math.min(missing, this.#end - this.#at))
     if (this.#pendingLength < this.#packetSize) return this.#release()
     this.#present(this.#pending, 0)
     this.#pending = noBytes // never written again, so views of this packet stay valid

@@ -3,7 +3,7 @@ import { Batch, mostInBatch } from './batch.ts'
 import { isFullRead, Reads } from './reads.ts'
 import { Sends, type Sent } from './sends.ts'
 import { Slots } from './slots.ts'
-import type { SocketTransport } from './socket-transport.ts'
+import type { Part, SocketTransport } from './socket-transport.ts'
 import {
   EAGAIN,
   EINTR,
@@ -21,7 +21,7 @@ import {
   type System,
   type Watcher,
 } from './system.ts'
-import { inTurn } from './turn.ts'
+import { endTurn, inTurn } from './turn.ts'
 
 /** Asked of the kernel at once; the others have their turn after libuv's own events. */
 const eventsAtOnce = 256
@@ -54,7 +54,6 @@ export class EpollSockets implements Sockets, Disposable {
   readonly #eventsView: DataView
   readonly #event = new DataView(new ArrayBuffer(epollEventBytes))
   readonly #input: Region
-  readonly #views: (Uint8Array | undefined)[] = []
   readonly #joined = new Uint8Array(joinBytes)
   /** Where the kernel takes several reads, or writes, with one call. */
   readonly #reads: Reads | undefined
@@ -90,12 +89,13 @@ export class EpollSockets implements Sockets, Disposable {
     this.#watch(socket, EPOLLIN)
   }
 
-  write(socket: SocketTransport, bytes: Uint8Array): void {
-    if (this.#sends?.take(socket, bytes) === true || socket.isClosed) return
-    if (socket.output.length > 0) return socket.output.push(bytes)
-    const sent = this.#send(socket, bytes)
-    if (sent === bytes.length || sent < 0) return
-    this.#block(socket, sent === 0 ? bytes : bytes.subarray(sent))
+  write(socket: SocketTransport, bytes: Uint8Array, part: Part): void {
+    if (this.#sends?.take(socket, bytes, part) === true || socket.isClosed) return
+    const { start, end } = part
+    if (socket.output.length > 0) return socket.output.push(bytes.slice(start, end))
+    const sent = this.#send(socket, bytes.subarray(start, end))
+    if (sent === end - start || sent < 0) return
+    this.#block(socket, bytes.slice(start + sent, end))
   }
 
   #block(socket: SocketTransport, rest: Uint8Array): void {
@@ -104,11 +104,10 @@ export class EpollSockets implements Sockets, Disposable {
     this.#watch(socket, this.#interestOf(socket) | EPOLLOUT)
   }
 
-  readonly #sentTogether: Sent = (socket, bytes, result) => {
+  readonly #sentTogether: Sent = (socket, rest, errno) => {
     if (socket.isClosed) return
-    if (result < 0 && !isTemporary(-result)) return socket.destroy()
-    // The stage is used again.
-    this.#block(socket, bytes.slice(Math.max(0, result)))
+    if (errno !== 0 && !isTemporary(errno)) return socket.destroy()
+    this.#block(socket, rest)
   }
 
   flush(socket: SocketTransport): void {
@@ -174,6 +173,7 @@ export class EpollSockets implements Sockets, Disposable {
       reads.add(socket)
       this.#eventsView.setUint32(index * epollEventBytes, 0, true)
     }
+    endTurn() // what has been read before is used up
     reads.run()
   }
 
@@ -196,7 +196,7 @@ export class EpollSockets implements Sockets, Disposable {
   #hasRead({ socket, result, bytes, start }: Reads): void {
     if (socket.isClosed) return
     if (result <= 0) return this.#nothingRead(socket, -result)
-    socket.received(bytes.subarray(start, start + result))
+    socket.receivedPart(bytes, start, start + result)
     if (!isFullRead(result)) return
     socket.isBulk = true
     if (!socket.isClosed && !socket.isPaused) this.#read(socket)
@@ -238,10 +238,11 @@ export class EpollSockets implements Sockets, Disposable {
 
   #read(socket: SocketTransport): void {
     const { libc } = this.#system
+    endTurn() // what has been read before is used up
     const length = libc.read(socket.descriptor, this.#input.pointer, readLength)
     if (length <= 0) return this.#nothingRead(socket, length === 0 ? 0 : this.#system.errno)
     if (length < fewBytes) socket.isBulk = false
-    socket.received(this.#view(length))
+    socket.receivedPart(this.#input.bytes, 0, length)
   }
 
   #nothingRead(socket: SocketTransport, errno: number): void {
@@ -251,16 +252,6 @@ export class EpollSockets implements Sockets, Disposable {
     }
     socket.ended()
     if (!socket.isClosed) this.#watch(socket, this.#interestOf(socket) & ~EPOLLIN)
-  }
-
-  /** Small ones are made once: a new one for each read would cost more than the framing. */
-  #view(length: number): Uint8Array {
-    if (length >= fewBytes) return this.#input.bytes.subarray(0, length)
-    const known = this.#views[length]
-    if (known !== undefined) return known
-    const view = this.#input.bytes.subarray(0, length)
-    this.#views[length] = view
-    return view
   }
 
   /** How much of the bytes the system took; -1 when the connection has failed. */

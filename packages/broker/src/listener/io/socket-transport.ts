@@ -1,10 +1,19 @@
 import type { Transport, TransportEvents } from '../../transport.ts'
 import { Output } from './output.ts'
 
+/** Where in an array something is. */
+export interface Part {
+  readonly start: number
+  readonly end: number
+}
+
 /** What a back end does for a socket. None of it calls the socket back before it has returned. */
 export interface Driver {
-  /** Sends bytes, or keeps in the output of the socket what the system does not take. */
-  write(socket: SocketTransport, bytes: Uint8Array): void
+  /**
+   * Sends part of `bytes` before the turn is over, and keeps a copy in the output of the socket of
+   * what the system does not take.
+   */
+  write(socket: SocketTransport, bytes: Uint8Array, part: Part): void
   /** Sends what it has put off to the end of the turn. */
   flush(socket: SocketTransport): void
   /** The socket wants to be read again. */
@@ -29,8 +38,6 @@ export interface SocketOptions {
 export class SocketTransport implements Transport {
   readonly descriptor: number
   readonly address: string
-  /** Both back ends have sent or copied what does not wait in the output. */
-  readonly takesBytesAtOnce = true
   readonly output = new Output()
   /** The system has refused part of the output; whoever set this says `sent` later. */
   isBlocked = false
@@ -80,7 +87,11 @@ export class SocketTransport implements Transport {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#state === 'open' && bytes.length > 0) this.#driver.write(this, bytes)
+    this.writePart(bytes, 0, bytes.length)
+  }
+
+  writePart(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === 'open' && end > start) this.#driver.write(this, bytes, { start, end })
   }
 
   pause(): void {
@@ -127,6 +138,14 @@ export class SocketTransport implements Transport {
   /** Bytes that arrived, valid during the call only. */
   received(bytes: Uint8Array): void {
     if (this.#state === 'open') this.#events?.receive(bytes)
+  }
+
+  /** Bytes that arrived in part of an array that stays as it is until `endTurn` is called. */
+  receivedPart(bytes: Uint8Array, start: number, end: number): void {
+    const events = this.#events
+    if (this.#state !== 'open' || events === undefined) return
+    if (events.receivePart === undefined) events.receive(bytes.subarray(start, end))
+    else events.receivePart(bytes, start, end)
   }
 
   /** The output is empty: the system has taken what it had refused, or the last before the end. */

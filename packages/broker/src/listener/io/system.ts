@@ -183,6 +183,10 @@ export class System {
   readonly libc: ReturnType<typeof openLibraries>['libc']['functions']
   readonly #errno: Int32Array
   readonly #free = new Map<number, Region[]>()
+  readonly #addresses = new WeakMap<Uint8Array, number>()
+  /** What `addressOf` was asked last, as the next question is often the same. */
+  #asked: Uint8Array | undefined
+  #answer = -1
   readonly #watchers = new Map<bigint, { readable: () => void; region: Region }>()
   readonly #onReadable: bigint
   readonly #onClosed: bigint
@@ -236,15 +240,32 @@ export class System {
   }
 
   /** Maps part of a file, or memory of nobody else where `descriptor` is -1. */
-  map(bytes: number, descriptor: number, offset: number): Region {
+  map(length: number, descriptor: number, offset: number): Region {
     const flags = descriptor < 0 ? MAP_PRIVATE_ANONYMOUS : MAP_SHARED_POPULATE
-    const size = BigInt(bytes)
+    const size = BigInt(length)
     const at = BigInt(offset)
     const pointer = this.libc.mmap(null, size, PROT_READ_WRITE, flags, descriptor, at)
     if (pointer === 0xffff_ffff_ffff_ffffn) throw new SystemError('mmap', this.errno)
     // A view and not a copy; it owns nothing.
-    const buffer = this.#ffi.toArrayBuffer(pointer, bytes, false)
-    return { address: Number(pointer), pointer, buffer, bytes: new Uint8Array(buffer) }
+    const buffer = this.#ffi.toArrayBuffer(pointer, length, false)
+    const address = Number(pointer)
+    const bytes = new Uint8Array(buffer)
+    this.#addresses.set(bytes, address)
+    return { address, pointer, buffer, bytes }
+  }
+
+  /** Remembers where this array is, which is a buffer of its own and too large to be moved. */
+  remember(bytes: Uint8Array): void {
+    this.#addresses.set(bytes, Number(this.#ffi.getRawPointer(bytes)))
+  }
+
+  /** Where an array begins, if that is known to stay so; -1 if not. */
+  addressOf(bytes: Uint8Array): number {
+    if (bytes !== this.#asked) {
+      this.#asked = bytes
+      this.#answer = this.#addresses.get(bytes) ?? -1
+    }
+    return this.#answer
   }
 
   /** Throws `SystemError` when a call has failed. */
@@ -382,6 +403,14 @@ let opened: System | string | undefined
 export function openSystem(): System | string {
   opened ??= tryOpen()
   return opened
+}
+
+/** Memory whose place the system knows, where there is one. */
+export function slabMemory(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length)
+  const system = openSystem()
+  if (typeof system !== 'string') system.remember(bytes)
+  return bytes
 }
 
 function tryOpen(): System | string {

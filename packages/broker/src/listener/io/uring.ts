@@ -1,7 +1,7 @@
 import type { Sockets } from './acceptor.ts'
 import { Kind, Ring, type RingOptions } from './ring.ts'
 import { Slots } from './slots.ts'
-import type { SocketTransport } from './socket-transport.ts'
+import type { Part, SocketTransport } from './socket-transport.ts'
 import {
   EAGAIN,
   ECANCELED,
@@ -125,18 +125,18 @@ export class UringSockets implements Sockets, Disposable {
   }
 
   /** Copies what can be sent, so that the caller may use its memory again. */
-  write(socket: SocketTransport, bytes: Uint8Array): void {
+  write(socket: SocketTransport, bytes: Uint8Array, { start, end }: Part): void {
     const state = this.#stateOf(socket)
-    const { length } = bytes
+    const length = end - start
     if (!socket.isBlocked && !this.#hasRoom(state, length)) this.#submit()
     if (socket.isClosed) return
     if (socket.isBlocked || length > sendBytes) {
-      socket.output.push(bytes)
+      socket.output.push(bytes.slice(start, end))
       if (socket.isBlocked) return
       this.#markDirty(state)
       return this.#submit()
     }
-    this.#stage.bytes.set(bytes, this.#used)
+    this.#stage.bytes.set(bytes.subarray(start, end), this.#used)
     if (state.staged === 0) state.stagedAt = this.#used
     state.staged += length
     this.#used += length
