@@ -46,7 +46,7 @@ export class Ring {
   result = 0
   /** No other completion of the same request will come. */
   isLast = true
-  /** Where in `received` the bytes are, until `next` is called again. */
+  /** Where in `received` the bytes are, until `settle` is called. */
   start = 0
 
   readonly #system: System
@@ -63,8 +63,8 @@ export class Ring {
   /** How far each buffer is filled: the kernel does not tell where it has put something. */
   readonly #filled: Float64Array
   #bufferTail = 0
-  /** The buffer that `next` gives back when what is in it has been looked at. */
-  #usedUp = -1
+  /** Buffers that `settle` gives back, as nothing is needed any more of what is in them. */
+  readonly #usedUp: number[] = []
   #sqTail: number
   #cqHead: number
   /** Completions taken out of a ring that had no room for more: four words each. */
@@ -137,15 +137,13 @@ export class Ring {
 
   /** Gives the kernel back what is in use, and says how far completions were taken. */
   settle(): void {
-    if (this.#usedUp >= 0) this.#giveBack(this.#usedUp)
-    this.#usedUp = -1
+    for (const id of this.#usedUp) this.#giveBack(id)
+    this.#usedUp.length = 0
     Atomics.store(this.#rings, this.#at.cqHead, this.#cqHead)
   }
 
   /** Makes the next completion the current one; those of sends were told when they were submitted. */
   next(): boolean {
-    if (this.#usedUp >= 0) this.#giveBack(this.#usedUp)
-    this.#usedUp = -1
     while (this.#asideAt < this.#aside.length) {
       const at = this.#asideAt
       this.#asideAt += 4
@@ -167,6 +165,11 @@ export class Ring {
     return this.#asideAt < this.#aside.length
   }
 
+  /** `next` would find one, or that of a send. */
+  get hasCompletions(): boolean {
+    return this.hasAside || this.#cqHead !== Atomics.load(this.#rings, this.#at.cqTail)
+  }
+
   #read(from: ArrayLike<number>, at: number): boolean {
     const tag = from[at + 1] as number
     this.kind = tag >>> 24
@@ -186,7 +189,7 @@ export class Ring {
     const filled = this.#filled[id] as number
     this.start = id * this.#bufferBytes + filled
     this.#filled[id] = filled + Math.max(0, this.result)
-    if ((flags & cqe.bufferMore) === 0) this.#usedUp = id
+    if ((flags & cqe.bufferMore) === 0) this.#usedUp.push(id)
   }
 
   /** Receives until it says that this was the last. */

@@ -11,6 +11,7 @@ import {
   type System,
   type Watcher,
 } from './system.ts'
+import { atEndOfTurn, endTurn, inTurn, isInTurn } from './turn.ts'
 
 const usual: RingOptions = {
   entries: 1_024,
@@ -29,6 +30,8 @@ const flushBytes = 32_768
 const turnMs = 1
 const looks = 8
 
+const nothing = new Uint8Array(0)
+
 /** What the back end knows of a socket; used again with its slot. */
 class State {
   socket: SocketTransport | undefined
@@ -37,9 +40,10 @@ class State {
   isPolled = false
   /** Waits for the next submission. */
   isDirty = false
-  /** Bytes on the stage, where they begin, and what came of sending them when it was not all. */
+  /** Bytes to be sent, where they begin in which array, and what came of it when it was not all. */
   staged = 0
   stagedAt = 0
+  array: Uint8Array = nothing
   short: number | undefined
   /** What is on the stage is the beginning of the output. */
   isFromOutput = false
@@ -128,16 +132,28 @@ export class UringSockets implements Sockets, Disposable {
   write(socket: SocketTransport, bytes: Uint8Array, { start, end }: Part): void {
     const state = this.#stateOf(socket)
     const length = end - start
-    if (!socket.isBlocked && !this.#hasRoom(state, length)) this.#submit()
+    const isFixed = isInTurn() && this.#system.addressOf(bytes) >= 0
+    const hasRoom = isFixed ? state.staged === 0 : this.#hasRoom(state, length)
+    if (!socket.isBlocked && !hasRoom) this.#submit()
     if (socket.isClosed) return
-    if (socket.isBlocked || length > sendBytes) {
+    if (socket.isBlocked || (!isFixed && length > sendBytes)) {
       socket.output.push(bytes.slice(start, end))
       if (socket.isBlocked) return
       this.#markDirty(state)
       return this.#submit()
     }
+    if (isFixed) {
+      // It stays where it is until the turn is over, and then it is sent.
+      state.array = bytes
+      state.stagedAt = start
+      state.staged = length
+      return this.#markDirty(state)
+    }
     this.#stage.bytes.set(bytes.subarray(start, end), this.#used)
-    if (state.staged === 0) state.stagedAt = this.#used
+    if (state.staged === 0) {
+      state.array = this.#stage.bytes
+      state.stagedAt = this.#used
+    }
     state.staged += length
     this.#used += length
     this.#last = state
@@ -150,6 +166,7 @@ export class UringSockets implements Sockets, Disposable {
     if (state.staged === 0) return this.#used + length <= stageBytes || length > sendBytes
     return (
       this.#last === state &&
+      state.array === this.#stage.bytes &&
       state.staged + length <= sendBytes &&
       this.#used + length <= stageBytes
     )
@@ -191,16 +208,23 @@ export class UringSockets implements Sockets, Disposable {
   #turn(): void {
     const ring = this.#ring
     const endsAt = performance.now() + turnMs
-    for (let count = 1; ring.next(); count++) {
-      this.#complete()
-      // What is left is still in the ring, which stays readable.
-      if (count % looks === 0 && performance.now() >= endsAt) break
-    }
-    ring.settle()
-    if (ring.hasAside) setImmediate(() => this.#turn())
-    this.#receiveAgain()
-    if (ring.queued > 0) this.#submitLater()
+    do {
+      for (let count = 1; ring.next(); count++) {
+        this.#complete()
+        // What is left is still in the ring, which stays readable.
+        if (count % looks === 0 && performance.now() >= endsAt) break
+      }
+      endTurn() // what has come in may go out as it is
+      this.#submit()
+      ring.settle()
+      this.#receiveAgain()
+      // To ask the ring costs nothing: the kernel has had the occasion to put more into it.
+    } while (ring.hasCompletions && performance.now() < endsAt)
+    if (ring.hasAside) setImmediate(inTurn, this.#again)
+    if (ring.queued > 0) this.#submit()
   }
+
+  readonly #again = () => this.#turn()
 
   #complete(): void {
     const { kind, slot, generation } = this.#ring
@@ -222,9 +246,10 @@ export class UringSockets implements Sockets, Disposable {
     }
     if (result > 0) {
       state.hasReceived = true
-      const bytes = received.subarray(start, start + result)
-      if (socket.isPaused || state.held.length > 0) this.#hold(socket, state, bytes)
-      else socket.received(bytes)
+      const end = start + result
+      if (socket.isPaused || state.held.length > 0)
+        this.#hold(socket, state, received.slice(start, end))
+      else socket.receivedPart(received, start, end)
     } else if (result !== -ENOBUFS && result !== -ECANCELED) {
       state.last = result === 0 ? 'ended' : 'failed'
       if (!socket.isPaused && state.held.length === 0) this.#end(socket, state)
@@ -239,7 +264,7 @@ export class UringSockets implements Sockets, Disposable {
   }
 
   #hold(socket: SocketTransport, state: State, bytes: Uint8Array): void {
-    state.held.push(bytes.slice())
+    state.held.push(bytes)
     if (!state.isReceiving || state.isCancelled) return
     state.isCancelled = true
     this.#ring.cancel(Kind.receive, socket.slot, socket.generation)
@@ -297,7 +322,8 @@ export class UringSockets implements Sockets, Disposable {
   #submitLater(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    queueMicrotask(this.#scheduled)
+    if (isInTurn()) atEndOfTurn(this.#scheduled)
+    else queueMicrotask(this.#scheduled)
   }
 
   readonly #scheduled = () => {
@@ -342,12 +368,13 @@ export class UringSockets implements Sockets, Disposable {
     const { slot, generation, descriptor, output } = socket
     if (state.staged === 0 && output.length > 0) {
       state.isFromOutput = true
+      state.array = this.#stage.bytes
       state.stagedAt = this.#used
       state.staged = output.copyTo(this.#stage.bytes, this.#used, this.#used + sendBytes)
       this.#used += state.staged
     }
     if (state.staged === 0) return
-    const address = this.#stage.address + state.stagedAt
+    const address = this.#system.addressOf(state.array) + state.stagedAt
     this.#ring.send(slot, generation, { descriptor, address, length: state.staged })
   }
 
@@ -363,17 +390,17 @@ export class UringSockets implements Sockets, Disposable {
 
   /** What became of one send. */
   #sent(state: State): void {
-    const { socket, staged, stagedAt, short, isFromOutput } = state
+    const { socket, staged, stagedAt, array, short, isFromOutput } = state
     if (staged === 0 || socket === undefined) return
     state.staged = 0
+    state.array = nothing
     state.short = undefined
     state.isFromOutput = false
     if (short !== undefined && short < 0 && short !== -EAGAIN) return socket.destroy()
     const taken = short === undefined ? staged : Math.max(0, short)
     const { output } = socket
     if (isFromOutput) output.take(taken)
-    else if (taken < staged)
-      output.push(this.#stage.bytes.slice(stagedAt + taken, stagedAt + staged))
+    else if (taken < staged) output.push(array.slice(stagedAt + taken, stagedAt + staged))
     if (output.length === 0) {
       if (socket.awaitsSent) queueMicrotask(() => socket.sent())
     } else if (short === undefined) this.#markDirty(state)
