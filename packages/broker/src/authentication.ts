@@ -31,6 +31,19 @@ const undecided: Refused = {
   reason: 'not authorized',
 }
 
+/** The client that waits for an answer. */
+class Waiting implements Attempt {
+  readonly #connection: Connection
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  get isOver(): boolean {
+    return this.#connection.state === 'ended'
+  }
+}
+
 /** Who the client of one Network Connection is: by user name and password, or section 4.12. */
 export class Authentication {
   readonly #connection: Connection
@@ -65,7 +78,7 @@ export class Authentication {
     }
     if (authenticationMethod === undefined) {
       return this.#settle<AnyAnswer>(
-        () => core.authenticator.authenticate(credentials, this.#attempt),
+        () => core.authenticator.authenticate(credentials, new Waiting(this.#connection)),
         (answer) =>
           this.#answered?.(answer.outcome === 'passed-on' ? undecided : answer, undefined),
         failed,
@@ -144,15 +157,6 @@ export class Authentication {
       },
       failed,
     )
-  }
-
-  get #attempt(): Attempt {
-    const connection = this.#connection
-    return {
-      get isOver() {
-        return connection.state === 'ended'
-      },
-    }
   }
 
   #count({ reasonCode }: Refused): void {

@@ -1,8 +1,9 @@
 import { lookup as resolve } from 'node:dns'
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { isLoopback } from './exposure.ts'
+import { Agent as HttpAgent, request as httpRequest } from './node-http.ts'
 
 export interface RequestOptions {
   readonly method: 'GET' | 'POST'
@@ -49,7 +50,7 @@ export function isInTheClear(url: URL): boolean {
  */
 export class WebClient implements Disposable {
   readonly #url: URL
-  readonly #agent: HttpAgent | HttpsAgent
+  readonly #agent: Agent
 
   constructor(url: URL, maximumSockets: number) {
     this.#url = url

@@ -19,6 +19,7 @@ import { limitExpiry } from './sessions.ts'
 /** The value that means "never" in a Session Expiry Interval. */
 const never = 0xffff_ffff
 
+const noGroups: readonly string[] = []
 const noVariables: ReadonlyMap<string, string> = new Map()
 
 /** CONNECT → Session or refusal. */
@@ -29,7 +30,7 @@ export function inboundConnect(connection: Connection, connect: Connect): void {
   connection.wantsProblemInformation = connect.properties.requestProblemInformation !== 0
   connection.clientIdentifier = connect.clientIdentifier
   const limit = core.config.limits.clientIdentifierBytes
-  if (new TextEncoder().encode(connect.clientIdentifier).length > limit) {
+  if (utf8Length(connect.clientIdentifier, limit) > limit) {
     const message = `Client Identifier is longer than ${limit} bytes`
     throw new ProtocolError(ReasonCode.ClientIdentifierNotValid, message, 'MQTT5-3.1.3-8')
   }
@@ -70,6 +71,11 @@ function authenticate(connection: Connection, kept: Connect): void {
   })
 }
 
+/** As far as it matters for the limit. */
+function utf8Length(text: string, limit: number): number {
+  return text.length * 3 <= limit ? text.length : new TextEncoder().encode(text).length
+}
+
 function checkWill(connection: Connection, will: Will): void {
   const { mqtt, limits } = connection.core.config
   parseTopicName(will.topicName, limits.topicLevels)
@@ -83,6 +89,7 @@ function checkWill(connection: Connection, will: Will): void {
 
 function ownCopy(connect: Connect): Connect {
   const { password, will } = connect
+  if (password === undefined && will === undefined) return connect
   return {
     ...connect,
     password: password?.slice(),
@@ -97,7 +104,7 @@ function accept(
   authenticationData: Uint8Array | undefined,
 ): void {
   const { core } = connection
-  const { user, groups = [], variables = noVariables } = identity
+  const { user, groups = noGroups, variables = noVariables } = identity
   const clientIdentifier = connect.clientIdentifier || core.newClientIdentifier()
   connection.clientIdentifier = clientIdentifier
   const subject = { clientIdentifier, user, groups, variables }

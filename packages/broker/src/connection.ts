@@ -40,6 +40,12 @@ const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x
 
 const pingresp = encodePacket({ type: 'pingresp' }, 5)
 
+/** How a connection ends: with a Will that was dropped; after the client's last word. */
+interface Ending {
+  readonly dropsWill?: boolean
+  readonly isHeard?: boolean
+}
+
 /** For a connection that may send none. */
 const noAliases = new InboundTopicAliases(0)
 
@@ -270,7 +276,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     }
     const dropsWill = reasonCode === ReasonCode.NormalDisconnection && session.will !== undefined
     if (dropsWill) this.core.wills.cancel(session)
-    this.#close('client disconnected', dropsWill)
+    this.#close('client disconnected', { dropsWill, isHeard: true })
   }
 
   /** CONNECT was accepted: limits and timers are now those of a known client. */
@@ -360,23 +366,23 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.transport.destroy()
   }
 
-  #close(reason: string | undefined, dropsWill = false): void {
+  #close(reason: string | undefined, how: Ending = {}): void {
     if (this.state === 'ended') return
     if (reason !== undefined) this.#logEnd('connection closed', reason)
     const isStored = this.session?.isStored === true
     this.flush()
     this.#detach()
-    if (isStored) this.#endWhenStored(dropsWill)
-    else this.transport.end()
+    if (isStored) this.#endWhenStored(how)
+    else this.transport.end(how.isHeard)
   }
 
   /** A Will that was dropped stays dropped: that is stored before the client can see the end. */
-  #endWhenStored(dropsWill: boolean): void {
+  #endWhenStored({ dropsWill = false, isHeard = false }: Ending): void {
     const { core, clientIdentifier } = this
     core.journal.whenCommitted(() => {
-      if (!dropsWill) return this.transport.end()
+      if (!dropsWill) return this.transport.end(isHeard)
       core.arrears.whenSettled({ kind: 'session-end', clientIdentifier }, () =>
-        this.transport.end(),
+        this.transport.end(isHeard),
       )
     })
   }

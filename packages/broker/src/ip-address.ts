@@ -35,6 +35,7 @@ export function withoutMapping(address: string): string {
  * subscriber, who has all its addresses.
  */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address // the test for IPv6 is a long expression
   const plain = withoutMapping(address)
   if (!isIPv6(plain.split('%', 1)[0] ?? '')) return plain
   const bytes = addressBytes(plain)

@@ -23,8 +23,11 @@ export interface Transport {
   /** Stops reading, so that the peer feels backpressure. */
   pause(): void
   resume(): void
-  /** Sends what was written, then closes; closes anyway when the peer does not read in time. */
-  end(): void
+  /**
+   * Sends what was written, then closes; closes anyway when the peer does not read in time. `isHeard`:
+   * the peer has said its last word, so nobody has to wait for its end.
+   */
+  end(isHeard?: boolean): void
   /** Closes at once. */
   destroy(): void
 }

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const source = join(folder, '..', 'src', 'main.ts')
-const pinned = join(folder, '..', '..', '..', 'node_modules', '.bin', 'node')
+const modules = join(folder, '..', '..', '..', 'node_modules')
+const pinned = join(modules, '.bin', 'node')
 const isClone = existsSync(source)
 const isOld = Number(process.versions.node.split('.')[0]) < 24
 
@@ -22,7 +23,14 @@ else {
 
 /** In a clone nothing is built: the runtime that npm installed runs the sources. */
 function runFromSource(runtime) {
-  const child = spawn(runtime, ['-C', '@busbar/source', source, ...process.argv.slice(2)], {
+  const { NODE_OPTIONS: options = '' } = process.env
+  // What a broker makes is gone at the end of the turn or stays as long as a connection: a larger
+  // young generation would only be memory that a storm of connections leaves behind.
+  const heap = options.includes('semi-space') ? [] : ['--max-semi-space-size=4']
+  const args = [...heap, '-C', '@busbar/source', source, ...process.argv.slice(2)]
+  const child = spawn(runtime, args, {
+    // What TypeScript was stripped to is kept: the compiler for that takes 25 MB and a moment.
+    env: { NODE_COMPILE_CACHE: join(modules, '.cache', 'busbar'), ...process.env },
     // The channel breaks when this process is killed, and then the child ends as well.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // A group of its own, lest Ctrl-C reach it twice: from the terminal and from here.

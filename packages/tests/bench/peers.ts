@@ -39,9 +39,11 @@ function kindWith(io: string): Peer['kind'] {
         ...(cell.isDurable ? ['durability.default=disk'] : []),
       ]
       return [
-        process.execPath,
+        'env',
         [
-          ...['-C', '@busbar/source', main, 'broker', '--log-level', 'warn', ...storage],
+          `NODE_COMPILE_CACHE=${join(root, 'node_modules/.cache/busbar')}`,
+          ...[process.execPath, '--max-semi-space-size=4', '-C', '@busbar/source'],
+          ...[main, 'broker', '--log-level', 'warn', ...storage],
           ...['--port', String(port), '--ws-port', '0'],
           ...settings.flatMap((setting) => ['--set', setting]),
         ],

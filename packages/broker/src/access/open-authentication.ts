@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createRemoteJWKSet, customFetch } from 'jose'
 import { WebClient } from '../bounded-request.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
@@ -16,7 +15,7 @@ import { createHttpHook } from './http-hook.ts'
 import { PasswordFileWatch } from './password-file-watch.ts'
 import { scramVerifier } from './password-verifier.ts'
 import { preparedName } from './sasl-prep.ts'
-import { createTokenAuthenticator, type TokenOptions } from './token.ts'
+import type { TokenOptions } from './token.ts'
 import { type User, Users } from './users.ts'
 
 export interface AuthenticationRim {
@@ -154,6 +153,8 @@ async function openTokens(
   open: DisposableStack,
 ): Promise<Authenticator> {
   const { audience, issuer, from, userClaim, groupsClaim, clockToleranceSeconds } = jwt
+  // Loaded only where it is used: few brokers take tokens.
+  const { createTokenAuthenticator } = await import('./token.ts')
   const usual = jwt.secretFile === undefined ? ['RS256', 'ES256', 'EdDSA'] : ['HS256']
   return createTokenAuthenticator({
     key: await openKey(jwt, open, source),
@@ -187,6 +188,7 @@ async function openKey(
   }
   const url = new URL(jwksUrl ?? '')
   const client = open.use(new WebClient(url, 2))
+  const { createRemoteJWKSet, customFetch } = await import('jose')
   return createRemoteJWKSet(url, {
     cacheMaxAge: keySetMaximumAgeMs,
     [customFetch]: async () => {

@@ -152,8 +152,10 @@ export class TcpTransport implements Transport {
     this.#socket.resume()
   }
 
-  end(): void {
+  end(isHeard = false): void {
     if (this.#isEnding || this.#socket.destroyed) return
+    const isPlain = this.#socket instanceof SharedReadSocket
+    if (isHeard && isPlain && this.pendingBytes === 0) return this.destroy()
     this.#isEnding = true
     this.#closeWithin(this.#closeTimeoutMs)
     this.#socket.end(() => this.#closeWithin(lingerMs))

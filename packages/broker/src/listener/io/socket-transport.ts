@@ -105,8 +105,12 @@ export class SocketTransport implements Transport {
     this.#driver.resume(this)
   }
 
-  end(): void {
+  end(isHeard = false): void {
     if (this.#state !== 'open') return
+    if (isHeard) {
+      this.#driver.flush(this)
+      if (this.output.length === 0) return this.destroy()
+    }
     this.#state = 'ending'
     this.#closeWithin(this.#closeTimeoutMs)
     // Reads on, and throws away, to see the peer's end.
