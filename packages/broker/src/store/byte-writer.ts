@@ -3,6 +3,8 @@ const SMALLEST = 64 * 1024
 /** Bytes that grow; kept and used again for one batch after another. */
 export class ByteWriter {
   #bytes = Buffer.allocUnsafeSlow(SMALLEST)
+  /** The same bytes: several times faster than the methods of a Buffer. */
+  #view = viewOf(this.#bytes)
   #length = 0
 
   get length(): number {
@@ -16,18 +18,28 @@ export class ByteWriter {
 
   u32(value: number): void {
     this.#room(4)
-    this.#length = this.#bytes.writeUInt32LE(value, this.#length)
+    this.#view.setUint32(this.#length, value, true)
+    this.#length += 4
   }
 
   f64(value: number): void {
     this.#room(8)
-    this.#length = this.#bytes.writeDoubleLE(value, this.#length)
+    this.#view.setFloat64(this.#length, value, true)
+    this.#length += 8
   }
 
   /** UTF-8 without its length; gives the length. */
   text(value: string): number {
     this.#room(value.length * 3)
-    const length = this.#bytes.write(value, this.#length, 'utf8')
+    const start = this.#length
+    let at = 0
+    // Faster than `write` for the length that topics have, which nearly always are ASCII.
+    for (; at < value.length; at++) {
+      const unit = value.charCodeAt(at)
+      if (unit > 0x7f) break
+      this.#bytes[start + at] = unit
+    }
+    const length = at === value.length ? at : this.#bytes.write(value, start, 'utf8')
     this.#length += length
     return length
   }
@@ -36,7 +48,7 @@ export class ByteWriter {
     const at = this.#length
     this.u32(0)
     const length = this.text(value)
-    this.#bytes.writeUInt32LE(length, at)
+    this.#view.setUint32(at, length, true)
   }
 
   raw(value: Uint8Array): void {
@@ -56,7 +68,7 @@ export class ByteWriter {
     this.#bytes.copy(taken, 0, 0, this.#length)
     this.#length = 0
     // A burst does not keep its memory.
-    if (this.#bytes.length > 16 * SMALLEST) this.#bytes = Buffer.allocUnsafeSlow(SMALLEST)
+    if (this.#bytes.length > 16 * SMALLEST) this.#use(Buffer.allocUnsafeSlow(SMALLEST))
     return taken
   }
 
@@ -65,17 +77,28 @@ export class ByteWriter {
     if (needed <= this.#bytes.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
     this.#bytes.copy(grown, 0, 0, this.#length)
-    this.#bytes = grown
+    this.#use(grown)
   }
+
+  #use(bytes: Buffer<ArrayBuffer>): void {
+    this.#bytes = bytes
+    this.#view = viewOf(bytes)
+  }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }
 
 /** Reads what `ByteWriter` wrote; throws a RangeError beyond the end. */
 export class ByteReader {
   readonly #bytes: Buffer
+  readonly #view: DataView
   #at: number
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = at
   }
 
@@ -85,11 +108,11 @@ export class ByteReader {
   }
 
   u32(): number {
-    return this.#bytes.readUInt32LE(this.#take(4))
+    return this.#view.getUint32(this.#take(4), true)
   }
 
   f64(): number {
-    return this.#bytes.readDoubleLE(this.#take(8))
+    return this.#view.getFloat64(this.#take(8), true)
   }
 
   text(length: number): string {

@@ -186,30 +186,37 @@ export class GroupWriter {
     const entry = operation.body as QueueEntry
     const layout =
       message === 0 ? writeMessage(this.#bytes, entry.message, this.#times) : nothingInline
-    this.#put(
-      code.queued,
-      operation.session,
-      operation.position,
-      operation.lastState,
-      operation.lastPacketIdentifier,
-      entry.qos | (entry.retain ? 4 : 0),
-      messageBytes(entry.message),
-      message,
-      layout.topicBytes,
-      layout.payloadAt,
-      layout.bytes,
-      writeRoute(this.#bytes, entry),
-    )
+    const routeBytes = writeRoute(this.#bytes, entry)
+    // Not through `#put`, whose array would cost more than the rest.
+    this.#makeRoom(1 + numbersOf[code.queued])
+    const numbers = this.#numbers
+    let at = this.#length
+    numbers[at++] = code.queued
+    numbers[at++] = operation.session
+    numbers[at++] = operation.position
+    numbers[at++] = operation.lastState
+    numbers[at++] = operation.lastPacketIdentifier
+    numbers[at++] = entry.qos | (entry.retain ? 4 : 0)
+    numbers[at++] = messageBytes(entry.message)
+    numbers[at++] = message
+    numbers[at++] = layout.topicBytes
+    numbers[at++] = layout.payloadAt
+    numbers[at++] = layout.bytes
+    numbers[at++] = routeBytes
+    this.#length = at
   }
 
   #put(...numbers: number[]): void {
-    const needed = this.#length + numbers.length
-    if (needed > this.#numbers.length) {
-      const grown = new Float64Array(Math.max(needed, this.#numbers.length * 2))
-      grown.set(this.#numbers)
-      this.#numbers = grown
-    }
+    this.#makeRoom(numbers.length)
     for (const each of numbers) this.#numbers[this.#length++] = each
+  }
+
+  #makeRoom(count: number): void {
+    const needed = this.#length + count
+    if (needed <= this.#numbers.length) return
+    const grown = new Float64Array(Math.max(needed, this.#numbers.length * 2))
+    grown.set(this.#numbers)
+    this.#numbers = grown
   }
 }
 
@@ -222,10 +229,12 @@ function isApart(message: Message, next: Operation | undefined): boolean {
 
 /**
  * Leaves out what need not be written, because the whole group becomes durable at once: an entry
- * that is done already, and the steps of one that is written with its last state.
+ * that is done already, the steps of one that is written with its last state, and those of an earlier
+ * one that is done.
  */
 function settle(operations: Operation[]): Operation[] {
   const entries = new Map<number, Operation>()
+  const steps = new Map<number, Operation[]>()
   const isWorthIt = operations.some(({ code: c }) => c >= code.sent && c <= code.done)
   for (const operation of operations) {
     operation.isNeeded = true
@@ -233,14 +242,17 @@ function settle(operations: Operation[]): Operation[] {
     operation.lastPacketIdentifier = operation.packetIdentifier
     if (!isWorthIt) continue
     if (operation.code === code.queued) entries.set(operation.position, operation)
-    else if (operation.code >= code.sent && operation.code <= code.done) advance(entries, operation)
+    else if (operation.code >= code.sent && operation.code <= code.done) {
+      if (!advance(entries, operation)) follow(steps, operation)
+    }
   }
   return isWorthIt ? operations.filter((operation) => operation.isNeeded) : operations
 }
 
-function advance(entries: Map<number, Operation>, step: Operation): void {
+/** True when the step is one of an entry in the group. */
+function advance(entries: Map<number, Operation>, step: Operation): boolean {
   const entry = entries.get(step.position)
-  if (entry === undefined || entry.session !== step.session) return
+  if (entry === undefined || entry.session !== step.session) return false
   step.isNeeded = false
   if (step.code === code.done) {
     entry.isNeeded = false
@@ -251,6 +263,18 @@ function advance(entries: Map<number, Operation>, step: Operation): void {
   } else if (entry.lastState === 1) {
     entry.lastState = 2
   }
+  return true
+}
+
+/** A step of an earlier entry: when it is done, those before it are of no account. */
+function follow(steps: Map<number, Operation[]>, step: Operation): void {
+  const before = steps.get(step.position)
+  if (step.code !== code.done) {
+    if (before === undefined) steps.set(step.position, [step])
+    else before.push(step)
+    return
+  }
+  for (const each of before ?? []) if (each.session === step.session) each.isNeeded = false
 }
 
 function packOptions(options: StoredSubscription['options']): number {

@@ -53,7 +53,7 @@ export function readMessage(
   const properties: PublishProperties = readProperties(from)
   return {
     topicName,
-    payload: new ByteReader(bytes, payloadAt).raw(bytes.length - payloadAt),
+    payload: new Uint8Array(bytes.subarray(payloadAt)),
     qos: (flags & 3) as QoS,
     retain: (flags & 4) !== 0,
     properties,

@@ -74,11 +74,9 @@ export function applyGroup(to: Statements, { numbers, bytes, strings }: Group): 
         to.released.run(number(), session)
         break
       }
-      case code.done: {
-        const session = number()
-        to.done.run(number(), session)
+      case code.done:
+        at += applyDone(to, numbers, at - 1) - 1
         break
-      }
       case code.received:
         to.received.run(number(), number())
         break
@@ -88,6 +86,26 @@ export function applyGroup(to: Statements, { numbers, bytes, strings }: Group): 
     }
   }
   return ended
+}
+
+/**
+ * Entries are often done in their order: such a run from `start` on is one statement. Returns how many
+ * numbers it is.
+ */
+function applyDone(to: Statements, numbers: Float64Array, start: number): number {
+  const width = 1 + numbersOf[code.done]
+  const session = numbers[start + 1] ?? 0
+  const first = numbers[start + 2] ?? 0
+  let last = first
+  let end = start + width
+  while (numbers[end] === code.done && numbers[end + 1] === session) {
+    if (numbers[end + 2] !== last + 1) break
+    last++
+    end += width
+  }
+  if (last === first) to.done.run(first, session)
+  else to.doneRun.run(first, last, session)
+  return end - start
 }
 
 interface NewSession {

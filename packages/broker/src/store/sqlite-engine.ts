@@ -181,15 +181,28 @@ export class SqliteEngine {
   /** Entries that wait, behind `after` and not beyond `until`. */
   page(session: number, after: number, until: number, limit: number): Packed {
     const rows: EntryRow[] = []
-    if (limit > 0) {
-      this.#index.visit(session, after, (position) => {
+    for (let behind = after; rows.length < limit; ) {
+      const positions: number[] = []
+      this.#index.visit(session, behind, (position) => {
         if (position > until) return 'enough'
-        const row = this.#entryRow(position)
-        if (row[2] !== 0) return 'more'
-        return rows.push(row) < limit ? 'more' : 'enough'
+        return positions.push(position) < limit - rows.length ? 'more' : 'enough'
       })
+      for (const row of this.#entryRows(positions)) if (row[2] === 0) rows.push(row)
+      const last = positions.at(-1)
+      if (last === undefined) break
+      behind = last
     }
     return packEntries(rows, this.#messageRow)
+  }
+
+  /** Those of neighbouring positions are read at once. */
+  #entryRows(positions: readonly number[]): readonly EntryRow[] {
+    const [first = 0, last = 0] = [positions[0], positions.at(-1)]
+    if (last - first + 1 === positions.length) {
+      const rows = this.#statements.entries.all(first, last) as unknown as EntryRow[]
+      if (rows.length === positions.length) return rows
+    }
+    return positions.map((position) => this.#entryRow(position))
   }
 
   /** Removes some of what ended Sessions have left. */

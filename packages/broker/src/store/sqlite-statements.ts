@@ -7,6 +7,9 @@ export function statement(database: DatabaseSync, sql: string): StatementSync {
   return prepared
 }
 
+const entry = `SELECT position, session, state, packet_identifier, flags, message, topic_bytes,
+  payload_at, route, data FROM entry`
+
 /** Everything that is done again and again. */
 export type Statements = ReturnType<typeof prepare>
 
@@ -41,9 +44,10 @@ export function prepare(database: DatabaseSync) {
     ),
     released: sql('UPDATE entry SET state = 2 WHERE position = ? AND session = ? AND state = 1'),
     done: sql('DELETE FROM entry WHERE position = ? AND session = ?'),
+    doneRun: sql('DELETE FROM entry WHERE position BETWEEN ? AND ? AND session = ?'),
     messageOf: sql('SELECT message FROM entry WHERE position = ? AND session = ?'),
-    entry: sql(`SELECT position, session, state, packet_identifier, flags, message, topic_bytes,
-      payload_at, route, data FROM entry WHERE position = ?`),
+    entry: sql(`${entry} WHERE position = ?`),
+    entries: sql(`${entry} WHERE position BETWEEN ? AND ? ORDER BY position`),
     message: sql('INSERT OR REPLACE INTO message VALUES (?, ?, ?, ?)'),
     messageRow: sql('SELECT topic_bytes, payload_at, data FROM message WHERE id = ?'),
     messageEnd: sql('DELETE FROM message WHERE id = ?'),
