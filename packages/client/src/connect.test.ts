@@ -4,18 +4,12 @@ import { test } from 'node:test'
 import { connect, lazyConnect } from './connect.ts'
 import { ClientError, MqttConnectError } from './errors.ts'
 import type { ClientOptions } from './options.ts'
+import { isCode, testOptions } from './testing/client-options.ts'
 import { connack, publish, ScriptedPeer, textOf } from './testing/scripted-peer.ts'
-import { settle, VirtualClock } from './testing/virtual-clock.ts'
+import { settle, type VirtualClock } from './testing/virtual-clock.ts'
 import { openLink } from './transport/link.ts'
 
-const base = (clock = new VirtualClock()): ClientOptions & { clock: VirtualClock } => ({
-  clientId: 'c',
-  clock,
-  random: () => 0.5,
-  reconnect: { minMs: 1_000, maxMs: 8_000 },
-})
-
-const isCode = (code: string) => (error: ClientError) => error.code === code
+const base = () => ({ ...testOptions(), reconnect: { minMs: 1_000, maxMs: 8_000 } })
 
 for (const reasonCode of [0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x88, 0x8a, 0x8c, 0x95, 0x9d]) {
   test(`connect rejects for good with 0x${reasonCode.toString(16)}`, async () => {
@@ -177,7 +171,8 @@ test('a redirect that is consented to is followed, and retryOn overrules', async
   })
   const asked: unknown[] = []
   const to = lazyConnect(moved.target, {
-    ...base(options.clock),
+    ...base(),
+    clock: options.clock,
     transport: async ({ url }) => {
       asked.push(url.href)
       throw new Error('enough')

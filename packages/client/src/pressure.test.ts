@@ -2,14 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodePacket, Framer, largestPacket, type Packet, readPacket } from '@busbar/protocol'
 import { connect, lazyConnect } from './connect.ts'
-import type { ClientError } from './errors.ts'
 import type { ClientOptions } from './options.ts'
 import type { SessionStore } from './store/session-store.ts'
+import { isCode } from './testing/client-options.ts'
 import { ack, connack, publish, ScriptedPeer } from './testing/scripted-peer.ts'
 import { settle, VirtualClock } from './testing/virtual-clock.ts'
 import type { TransportEvents } from './transport/transport.ts'
-
-const isCode = (code: string) => (error: ClientError) => error.code === code
 
 /** A network that takes bytes when the test says so. */
 class SlowNetwork {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { connect } from './connect.ts'
+import { testOptions } from './testing/client-options.ts'
 import { publish, ScriptedPeer, textOf } from './testing/scripted-peer.ts'
 import { settle, VirtualClock } from './testing/virtual-clock.ts'
 import { PayloadError } from './topics/payload-error.ts'
@@ -74,4 +75,58 @@ test('a request that is aborted, or for which the client ends, rejects', async (
   abort.abort()
   await client.close()
   await both
+})
+
+test('request and respond', async () => {
+  const peer = new ScriptedPeer().serve()
+  const client = await connect(peer.target, testOptions())
+  const asked = client.request('cmd', 'question')
+  await settle()
+  const [question] = await peer.last.take('publish')
+  const { responseTopic = '', correlationData = new Uint8Array() } = question?.properties ?? {}
+  peer.last.send(publish(0, 0, { topicName: responseTopic, properties: { correlationData } }))
+  assert.equal((await asked).text(), '0')
+
+  const failures: unknown[] = []
+  const responder = await client.respond(
+    'ask/+',
+    (request) => {
+      if (request.topicName === 'ask/no') throw new Error('no')
+      return `to ${request.topicName}`
+    },
+    { failed: (error) => failures.push(error) },
+  )
+  const properties = { responseTopic: 'back', correlationData: new Uint8Array([1, 2]) }
+  peer.last.send(
+    publish(5, 1, { topicName: 'ask/me', properties }),
+    publish(6, 1, { topicName: 'ask/no', properties }),
+  )
+  await settle()
+  const [answer] = await peer.last.take('publish')
+  assert.deepEqual(
+    [answer?.topicName, answer?.properties.correlationData, textOf(answer?.payload)],
+    ['back', new Uint8Array([1, 2]), 'to ask/me'],
+  )
+  const acknowledged = (await peer.last.take('puback')).map(({ packetIdentifier, reasonCode }) => [
+    packetIdentifier,
+    reasonCode,
+  ])
+  assert.deepEqual(acknowledged, [
+    [5, 0],
+    [6, 0x83],
+  ])
+  assert.equal(failures.length, 1)
+  await responder.close()
+  await client.close()
+})
+
+test('a responder outlives what a client stops with', async () => {
+  const peer = new ScriptedPeer().serve()
+  const options = testOptions()
+  const client = await connect(peer.target, options)
+  const responder = await client.respond('ask', () => 'answer')
+  peer.last.send({ type: 'disconnect', reasonCode: 0x8e, properties: {} })
+  await settle()
+  assert.equal(client.state, 'stopped')
+  await responder.close()
 })
