@@ -17,6 +17,7 @@ import { deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import { ClientKeepAlive } from './keep-alive.ts'
 import { negotiate } from './negotiate.ts'
+import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
 import type { Session } from './session.ts'
@@ -25,15 +26,14 @@ import type { Transport, TransportEvents } from './transport/transport.ts'
 export interface AttemptOptions {
   readonly options: ClientOptions
   readonly clock: Clock
-  readonly version: 4 | 5
+  /** Where the version is 3.1.1. */
+  readonly older: OlderVersion | undefined
   readonly clientId: string
   readonly cleanStart: boolean
   /** Whether there was no connection before. */
   readonly isFirst: boolean
   readonly attempt: number
   readonly session: Session
-  /** The server has accepted; false ends it again, as it is not the connection to stay with. */
-  goesOn(sessionPresent: boolean): boolean
   open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
   /** CONNACK has come, and the Session may go on. */
   connected(connection: Connection, negotiated: Negotiated): void
@@ -48,6 +48,7 @@ const standstillMs = 200
 /** One Network Connection from the first thought of it to its end. */
 export class Attempt implements ConnectionEvents {
   readonly #at: AttemptOptions
+  readonly #version: 4 | 5
   readonly #abort = new AbortController()
   readonly #ended = deferred<Ending | undefined>()
   /** Where there is an Authentication Method. */
@@ -59,6 +60,7 @@ export class Attempt implements ConnectionEvents {
 
   constructor(at: AttemptOptions) {
     this.#at = at
+    this.#version = at.older === undefined ? 5 : 4
   }
 
   /** Resolves when it is over; with undefined when the next one is to follow at once. */
@@ -141,8 +143,11 @@ export class Attempt implements ConnectionEvents {
   }
 
   async #open(): Promise<void> {
-    const { options, version, clientId, cleanStart } = this.#at
-    const fields = { version, clientId, cleanStart, credentials: await this.#credentials() }
+    const { options, older, clientId, cleanStart } = this.#at
+    const version = this.#version
+    const credentials = await this.#credentials()
+    older?.checkCredentials(credentials)
+    const fields = { version, clientId, cleanStart, credentials }
     const authentication = version === 5 ? await this.#authenticate() : {}
     const packet = connectPacket(options, { ...fields, authentication } satisfies ConnectFields)
     const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
@@ -171,13 +176,14 @@ export class Attempt implements ConnectionEvents {
   }
 
   #connack(packet: Connack): void {
-    const { version, isFirst, cleanStart } = this.#at
-    if (packet.reasonCode !== 0) return this.#end(refused(packet, version, isFirst))
+    const { older, isFirst, cleanStart } = this.#at
+    const reasonCode = older?.reasonCodeOf(packet.reasonCode) ?? packet.reasonCode
+    if (reasonCode !== 0) return this.#end(refused(reasonCode, packet, isFirst))
     if (packet.sessionPresent && cleanStart) {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
     const connection = this.connection as Connection
-    if (!this.#at.goesOn(packet.sessionPresent)) return this.#part(connection)
+    if (older?.goesOn(packet.sessionPresent) === false) return this.#part(connection)
     const authenticator = this.authenticator
     if (authenticator === undefined) return this.#connected(connection, packet)
     // What follows in the same bytes waits until the server has proved itself.
@@ -192,7 +198,8 @@ export class Attempt implements ConnectionEvents {
   }
 
   #connected(connection: Connection, packet: Connack): void {
-    const { clock, options, version, clientId } = this.#at
+    const { clock, options, clientId } = this.#at
+    const version = this.#version
     clock.clear(this.#timer)
     this.#state = 'connected'
     const negotiated = negotiate(options, { version, clientId }, packet)
@@ -238,7 +245,7 @@ export class Attempt implements ConnectionEvents {
   #end(ending: Ending, reasonCode?: number): void {
     if (this.#state === 'ended') return
     const connection = this.connection
-    const mayTell = this.#state === 'connected' && this.#at.version === 5
+    const mayTell = this.#state === 'connected' && this.#version === 5
     if (connection !== undefined && mayTell && reasonCode !== undefined) {
       connection.write({ type: 'disconnect', reasonCode, properties: noProperties })
       this.#finish(ending)

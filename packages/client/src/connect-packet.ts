@@ -1,5 +1,4 @@
 import type { AuthProperties, Connect, Will } from '@busbar/protocol'
-import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials, WillOptions } from './options.ts'
 import { bytesOf } from './payload.ts'
 import { checkQoS, checkTopicName } from './publish-options.ts'
@@ -19,14 +18,10 @@ export interface ConnectFields {
   readonly authentication: AuthProperties
 }
 
-/** Throws a ClientError for what the version cannot say. */
+/** Throws a ClientError for a Will that cannot be. */
 export function connectPacket(options: ClientOptions, fields: ConnectFields): Connect {
   const { version, clientId, cleanStart, credentials, authentication } = fields
   const { username, password } = credentials
-  if (version === 4 && username === undefined && password !== undefined) {
-    const text = '3.1.1 has no password without a user name' // [MQTT3-3.1.2-22]
-    throw new ClientError('invalid-argument', text)
-  }
   return {
     type: 'connect',
     protocolVersion: version,

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import { type ClientEvent, ClientEvents } from './events.ts'
+import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import type { Ending } from './outcome.ts'
 import { Session } from './session.ts'
@@ -48,18 +49,18 @@ export class Connector {
   readonly #forgetNetwork: () => void
   #forgetSignal: () => void = () => {}
   readonly #backoff: Backoff
-  readonly #random: () => number
+  readonly random: () => number
   readonly #first: Deferred<void> = deferred()
   #target: Target
-  #version: 4 | 5
   #clientId: string
   #attempt: Attempt | undefined
   #attempts = 0
   #connectedAt: number | undefined
   #lostAt: number
-  #hadSession = false
-  /** What an earlier program has left at a server of 3.1.1, as far as that is to go. */
-  #leftover: 'unknown' | 'present' | 'ended' = 'unknown'
+  /** Whether there was a connection that had a Session. */
+  hadSession = false
+  /** While the version is 3.1.1. */
+  #older: OlderVersion | undefined
   #isLeaving = false
   #wake: (() => void) | undefined
   #deadline: unknown
@@ -69,12 +70,11 @@ export class Connector {
     this.#target = target
     this.options = options
     this.clock = options.clock ?? systemClock
-    this.#random = options.random ?? Math.random
+    this.random = options.random ?? Math.random
     this.#open = options.transport ?? platform.openTransport
     this.#forgetNetwork = platform.watchNetwork(() => this.wake())
-    this.#version = options.version === 4 ? 4 : 5
     this.#clientId = options.clientId ?? ''
-    this.#backoff = new Backoff(options.reconnect || {}, this.#random)
+    this.#backoff = new Backoff(options.reconnect || {}, this.random)
     this.#lostAt = this.clock.now()
     this.session = new Session(options, this.clock, ({ topicName }, error) =>
       this.events.emit({ type: 'undelivered', topicName, error }),
@@ -139,6 +139,7 @@ export class Connector {
       const { takeUp } = await parts.earlierSession()
       await takeUp(this, store)
     }
+    if (this.options.version === 4) await this.#takeOlderVersion()
     this.isLoaded = true
   }
 
@@ -164,7 +165,7 @@ export class Connector {
       const ending = await attempt.run()
       this.#attempt = undefined
       if (this.#isOver) return
-      if (ending !== undefined && !this.#fallBack(ending)) await this.#pause(ending)
+      if (ending !== undefined && !(await this.#fallBack(ending))) await this.#pause(ending)
     }
   }
 
@@ -174,17 +175,17 @@ export class Connector {
 
   #nextAttempt(): Attempt {
     const { options, clock, session } = this
-    const version = this.#version
+    const older = this.#older
+    if (this.#clientId === '') this.#clientId = older?.clientId() ?? ''
     return new Attempt({
       options,
       clock,
       session,
-      version,
-      clientId: this.#identifierFor(version),
-      cleanStart: this.#cleanStart(version),
-      isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.#hadSession,
+      older,
+      clientId: this.#clientId,
+      cleanStart: older?.cleanSession() ?? (!this.hadSession && this.beginsAnew),
+      isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.hadSession,
       attempt: this.#attempts,
-      goesOn: (sessionPresent) => this.#goesOn(sessionPresent),
       open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
@@ -205,46 +206,17 @@ export class Connector {
     return await this.#open({ url: parseUrl(given), tls }, events, signal)
   }
 
-  /** 3.1.1 servers give no names away, and we come back by ours. */
-  #identifierFor(version: 4 | 5): string {
-    if (version === 4 && this.#clientId === '') {
-      const parts = [0, 0].map(() => Math.floor(this.#random() * 2 ** 32).toString(36))
-      this.#clientId = `busbar-${parts.join('')}`.slice(0, 23)
-    }
-    return this.#clientId
-  }
-
-  #cleanStart(version: 4 | 5): boolean {
-    // Clean Session of 3.1.1 is about the end as well, and without an expiry the rest is for ever.
-    if (version === 4 && (this.options.session?.expirySeconds ?? 0) === 0) return true
-    if (this.#hadSession) return false
-    return version === 4 && !this.#isLink ? this.#leftover === 'present' : this.#beginsAnew
-  }
-
   /** There is no second connection to it. */
-  get #isLink(): boolean {
+  get isLink(): boolean {
     return typeof this.#target === 'object' && !(this.#target instanceof URL)
   }
 
-  get #beginsAnew(): boolean {
+  /** Whether what the server has of an earlier program is not wanted. */
+  get beginsAnew(): boolean {
     const { cleanStart, store } = this.options.session ?? {}
     // Without a store nothing is known of an earlier Session, unless the application says so:
     // not [MQTT5-3.2.2-4] then, since its state is what the server has.
     return cleanStart ?? store === undefined
-  }
-
-  /**
-   * Whether a connection that was accepted is the one. Clean Session 1 of 3.1.1 would keep nothing of
-   * the new Session either, so what is left of an old one is ended by a connection of its own, as
-   * section 3.2.2.2 has it.
-   */
-  #goesOn(sessionPresent: boolean): boolean {
-    const mayBePresent = this.#version === 4 && !this.#hadSession && this.#beginsAnew
-    const before = this.#leftover
-    if (!mayBePresent || before === 'ended' || (before === 'unknown' && !sessionPresent))
-      return true
-    this.#leftover = before === 'unknown' ? 'present' : 'ended'
-    return false
   }
 
   #becomeConnected(negotiated: Negotiated): void {
@@ -258,8 +230,8 @@ export class Connector {
 
   #tellConnected(negotiated: Negotiated): void {
     const { publisher, receiver } = this.session
-    const before = this.#hadSession
-    this.#hadSession = true
+    const before = this.hadSession
+    this.hadSession = true
     // Once: later there has been time to subscribe.
     if (!before && receiver.early)
       this.#unclaimedTimer = this.clock.set(() => receiver.giveUpEarly(), unclaimedMs)
@@ -271,11 +243,19 @@ export class Connector {
   }
 
   /** Whether to come again with 3.1.1, at once. */
-  #fallBack({ reasonCode }: Ending): boolean {
-    const mayFall = (this.options.version ?? 'auto') === 'auto' && this.#connectedAt === undefined
-    if (this.#version === 4 || !mayFall || reasonCode !== 0x84) return false
-    this.#version = 4
-    return true
+  async #fallBack({ reasonCode }: Ending): Promise<boolean> {
+    const { version = 'auto' } = this.options
+    const mayFall = version === 'auto' && this.#connectedAt === undefined
+    if (this.#older !== undefined || !mayFall || reasonCode !== 0x84) return false
+    return await this.#takeOlderVersion().then(
+      () => true,
+      () => false, // a page could not load it
+    )
+  }
+
+  async #takeOlderVersion(): Promise<void> {
+    const { OlderVersion } = await parts.olderVersion()
+    this.#older = new OlderVersion(this)
   }
 
   /** Waits for the next attempt, or stops. */
@@ -310,7 +290,7 @@ export class Connector {
       this.#target = url
       return undefined
     }
-    if (this.#isLink) return error
+    if (this.isLink) return error
     if (reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
     if (isPermanent && !isRetried) return error

@@ -29,16 +29,6 @@ const terminalDisconnects: ReadonlySet<number> = new Set([
   ReasonCode.ServerMoved,
 ])
 
-/** Table 3.1 of 3.1.1 in the words of 5.0. */
-const returnCodes: readonly number[] = [
-  ReasonCode.Success,
-  ReasonCode.UnsupportedProtocolVersion,
-  ReasonCode.ClientIdentifierNotValid,
-  ReasonCode.ServerUnavailable,
-  ReasonCode.BadUserNameOrPassword,
-  ReasonCode.NotAuthorized,
-]
-
 /** How a Network Connection, or the attempt at one, has ended. */
 export interface Ending {
   readonly error: ClientError
@@ -49,9 +39,7 @@ export interface Ending {
 }
 
 /** The server is there and says no. A server that is not ready counts as gone for the first time. */
-export function refused(packet: Connack, version: 4 | 5, isFirst: boolean): Ending {
-  const { properties } = packet
-  const reasonCode = version === 5 ? packet.reasonCode : (returnCodes[packet.reasonCode] ?? 0x80)
+export function refused(reasonCode: number, { properties }: Connack, isFirst: boolean): Ending {
   const isUnavailable = reasonCode === ReasonCode.ServerUnavailable
   const isPermanent = permanentRefusals.has(reasonCode) || (isUnavailable && isFirst)
   const text = `the server refuses the connection: ${nameOfReasonCode(reasonCode)}`

@@ -5,6 +5,7 @@ export const parts: Parts = {
   batches: () => import('../batches.ts'),
   earlierSession: () => import('../earlier-session.ts'),
   link: () => import('../transport/link.ts'),
+  olderVersion: () => import('../older-version.ts'),
   publishAll: () => import('../publish-all.ts'),
   requests: () => import('../requests.ts'),
 }

@@ -1,6 +1,7 @@
 import * as authenticator from '../authenticator.ts'
 import * as batches from '../batches.ts'
 import * as earlierSession from '../earlier-session.ts'
+import * as olderVersion from '../older-version.ts'
 import type { Parts } from '../platform/parts.ts'
 import * as publishAll from '../publish-all.ts'
 import * as requests from '../requests.ts'
@@ -11,6 +12,7 @@ export const parts: Parts = {
   batches: () => Promise.resolve(batches),
   earlierSession: () => Promise.resolve(earlierSession),
   link: () => Promise.resolve(link),
+  olderVersion: () => Promise.resolve(olderVersion),
   publishAll: () => Promise.resolve(publishAll),
   requests: () => Promise.resolve(requests),
 }

@@ -7,6 +7,7 @@ export interface Parts {
   batches(): Promise<typeof import('../batches.ts')>
   earlierSession(): Promise<typeof import('../earlier-session.ts')>
   link(): Promise<typeof import('../transport/link.ts')>
+  olderVersion(): Promise<typeof import('../older-version.ts')>
   publishAll(): Promise<typeof import('../publish-all.ts')>
   requests(): Promise<typeof import('../requests.ts')>
 }
