@@ -1,6 +1,7 @@
 import {
   type AuthProperties,
   type Connack,
+  type Disconnect,
   noProperties,
   type Packet,
   type PacketReader,
@@ -42,21 +43,19 @@ export interface AttemptOptions {
 /** How long a closing connection may take to send what is left. */
 const closeGraceMs = 2_000
 const defaultConnectTimeoutMs = 30_000
-/** A timer that comes this late says that the process stood still. */
-const standstillMs = 200
 
 /** One Network Connection from the first thought of it to its end. */
 export class Attempt implements ConnectionEvents {
   readonly #at: AttemptOptions
   readonly #version: 4 | 5
   readonly #abort = new AbortController()
+  readonly #closed = deferred<void>()
   readonly #ended = deferred<Ending | undefined>()
   /** Where there is an Authentication Method. */
   authenticator: Authenticator | undefined
   connection: Connection | undefined
   #state: 'opening' | 'connected' | 'ended' = 'opening'
   #timer: unknown
-  #onClosed: (() => void) | undefined
 
   constructor(at: AttemptOptions) {
     this.#at = at
@@ -75,17 +74,11 @@ export class Attempt implements ConnectionEvents {
 
   /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
   async leave(reasonCode: number, sessionExpiryInterval: number | undefined): Promise<void> {
-    const connection = this.connection
-    const error = new ClientError('closed', 'the client was closed')
-    if (connection === undefined || connection.isClosed || this.#state !== 'connected') {
-      return this.#end(failed(error))
-    }
+    const ending = failed(new ClientError('closed', 'the client was closed'))
+    if (this.#state !== 'connected') return this.#end(ending)
     const properties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }
-    connection.write({ type: 'disconnect', reasonCode, properties })
-    const closed = deferred<void>()
-    this.#onClosed = closed.resolve
-    this.#finish(failed(error))
-    await closed.promise
+    this.#end(ending, { type: 'disconnect', reasonCode, properties })
+    await this.#closed.promise
   }
 
   /** Ends it without a word, as a cut would. */
@@ -100,7 +93,7 @@ export class Attempt implements ConnectionEvents {
       if (packet.type === 'connack') return this.#connack(packet)
       throw protocolError(`${packet.type} comes before CONNACK`, 'MQTT5-3.2.0-1')
     }
-    if (packet.type === 'pingresp') this.connection?.keepAlive?.answered(this.#at.clock.now())
+    if (packet.type === 'pingresp') this.connection?.keepAlive?.answered()
     else if (packet.type === 'disconnect') this.#end(dismissed(packet))
     else if (packet.type === 'connack') throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
     else this.#at.session.packet(packet)
@@ -125,7 +118,12 @@ export class Attempt implements ConnectionEvents {
 
   /** The server has not proved itself. */
   failed(error: ClientError): void {
-    this.#end(permanent(error), ReasonCode.UnspecifiedError)
+    this.#end(permanent(error), this.#disconnect(ReasonCode.UnspecifiedError))
+  }
+
+  silent(): void {
+    const error = new ClientError('transport-failed', 'the server does not answer PINGREQ')
+    this.#end(failed(error))
   }
 
   drained(): void {
@@ -133,11 +131,11 @@ export class Attempt implements ConnectionEvents {
   }
 
   violated(error: ProtocolError): void {
-    this.#end(endingOf(error), error.reasonCode)
+    this.#end(endingOf(error), this.#disconnect(error.reasonCode))
   }
 
   closed(cause: unknown): void {
-    this.#onClosed?.()
+    this.#closed.resolve()
     const text = this.#state === 'opening' ? 'closed before CONNACK' : 'the connection was lost'
     this.#end(failed(new ClientError('transport-failed', text, { cause })))
   }
@@ -151,7 +149,7 @@ export class Attempt implements ConnectionEvents {
     const authentication = version === 5 ? await this.#authenticate() : {}
     const packet = connectPacket(options, { ...fields, authentication } satisfies ConnectFields)
     const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
-    const connection = new Connection(version, maximum, { events: this, clock: this.#at.clock })
+    const connection = new Connection(version, maximum, this)
     this.connection = connection
     const transport = await this.#at.open(connection, this.#abort.signal)
     connection.opened(transport)
@@ -183,7 +181,9 @@ export class Attempt implements ConnectionEvents {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
     const connection = this.connection as Connection
-    if (older?.goesOn(packet.sessionPresent) === false) return this.#part(connection)
+    if (older?.goesOn(packet.sessionPresent) === false) {
+      return this.#end(undefined, { type: 'disconnect', reasonCode: 0, properties: noProperties })
+    }
     const authenticator = this.authenticator
     if (authenticator === undefined) return this.#connected(connection, packet)
     // What follows in the same bytes waits until the server has proved itself.
@@ -204,90 +204,44 @@ export class Attempt implements ConnectionEvents {
     this.#state = 'connected'
     const negotiated = negotiate(options, { version, clientId }, packet)
     connection.maximumSentSize = negotiated.maximumPacketSize
-    connection.keepAlive = new ClientKeepAlive(negotiated.keepAlive, clock.now())
-    this.#watch(connection, connection.keepAlive)
+    connection.keepAlive = new ClientKeepAlive(negotiated.keepAlive, clock, connection)
     this.#at.connected(connection, negotiated)
   }
 
-  /** One timer that looks at the clock, whenever it comes. */
-  #watch(connection: Connection, keepAlive: ClientKeepAlive): void {
-    const { clock } = this.#at
-    if (keepAlive.nextAt === Number.POSITIVE_INFINITY) return
-    this.#checkAt(Math.max(keepAlive.nextAt, clock.now() + 1), connection, keepAlive)
-  }
-
-  #checkAt(at: number, connection: Connection, keepAlive: ClientKeepAlive): void {
-    const { clock } = this.#at
-    const check = () => this.#checkAlive(at, connection, keepAlive)
-    this.#timer = clock.set(check, at - clock.now())
-  }
-
-  #checkAlive(dueAt: number, connection: Connection, keepAlive: ClientKeepAlive): void {
-    if (this.#state !== 'connected') return
-    const now = this.#at.clock.now()
-    const due = keepAlive.due(now, connection.isReading)
-    // After a standstill of ours the answer may be there, and not read yet.
-    if (due === 'give-up' && now - dueAt > standstillMs) {
-      return this.#checkAt(now + standstillMs, connection, keepAlive)
-    }
-    if (due === 'give-up') {
-      const error = new ClientError('transport-failed', 'the server does not answer PINGREQ')
-      return this.#end(failed(error))
-    }
-    if (due === 'ping') {
-      connection.write({ type: 'pingreq' })
-      keepAlive.pinged(now)
-    }
-    this.#watch(connection, keepAlive)
-  }
-
-  /** It is over; with a Reason Code a 5.0 server is told why. */
-  #end(ending: Ending, reasonCode?: number): void {
+  /**
+   * It is over. With a DISCONNECT packet the stream is closed behind it, else at once. Without an
+   * ending the next attempt follows when it is closed.
+   */
+  #end(ending: Ending | undefined, packet?: Disconnect): void {
     if (this.#state === 'ended') return
-    const connection = this.connection
-    const mayTell = this.#state === 'connected' && this.#version === 5
-    if (connection !== undefined && mayTell && reasonCode !== undefined) {
-      connection.write({ type: 'disconnect', reasonCode, properties: noProperties })
-      this.#finish(ending)
-    } else {
-      this.#finish(ending, true)
-    }
-  }
-
-  #finish(ending: Ending, isSudden = false): void {
-    const { clock } = this.#at
     const wasConnected = this.#state === 'connected'
-    this.#state = 'ended'
-    clock.clear(this.#timer)
-    this.#abort.abort(ending.error)
-    this.authenticator?.closed(ending.error)
-    const connection = this.connection
-    if (connection !== undefined && !connection.isClosed) {
-      if (isSudden) connection.destroy()
-      else this.#endGently(connection)
-    }
-    if (wasConnected) this.#at.session.disconnected()
-    this.#ended.resolve(ending)
-  }
-
-  /** Says DISCONNECT, so that the server is done with it before the next one comes. */
-  #part(connection: Connection): void {
+    const { connection } = this
     this.#state = 'ended'
     this.#at.clock.clear(this.#timer)
-    connection.write({ type: 'disconnect', reasonCode: 0, properties: noProperties })
-    this.#onClosed = () => this.#ended.resolve(undefined)
-    this.#endGently(connection)
+    connection?.keepAlive?.stop()
+    this.#abort.abort(ending?.error)
+    if (ending !== undefined) this.authenticator?.closed(ending.error)
+    if (connection !== undefined && !connection.isClosed) {
+      if (packet === undefined) connection.destroy()
+      else this.#endGently(connection, packet)
+    }
+    if (wasConnected) this.#at.session.disconnected()
+    if (ending !== undefined) this.#ended.resolve(ending)
+    else void this.#closed.promise.then(() => this.#ended.resolve(undefined))
   }
 
-  #endGently(connection: Connection): void {
+  #endGently(connection: Connection, packet: Disconnect): void {
     const { clock } = this.#at
+    connection.write(packet)
     const timer = clock.set(() => connection.destroy(), closeGraceMs)
-    const told = this.#onClosed
-    this.#onClosed = () => {
-      clock.clear(timer)
-      told?.()
-    }
+    void this.#closed.promise.then(() => clock.clear(timer))
     connection.end()
+  }
+
+  /** Where the server can be told: 5.0, behind CONNACK. */
+  #disconnect(reasonCode: number): Disconnect | undefined {
+    const mayTell = this.#state === 'connected' && this.#version === 5
+    return mayTell ? { type: 'disconnect', reasonCode, properties: noProperties } : undefined
   }
 }
 

@@ -11,10 +11,9 @@ import {
   readServerPacket,
   writeClientPacket,
 } from '@busbar/protocol'
-import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
-import type { ClientKeepAlive } from './keep-alive.ts'
+import type { ClientKeepAlive, Watched } from './keep-alive.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 /** From here on data waits in the outbox; control packets still go out. */
@@ -38,6 +37,8 @@ export interface ConnectionEvents {
   drained(): void
   /** The server has broken the standard. */
   violated(error: ProtocolError): void
+  /** It does not answer PINGREQ. */
+  silent(): void
   /** Called once, when the stream has ended. */
   closed(error: unknown): void
 }
@@ -45,14 +46,13 @@ export interface ConnectionEvents {
 type WritePacket = (writer: PacketWriter, packet: never, version: 4 | 5) => void
 
 /** One Network Connection: bytes to packets and back, one write for each turn. */
-export class Connection implements TransportEvents {
+export class Connection implements TransportEvents, Watched {
   readonly version: 4 | 5
   keepAlive: ClientKeepAlive | undefined
   isClosed = false
   /** The Maximum Packet Size of the server. */
   maximumSentSize = largestPacket
   readonly #events: ConnectionEvents
-  readonly #clock: Clock
   readonly #framer: Framer
   #writer = new PacketWriter(4_096)
   #transport: Transport | undefined
@@ -66,14 +66,9 @@ export class Connection implements TransportEvents {
   #congestedBatches: Deferred<void>[] = []
   readonly #holds = new Set<string>()
 
-  constructor(
-    version: 4 | 5,
-    maximumPacketSize: number,
-    { events, clock }: { events: ConnectionEvents; clock: Clock },
-  ) {
+  constructor(version: 4 | 5, maximumPacketSize: number, events: ConnectionEvents) {
     this.version = version
     this.#events = events
-    this.#clock = clock
     this.#framer = new Framer(maximumPacketSize)
     this.#framer.strictLengths = version === 5
   }
@@ -121,12 +116,20 @@ export class Connection implements TransportEvents {
     return this.#batch.promise
   }
 
+  ping(): void {
+    this.write({ type: 'pingreq' })
+  }
+
+  silent(): void {
+    this.#events.silent()
+  }
+
   flush(): void {
     const transport = this.#transport
     if (transport === undefined || this.isClosed) return
     const { length } = this.#writer
     if (length > 0) {
-      this.keepAlive?.sent(this.#clock.now())
+      this.keepAlive?.sent()
       transport.send(this.#takeBatch(length))
       if (transport.bufferedBytes > congestedBytes) this.#isCongested = true
     }
@@ -147,7 +150,7 @@ export class Connection implements TransportEvents {
     if (!this.#holds.delete(reason) || this.#holds.size > 0) return
     queueMicrotask(() => {
       if (this.isClosed || this.#holds.size > 0) return
-      this.keepAlive?.heard(this.#clock.now())
+      this.keepAlive?.heard()
       this.#guard(() => this.#readOn())
       if (this.#holds.size === 0) this.#transport?.resume()
     })
@@ -166,7 +169,7 @@ export class Connection implements TransportEvents {
 
   receive(bytes: Uint8Array): void {
     if (this.isClosed) return
-    this.keepAlive?.heard(this.#clock.now())
+    this.keepAlive?.heard()
     this.#guard(() => {
       this.#framer.push(bytes)
       this.#readOn()

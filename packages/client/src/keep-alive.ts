@@ -1,62 +1,98 @@
+import type { Clock } from './clock.ts'
+
+/** A timer that comes this late says that the process stood still. */
+const standstillMs = 200
+
+/** What is kept alive. */
+export interface Watched {
+  /** False while we have stopped reading, and cannot hear. */
+  readonly isReading: boolean
+  ping(): void
+  /** The server does not answer. */
+  silent(): void
+}
+
 /**
  * When to send PINGREQ and when to give the server up, by arithmetic on what was seen and not by
- * trust in timers, which stand still while a machine sleeps. Milliseconds of a steady clock.
+ * trust in timers, which stand still while a machine sleeps. There is one timer, which looks at the
+ * clock whenever it comes.
  */
 export class ClientKeepAlive {
+  readonly #clock: Clock
+  readonly #watched: Watched
   readonly #intervalMs: number
   readonly #graceMs: number
   #sentAt: number
   #heardAt: number
   #pingedAt: number | undefined
+  #timer: unknown
   /** From PINGREQ to PINGRESP, measured last. */
   rttMs: number | undefined
 
   /** 0 seconds turn it off. */
-  constructor(keepAliveSeconds: number, now: number) {
+  constructor(seconds: number, clock: Clock, watched: Watched) {
+    this.#clock = clock
+    this.#watched = watched
     // A tenth early, since a timer may be late [MQTT5-3.1.2-20] [MQTT3-3.1.2-23].
-    this.#intervalMs = keepAliveSeconds === 0 ? Number.POSITIVE_INFINITY : keepAliveSeconds * 900
-    this.#graceMs = Math.min(keepAliveSeconds * 1_000, 20_000)
-    this.#sentAt = now
-    this.#heardAt = now
+    this.#intervalMs = seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 900
+    this.#graceMs = Math.min(seconds * 1_000, 20_000)
+    this.#sentAt = clock.now()
+    this.#heardAt = this.#sentAt
+    this.#watch()
   }
 
-  sent(now: number): void {
-    this.#sentAt = now
+  sent(): void {
+    this.#sentAt = this.#clock.now()
   }
 
-  heard(now: number): void {
-    this.#heardAt = now
+  heard(): void {
+    this.#heardAt = this.#clock.now()
   }
 
-  pinged(now: number): void {
-    this.#pingedAt ??= now // another PINGREQ gives no more time to answer the first
-    this.#sentAt = now
-  }
-
-  answered(now: number): void {
-    if (this.#pingedAt !== undefined) this.rttMs = now - this.#pingedAt
+  /** PINGRESP has come. */
+  answered(): void {
+    if (this.#pingedAt !== undefined) this.rttMs = this.#clock.now() - this.#pingedAt
     this.#pingedAt = undefined
   }
 
-  /** What is due; `isReading` is false while we have stopped reading, and cannot hear. */
-  due(now: number, isReading: boolean): 'nothing' | 'ping' | 'give-up' {
-    if (this.#pingedAt !== undefined) {
-      const since = Math.max(this.#pingedAt, this.#heardAt)
-      if (isReading && now >= since + this.#graceMs) return 'give-up'
-      return now >= this.#sentAt + this.#intervalMs ? 'ping' : 'nothing'
-    }
-    return now >= this.#pingAt ? 'ping' : 'nothing'
+  stop(): void {
+    this.#clock.clear(this.#timer)
   }
 
-  /** When to ask again what is due. */
-  get nextAt(): number {
-    if (this.#pingedAt === undefined) return this.#pingAt
-    const since = Math.max(this.#pingedAt, this.#heardAt)
-    return Math.min(since + this.#graceMs, this.#sentAt + this.#intervalMs)
-  }
-
-  // Also when only we speak: what a dead connection takes proves nothing.
   get #pingAt(): number {
-    return Math.min(this.#sentAt, this.#heardAt) + this.#intervalMs
+    // Also when only we speak: what a dead connection takes proves nothing.
+    const seenAt =
+      this.#pingedAt === undefined ? Math.min(this.#sentAt, this.#heardAt) : this.#sentAt
+    return seenAt + this.#intervalMs
+  }
+
+  get #giveUpAt(): number {
+    if (this.#pingedAt === undefined || !this.#watched.isReading) return Number.POSITIVE_INFINITY
+    return Math.max(this.#pingedAt, this.#heardAt) + this.#graceMs
+  }
+
+  #watch(): void {
+    if (this.#intervalMs === Number.POSITIVE_INFINITY) return
+    const now = this.#clock.now()
+    this.#checkAt(Math.max(Math.min(this.#pingAt, this.#giveUpAt), now + 1))
+  }
+
+  #checkAt(at: number): void {
+    this.#timer = this.#clock.set(() => this.#check(at), at - this.#clock.now())
+  }
+
+  #check(dueAt: number): void {
+    const now = this.#clock.now()
+    if (now >= this.#giveUpAt) {
+      // After a standstill of ours the answer may be there, and not read yet.
+      if (now - dueAt > standstillMs) return this.#checkAt(now + standstillMs)
+      return this.#watched.silent()
+    }
+    if (now >= this.#pingAt) {
+      this.#pingedAt ??= now // another PINGREQ gives no more time to answer the first
+      this.#sentAt = now
+      this.#watched.ping()
+    }
+    this.#watch()
   }
 }

@@ -178,32 +178,22 @@ export class Publisher {
   /** A message has come into the outbox. */
   #accept(message: OutgoingMessage): void {
     message.sequence = ++this.sequence
-    if (this.journal !== undefined && (message.qos > 0 || message.tellsWhenStored)) {
-      this.#store(message, this.journal)
-    } else {
-      if (message.tellsWhenStored) message.tell(sent)
-      const writer = this.#writer
-      if (writer !== undefined && this.#maySendNow(writer, message)) {
-        this.#sendFirst(writer, message)
-      } else {
-        this.outbox.wait(message)
-      }
-    }
-  }
-
-  #store(message: OutgoingMessage, journal: Journal): void {
-    message.isCommitted = false
     this.outbox.wait(message)
+    const { journal } = this
+    if (journal === undefined || (message.qos === 0 && !message.tellsWhenStored)) {
+      return this.#kept(message)
+    }
+    message.isCommitted = false
     journal.append(message, () => {
       message.isCommitted = true
-      if (message.tellsWhenStored) message.tell(sent)
-      this.pump()
+      this.#kept(message)
     })
   }
 
-  #maySendNow(writer: PublishWriter, message: OutgoingMessage): boolean {
-    if (message.qos === 0) return this.#mayPassQoS0(writer)
-    return !writer.isCongested && this.outbox.waiting.size === 0 && this.outbound.hasRoom
+  /** The store, if there is one, has the message. */
+  #kept(message: OutgoingMessage): void {
+    if (message.tellsWhenStored) message.tell(sent)
+    this.pump()
   }
 
   #nextWaiting(): OutgoingMessage | undefined {
