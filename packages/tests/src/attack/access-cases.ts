@@ -1,72 +1,107 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ConfigInput, formatEntry } from '@busbar/broker'
 import type { Connect, Publish } from '@busbar/protocol'
 import { busbar } from '../busbar.ts'
 import { eventually } from '../deadline.ts'
 import { run } from '../program.ts'
 import { RawClient, subscribePacket } from '../raw-client.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { type OwnBroker, passwordFile, startOwnBroker, userEntry } from './own-broker.ts'
+import type { AttackCase, Ground } from './attack-case.ts'
+import { startOwnBroker } from './own-broker.ts'
+import { everything, type Grant, passwordOf, type Trial } from './rig.ts'
 
-/** One row of the list of attacks. Each starts the broker that it is for, in a process of its own. */
-export interface AccessCase {
-  readonly number: number
-  readonly name: string
-  /** Rejects when the broker has given in. */
-  readonly run: () => Promise<void>
-}
+const ownFiles = 'its file of rules is its own'
 
-export const accessCases: readonly AccessCase[] = [
-  { number: 28, name: 'publishing a denied topic', run: deniedPublish },
+export const accessCases: readonly AttackCase[] = [
+  { number: 28, name: 'publishing a denied topic', hasRules: true, run: deniedPublish },
+  {
+    number: 28,
+    name: 'publishing a denied topic with 3.1.1, which ends the connection',
+    own: 'a setting of its own',
+    run: deniedPublishCloses,
+  },
   {
     number: 29,
     name: 'subscribing to a denied topic, or to more than is allowed',
+    hasRules: true,
     run: wideFilter,
   },
-  { number: 30, name: 'a Will on a denied topic', run: deniedWill },
-  { number: 31, name: 'a retained message whose writer lost the right', run: retainedSource },
-  { number: 32, name: 'a denied reader and what is retained, queued or live', run: deniedReader },
-  { number: 33, name: 'a right taken away while subscribed, or while away', run: revoked },
-  { number: 34, name: 'a denied topic behind $share', run: sharedFilter },
-  { number: 35, name: 'publishing to $ topics, and # over them', run: dollarTopics },
-  { number: 36, name: 'a Topic Alias to slip past a rule', run: aliasSlip },
-  { number: 37, name: 'wildcards and expressions as Client Identifier', run: literalVariables },
-  { number: 38, name: "the Client Identifier of another user's Session", run: () => theft(false) },
-  { number: 39, name: 'the same with Clean Start', run: () => theft(true) },
-  { number: 45, name: 'an empty, blank or malformed file of rules', run: malformedRules },
-  { number: 46, name: 'a reload with a bad file keeps the rules', run: badReload },
+  { number: 30, name: 'a Will on a denied topic', hasRules: true, run: deniedWill },
+  {
+    number: 31,
+    name: 'a retained message whose writer lost the right',
+    hasRules: true,
+    run: retainedSource,
+  },
+  {
+    number: 32,
+    name: 'a denied reader and what is retained, queued or live',
+    hasRules: true,
+    run: deniedReader,
+  },
+  {
+    number: 33,
+    name: 'a right taken away while subscribed, or while away',
+    hasRules: true,
+    run: revoked,
+  },
+  { number: 34, name: 'a denied topic behind $share', hasRules: true, run: sharedFilter },
+  {
+    number: 35,
+    name: 'publishing to $ topics, and # over them',
+    hasRules: true,
+    run: dollarTopics,
+  },
+  { number: 36, name: 'a Topic Alias to slip past a rule', hasRules: true, run: aliasSlip },
+  {
+    number: 37,
+    name: 'wildcards and expressions as Client Identifier',
+    hasRules: true,
+    run: literalVariables,
+  },
+  {
+    number: 38,
+    name: "the Client Identifier of another user's Session",
+    hasRules: true,
+    run: (ground) => theft(ground, false),
+  },
+  {
+    number: 39,
+    name: 'the same with Clean Start',
+    hasRules: true,
+    run: (ground) => theft(ground, true),
+  },
+  {
+    number: 45,
+    name: 'an empty, blank or malformed file of rules',
+    own: ownFiles,
+    run: malformedRules,
+  },
+  { number: 46, name: 'a reload with a bad file keeps the rules', own: ownFiles, run: badReload },
 ]
 
-type AccessInput = NonNullable<ConfigInput['access']>
-type RuleInput = NonNullable<AccessInput['rules']>[number]
-
-const everything: RuleInput = { allow: ['publish', 'subscribe'], topics: ['#'] }
-const memory = { engine: 'memory' } as const
 const lasting = { cleanStart: false, properties: { sessionExpiryInterval: 1_000 } } as const
 
-const start = (...rules: readonly RuleInput[]) => startOwnBroker({ access: { rules } })
-
-async function reload(broker: OwnBroker, ...rules: readonly RuleInput[]): Promise<void> {
-  await rewrite(broker, JSON.stringify({ store: memory, access: { rules } }))
-  await broker.program.line(/configuration reloaded/)
+function start({ rig }: Ground, users: readonly string[], ...grants: Grant[]): Promise<Trial> {
+  return rig.start({ users, grants })
 }
 
-async function rewrite(broker: OwnBroker, text: string): Promise<void> {
-  await writeFile(join(broker.folder, 'busbar.yaml'), text)
-  broker.program.kill('SIGHUP')
-}
-
+/** Who has the same Client Identifier as user name, and the password of that user. */
 async function client(
-  broker: OwnBroker,
-  clientIdentifier: string,
+  { tcp }: Pick<Trial, 'tcp'>,
+  user: string,
   fields: Partial<Connect> = {},
 ): Promise<RawClient> {
-  const opened = await RawClient.open(broker.tcp, fields.protocolVersion ?? 5)
-  const { reasonCode } = await opened.connect({ clientIdentifier, ...fields })
-  assert.equal(reasonCode, 0, clientIdentifier)
+  const opened = await RawClient.open(tcp, fields.protocolVersion ?? 5)
+  const { reasonCode } = await opened.connect({ ...credentials(user), ...fields })
+  assert.equal(reasonCode, 0, user)
   return opened
+}
+
+function credentials(user: string): Pick<Connect, 'clientIdentifier' | 'username' | 'password'> {
+  const password = new TextEncoder().encode(passwordOf(user))
+  return { clientIdentifier: user, username: user, password }
 }
 
 /** The Reason Code of a PUBLISH at QoS 1. */
@@ -99,43 +134,49 @@ async function received(by: RawClient): Promise<string[]> {
   }
 }
 
-const denials = ({ program }: OwnBroker, pattern: RegExp) =>
-  program.stderr.split('\n').filter((line) => line.includes(' denied ') && pattern.test(line))
-
-async function deniedPublish(): Promise<void> {
-  await using broker = await start({ ...everything, clients: ['reader'] })
+async function deniedPublish(ground: Ground): Promise<void> {
+  const writers = [3, 4, 5].map((version) => `writer${version}`)
+  const grant: Grant = { ...everything, user: 'reader' }
+  await using broker = await start(ground, ['reader', ...writers], grant)
   await using reader = await client(broker, 'reader')
   assert.equal(await subscribed(reader, '#'), 1)
   for (const version of [3, 4, 5] as const) {
-    await using writer = await client(broker, `writer ${version}`, { protocolVersion: version })
+    await using writer = await client(broker, `writer${version}`, { protocolVersion: version })
     const code = version === 5 ? 0x87 : 0
     writer.publish('secret', 'x')
     for (let i = 0; i < 3; i++) assert.equal(await published(writer, 'secret'), code)
     writer.publish('secret', 'x', { qos: 2, packetIdentifier: 8 })
     assert.equal((await writer.next('pubrec')).reasonCode, code)
-    const lines = denials(broker, new RegExp(`clientId="writer ${version}"`))
+    const lines = broker.denials?.(new RegExp(`clientId=writer${version} `))
+    if (lines === undefined) continue
     assert.equal(lines.length, 1, 'logged once')
     assert.match(lines[0] ?? '', /action=publish topic=secret rule=access.default/)
   }
   assert.deepEqual(await received(reader), [])
-  await using strict = await startOwnBroker({
-    access: { default: 'deny', whenPublishDenied: 'close' },
-  })
-  await using old = await client(strict, 'old', { protocolVersion: 4 })
+}
+
+async function deniedPublishCloses(): Promise<void> {
+  const access = { default: 'deny', whenPublishDenied: 'close' } as const
+  await using strict = await startOwnBroker({ access })
+  await using old = await RawClient.open(strict.tcp, 4)
+  await old.connect({ clientIdentifier: 'old' })
   old.publish('secret', 'x', { qos: 1, packetIdentifier: 7 })
   assert.equal(await old.packets.next('the end'), 'closed')
 }
 
-async function wideFilter(): Promise<void> {
+async function wideFilter(ground: Ground): Promise<void> {
+  const readers = ['reader5', 'reader4']
   await using broker = await start(
-    { deny: ['subscribe'], topics: ['open/secret/#'] },
-    { allow: ['subscribe'], topics: ['open/#'] },
+    ground,
+    readers,
+    { access: 'no subscribe', topic: 'open/secret/#' },
+    { access: 'read', topic: 'open/#' },
   )
   for (const [version, code] of [
     [5, 0x87],
     [4, 0x80],
   ] as const) {
-    await using reader = await client(broker, `reader ${version}`, { protocolVersion: version })
+    await using reader = await client(broker, `reader${version}`, { protocolVersion: version })
     for (const filter of ['secret', '#', '+/#', 'open/#', 'open/+', 'open/+/x', 'open/secret']) {
       assert.equal(await subscribed(reader, filter), code, filter)
     }
@@ -151,51 +192,50 @@ const will = {
   properties: {},
 } as const
 
-async function deniedWill(): Promise<void> {
-  await using broker = await start(
-    { deny: ['publish'], clients: ['dying'], topics: ['secret'] },
-    everything,
-  )
+async function deniedWill(ground: Ground): Promise<void> {
+  const users = ['dying', 'other', 'last', 'reader']
+  const denied = (user: string): Grant => ({ user, access: 'no write', topic: 'secret' })
+  await using broker = await start(ground, users, denied('dying'), everything)
   for (const [version, code] of [
     [5, 0x87],
     [4, 5],
     [3, 5],
   ] as const) {
     await using refused = await RawClient.open(broker.tcp, version)
-    const { reasonCode } = await refused.connect({ clientIdentifier: 'dying', will })
+    const { reasonCode } = await refused.connect({ ...credentials('dying'), will })
     assert.equal(reasonCode, code)
   }
   await using reader = await client(broker, 'reader')
   await subscribed(reader, 'secret')
   const other = await client(broker, 'other', { will })
-  await reload(broker, { deny: ['publish'], clients: ['other'], topics: ['secret'] }, everything)
+  await broker.replace([denied('other'), everything])
   await other[Symbol.asyncDispose]()
   await using last = await client(broker, 'last')
   assert.equal(await published(last, 'secret'), 0)
   assert.deepEqual(await received(reader), ['secret'], 'that of the last one only')
 }
 
-async function retainedSource(): Promise<void> {
-  await using broker = await start(everything)
+async function retainedSource(ground: Ground): Promise<void> {
+  await using broker = await start(ground, ['writer', 'keeper', 'reader'], everything)
   await using writer = await client(broker, 'writer')
   await using keeper = await client(broker, 'keeper')
   await published(writer, 'a', { retain: true })
   await published(keeper, 'b', { retain: true })
-  await reload(broker, { deny: ['publish'], clients: ['writer'], topics: ['a'] }, everything)
+  await broker.replace([{ user: 'writer', access: 'no write', topic: 'a' }, everything])
   await using reader = await client(broker, 'reader')
   await subscribed(reader, '#')
   assert.deepEqual(await received(reader), ['b'])
 }
 
-async function deniedReader(): Promise<void> {
-  await using broker = await start(everything)
+async function deniedReader(ground: Ground): Promise<void> {
+  await using broker = await start(ground, ['reader', 'writer'], everything)
   const reader = await client(broker, 'reader', lasting)
   await subscribed(reader, 'a/#')
   await reader[Symbol.asyncDispose]()
   await using writer = await client(broker, 'writer')
   await published(writer, 'a/secret', { retain: true })
   await published(writer, 'a/open', { retain: true })
-  await reload(broker, { deny: ['receive'], clients: ['reader'], topics: ['a/secret'] }, everything)
+  await broker.replace([{ user: 'reader', access: 'no receive', topic: 'a/secret' }, everything])
   await using again = await client(broker, 'reader', lasting)
   assert.deepEqual(await received(again), ['a/open'], 'queued')
   await published(writer, 'a/secret')
@@ -205,8 +245,8 @@ async function deniedReader(): Promise<void> {
   assert.deepEqual(await received(again), ['a/open'], 'retained')
 }
 
-async function revoked(): Promise<void> {
-  await using broker = await start(everything)
+async function revoked(ground: Ground): Promise<void> {
+  await using broker = await start(ground, ['live', 'away', 'writer'], everything)
   await using live = await client(broker, 'live')
   await subscribed(live, 'a')
   await subscribed(live, 'b')
@@ -218,11 +258,8 @@ async function revoked(): Promise<void> {
   await published(writer, 'a')
   await published(writer, 'b')
   assert.deepEqual(await received(live), ['a', 'b'])
-  await reload(
-    broker,
-    { deny: ['subscribe'], clients: ['live', 'away'], topics: ['a'] },
-    everything,
-  )
+  const denied = (user: string): Grant => ({ user, access: 'no subscribe', topic: 'a' })
+  await broker.replace([denied('live'), denied('away'), everything])
   assert.equal(await published(writer, 'a'), 0x10, 'nobody is subscribed to it any more')
   await published(writer, 'b')
   assert.deepEqual(await received(live), ['b'])
@@ -230,16 +267,17 @@ async function revoked(): Promise<void> {
   assert.deepEqual(await received(back), ['b', 'b'])
 }
 
-async function sharedFilter(): Promise<void> {
-  await using broker = await start({ allow: ['subscribe'], topics: ['open'] })
+async function sharedFilter(ground: Ground): Promise<void> {
+  await using broker = await start(ground, ['reader'], { access: 'read', topic: 'open' })
   await using reader = await client(broker, 'reader')
   assert.equal(await subscribed(reader, '$share/open/secret'), 0x87)
   assert.equal(await subscribed(reader, '$share/g/#'), 0x87)
   assert.equal(await subscribed(reader, '$share/g/open'), 1)
 }
 
-async function dollarTopics(): Promise<void> {
-  await using broker = await start({ allow: ['publish', 'subscribe'], topics: ['#', '$SYS/#'] })
+async function dollarTopics(ground: Ground): Promise<void> {
+  const broad: Grant = { access: 'readwrite', topic: '$SYS/#' }
+  await using broker = await start(ground, ['reader', 'writer'], everything, broad)
   await using reader = await client(broker, 'reader')
   await subscribed(reader, '#')
   await subscribed(reader, '+/+/+')
@@ -251,8 +289,8 @@ async function dollarTopics(): Promise<void> {
   assert.deepEqual(await received(reader), ['a'])
 }
 
-async function aliasSlip(): Promise<void> {
-  await using broker = await start({ allow: ['publish'], topics: ['open'] })
+async function aliasSlip(ground: Ground): Promise<void> {
+  await using broker = await start(ground, ['writer'], { access: 'write', topic: 'open' })
   await using writer = await client(broker, 'writer')
   const properties = { topicAlias: 1 }
   assert.equal(await published(writer, 'secret', { properties }), 0x87)
@@ -263,10 +301,11 @@ async function aliasSlip(): Promise<void> {
   assert.equal(await published(writer, '', { properties }), 0x87)
 }
 
-async function literalVariables(): Promise<void> {
-  await using broker = await start({ allow: ['publish', 'subscribe'], topics: ['d/%c/#', 'x/%c'] })
+async function literalVariables(ground: Ground): Promise<void> {
+  const grants = ['d/%c/#', 'x/%c'].map((topic): Grant => ({ access: 'readwrite', topic }))
+  await using broker = await start(ground, ['somebody'], ...grants)
   for (const clientIdentifier of ['+', '#', '.*', 'v|w', '[a-z]', '%c', '%%', 'victim/x', '../d']) {
-    await using attacker = await client(broker, clientIdentifier)
+    await using attacker = await client(broker, 'somebody', { clientIdentifier })
     for (const topic of ['d/victim/a', 'd/v', 'd/w', 'd/victim/x/y', 'x/victim']) {
       assert.equal(await published(attacker, topic), 0x87, `${clientIdentifier} to ${topic}`)
     }
@@ -274,21 +313,17 @@ async function literalVariables(): Promise<void> {
       assert.equal(await subscribed(attacker, filter), 0x87, `${clientIdentifier} on ${filter}`)
     }
   }
-  await using victim = await client(broker, 'victim')
+  await using victim = await client(broker, 'somebody', { clientIdentifier: 'victim' })
   assert.equal(await published(victim, 'd/victim/a'), 0x10)
 }
 
 /** Two users; the second wants the Session of the first. */
-async function theft(cleanStart: boolean): Promise<void> {
-  const entries = await Promise.all([userEntry('ada', 'lovelace'), userEntry('eve', 'apple')])
-  const files = { [passwordFile]: entries.map((entry) => formatEntry(entry)).join('') }
-  const config = { auth: { passwordFile }, access: { default: 'allow' } } as const
-  await using broker = await startOwnBroker(config, files)
-  const bytes = (text: string) => new TextEncoder().encode(text)
-  const ada = { username: 'ada', password: bytes('lovelace'), ...lasting }
-  const victim = await client(broker, 'shared-name', ada)
+async function theft(ground: Ground, cleanStart: boolean): Promise<void> {
+  await using broker = await start(ground, ['ada', 'eve'], everything)
+  const ada = { ...credentials('ada'), clientIdentifier: 'shared-name', ...lasting }
+  const victim = await client(broker, 'ada', ada)
   await subscribed(victim, 'a')
-  await using writer = await client(broker, 'writer', { ...ada, cleanStart: true, properties: {} })
+  await using writer = await client(broker, 'ada', { clientIdentifier: 'writer' })
   const steal = async () => {
     for (const [version, code] of [
       [5, 0x87],
@@ -296,8 +331,8 @@ async function theft(cleanStart: boolean): Promise<void> {
       [3, 5],
     ] as const) {
       await using thief = await RawClient.open(broker.tcp, version)
-      const eve = { username: 'eve', password: bytes('apple'), cleanStart }
-      const { reasonCode } = await thief.connect({ clientIdentifier: 'shared-name', ...eve })
+      const eve = { ...credentials('eve'), clientIdentifier: 'shared-name', cleanStart }
+      const { reasonCode } = await thief.connect(eve)
       assert.equal(reasonCode, code)
     }
   }
@@ -308,18 +343,19 @@ async function theft(cleanStart: boolean): Promise<void> {
   await published(writer, 'a')
   await steal()
   await using back = await RawClient.open(broker.tcp)
-  const { sessionPresent } = await back.connect({ clientIdentifier: 'shared-name', ...ada })
+  const { sessionPresent } = await back.connect(ada)
   assert.equal(sessionPresent, true)
   assert.deepEqual(await received(back), ['a'])
 }
 
+const store = { engine: 'memory' } as const
 const badFiles = ['', '\n  \n# rules\n', 'topic read #\n', 'rules: {']
 
 async function malformedRules(): Promise<void> {
   for (const content of badFiles) {
     await using folder = await temporaryFolder()
     await writeFile(join(folder.path, 'rules.yaml'), content)
-    const config = JSON.stringify({ store: memory, access: { file: 'rules.yaml' } })
+    const config = JSON.stringify({ store, access: { file: 'rules.yaml' } })
     await writeFile(join(folder.path, 'busbar.yaml'), config)
     const flags = ['broker', '--config', 'busbar.yaml', '--port', '0', '--ws-port', '0']
     const { code, stderr } = await run(busbar, flags, { cwd: folder.path })
@@ -330,20 +366,22 @@ async function malformedRules(): Promise<void> {
     { access: { file: 'rules.yaml' } },
     { 'rules.yaml': 'rules: []\n' },
   )
-  await using anybody = await client(broker, 'anybody')
+  await using anybody = await RawClient.open(broker.tcp)
+  await anybody.connect({ clientIdentifier: 'anybody' })
   assert.equal(await published(anybody, 'a'), 0x87, 'no rules allow nothing')
   assert.equal(await subscribed(anybody, 'a'), 0x87)
 }
 
 async function badReload(): Promise<void> {
-  const config = { store: memory, access: { file: 'rules.yaml' } }
+  const config = { store, access: { file: 'rules.yaml' } }
   const rules = 'rules: [{ allow: [publish], topics: [open] }]\n'
   await using broker = await startOwnBroker(config, { 'rules.yaml': rules })
-  await using writer = await client(broker, 'writer')
+  await using writer = await RawClient.open(broker.tcp)
+  await writer.connect({ clientIdentifier: 'writer' })
   const refusals = () => broker.program.stderr.split('the old one stays').length - 1
   for (const [at, content] of badFiles.entries()) {
     await writeFile(join(broker.folder, 'rules.yaml'), content)
-    await rewrite(broker, JSON.stringify(config))
+    broker.program.kill('SIGHUP')
     await eventually(() => refusals() === at + 1, 'the refusal of the new rules')
     assert.equal(await published(writer, 'open'), 0x10)
     assert.equal(await published(writer, 'secret'), 0x87)

@@ -1,15 +1,25 @@
 import assert from 'node:assert/strict'
 import type { BrokerUrls } from '../busbar.ts'
 import { RawClient } from '../raw-client.ts'
+import type { Rig } from './rig.ts'
 
 /** One row of the list of attacks. */
 export interface AttackCase {
   readonly number: number
   readonly name: string
-  /** It starts a broker with settings of its own, so that no other one can be attacked with it. */
-  readonly isOwn: boolean
+  /** Why it can be tried on Busbar only; undefined where any broker will do. */
+  readonly own?: string
+  /** It has users and rules of its own: the broker is started with them. */
+  readonly hasRules?: boolean
+  /** Over WebSocket. */
+  readonly needsWebSocket?: boolean
   /** Rejects when the broker has given in. */
-  readonly run: (target: BrokerUrls) => Promise<void>
+  readonly run: (ground: Ground) => Promise<void>
+}
+
+/** Where attacks are tried: a broker that runs, and a way to start one with users and rules. */
+export interface Ground extends BrokerUrls {
+  readonly rig: Rig
 }
 
 /** A publisher and a subscriber who have nothing to do with what goes on are served as ever. */

@@ -12,6 +12,7 @@ import { eventually, within } from '../deadline.ts'
 import { run } from '../program.ts'
 import { connectPacket, RawClient } from '../raw-client.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import type { AttackCase, Ground } from './attack-case.ts'
 import {
   codeOf,
   logIn,
@@ -20,26 +21,64 @@ import {
   startWithUser,
   userEntry,
 } from './own-broker.ts'
+import { everything, passwordOf } from './rig.ts'
 
-/** One row of the list of attacks. Each starts the broker that it is for, in a process of its own. */
-export interface AuthenticationCase {
-  readonly number: number
-  readonly name: string
-  /** Rejects when the broker has given in. */
-  readonly run: () => Promise<void>
-}
+const ownGuard = 'its settings against guesses are its own'
+const ownFiles = 'its file of users is its own'
+const ownChain = 'it needs a web hook or tokens'
 
-export const authenticationCases: readonly AuthenticationCase[] = [
-  { number: 40, name: '100 clients flapping on one Client Identifier', run: flapping },
-  { number: 42, name: 'wrong password and unknown user look the same', run: sameRefusal },
-  { number: 43, name: 'brute force is delayed, the workers are bounded', run: bruteForce },
-  { number: 44, name: 'clients that come back at once are let in at once', run: reconnect },
-  { number: 45, name: 'an empty, blank or malformed password file', run: malformedFile },
-  { number: 46, name: 'a reload with a bad file keeps the users', run: badReload },
-  { number: 47, name: 'a hook or a key set that is down lets nobody in', run: backendDown },
-  { number: 48, name: 'forged tokens', run: forgedTokens },
-  { number: 49, name: 'AUTH out of sequence, or as another user', run: authOutOfSequence },
-  { number: 61, name: 'secrets in log and status', run: secretsShown },
+export const authenticationCases: readonly AttackCase[] = [
+  {
+    number: 40,
+    name: '100 clients flapping on one Client Identifier',
+    own: 'a setting of its own',
+    run: flapping,
+  },
+  {
+    number: 42,
+    name: 'wrong password and unknown user look the same',
+    hasRules: true,
+    run: sameRefusal,
+  },
+  {
+    number: 43,
+    name: 'brute force is delayed, the workers are bounded',
+    own: ownGuard,
+    run: bruteForce,
+  },
+  {
+    number: 44,
+    name: 'clients that come back at once are let in at once',
+    hasRules: true,
+    run: reconnect,
+  },
+  {
+    number: 45,
+    name: 'an empty, blank or malformed password file',
+    own: ownFiles,
+    run: malformedFile,
+  },
+  { number: 46, name: 'a reload with a bad file keeps the users', own: ownFiles, run: badReload },
+  {
+    number: 47,
+    name: 'a hook or a key set that is down lets nobody in',
+    own: ownChain,
+    run: backendDown,
+  },
+  { number: 48, name: 'forged tokens', own: ownChain, run: forgedTokens },
+  { number: 49, name: 'AUTH that nobody asked for', hasRules: true, run: unaskedAuth },
+  {
+    number: 49,
+    name: 'AUTH out of sequence, or as another user',
+    own: 'it needs SCRAM',
+    run: authOutOfSequence,
+  },
+  {
+    number: 61,
+    name: 'secrets in log and status',
+    own: 'its log and status are its own',
+    run: secretsShown,
+  },
 ]
 
 async function flapping(): Promise<void> {
@@ -67,8 +106,8 @@ async function flapping(): Promise<void> {
   await survivor.client.leave()
 }
 
-async function sameRefusal(): Promise<void> {
-  await using broker = await startWithUser()
+async function sameRefusal({ rig }: Ground): Promise<void> {
+  await using broker = await rig.start({ users: ['ada'], grants: [everything] })
   for (const version of [3, 4, 5] as const) {
     const answers = await Promise.all(
       ['ada', 'nobody', '__proto__'].map(async (username) => {
@@ -108,11 +147,12 @@ async function bruteForce(): Promise<void> {
   await bystander.leave()
 }
 
-async function reconnect(): Promise<void> {
-  await using broker = await startWithUser()
+async function reconnect({ rig }: Ground): Promise<void> {
+  await using broker = await rig.start({ users: ['ada'], grants: [everything] })
+  const password = passwordOf('ada')
   const connectAll = () =>
     Promise.all(
-      Array.from({ length: 300 }, (_, at) => logIn(broker.tcp, 'ada', 'lovelace', `c${at}`)),
+      Array.from({ length: 300 }, (_, at) => logIn(broker.tcp, 'ada', password, `c${at}`)),
     )
   // More than two workers could verify in the time: the first is verified, the others need not be.
   for (let round = 0; round < 3; round++) {
@@ -238,6 +278,14 @@ async function forgedTokens(): Promise<void> {
   assert.equal((await short.client.next('disconnect')).reasonCode, 0xa0)
 }
 
+async function unaskedAuth({ rig }: Ground): Promise<void> {
+  await using broker = await rig.start({ users: ['ada'], grants: [everything] })
+  await using unasked = (await logIn(broker.tcp, 'ada', passwordOf('ada'))).client
+  const properties = { authenticationMethod: 'SCRAM-SHA-256' }
+  unasked.send({ type: 'auth', reasonCode: 0x19, properties })
+  assert.equal((await unasked.next('disconnect')).reasonCode, 0x82)
+}
+
 async function authOutOfSequence(): Promise<void> {
   const eve = formatEntry(await userEntry('eve', 'apple'))
   const ada = formatEntry(await userEntry('ada', 'lovelace'))
@@ -246,10 +294,6 @@ async function authOutOfSequence(): Promise<void> {
     { [passwordFile]: ada + eve },
   )
   const method = { authenticationMethod: 'SCRAM-SHA-256' }
-  await using unasked = (await logIn(broker.tcp, 'ada', 'lovelace')).client
-  unasked.send({ type: 'auth', reasonCode: 0x19, properties: method })
-  assert.equal((await unasked.next('disconnect')).reasonCode, 0x82)
-
   for (const [reasonCode, authenticationMethod, expected] of [
     [0x18, 'SCRAM-SHA-256', 0x82],
     [0x19, 'SCRAM-SHA-1', 0x8c],

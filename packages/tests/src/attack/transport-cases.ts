@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { encodePacket } from '@busbar/protocol'
+import { encodePacket, type UserProperty } from '@busbar/protocol'
 import { WebSocket } from 'ws'
 import type { BrokerUrls } from '../busbar.ts'
 import { within } from '../deadline.ts'
@@ -11,15 +11,28 @@ import { type AttackCase, checkOthers } from './attack-case.ts'
 import { startOwnBroker } from './own-broker.ts'
 import { startTlsBroker, TestAuthority, type TlsBroker } from './tls-broker.ts'
 
+const ownTls = 'certificates that it makes itself'
+
 /** TLS, WebSocket and the PROXY protocol. */
 export const transportCases: readonly AttackCase[] = [
-  { number: 5, name: 'a TLS handshake that stalls', isOwn: true, run: stalledHandshake },
-  { number: 50, name: 'old TLS, weak suites, renegotiation', isOwn: true, run: weakTls },
-  { number: 51, name: 'bad client certificates', isOwn: true, run: badCertificates },
-  { number: 52, name: 'a page of another origin', isOwn: false, run: foreignOrigin },
-  { number: 53, name: 'WebSocket text, fragments, compression, size', isOwn: false, run: frames },
-  { number: 54, name: 'no subprotocol, HTTP smuggling', isOwn: false, run: smuggling },
-  { number: 55, name: 'a PROXY header from anybody', isOwn: true, run: proxyHeader },
+  { number: 5, name: 'a TLS handshake that stalls', own: ownTls, run: stalledHandshake },
+  { number: 50, name: 'old TLS, weak suites, renegotiation', own: ownTls, run: weakTls },
+  { number: 51, name: 'bad client certificates', own: ownTls, run: badCertificates },
+  { number: 52, name: 'a page of another origin', needsWebSocket: true, run: foreignOrigin },
+  {
+    number: 53,
+    name: 'WebSocket text, fragments, compression, size',
+    needsWebSocket: true,
+    run: frames,
+  },
+  { number: 54, name: 'no subprotocol, HTTP smuggling', needsWebSocket: true, run: smuggling },
+  { number: 55, name: 'a PROXY header from anybody', own: 'listed proxies', run: proxyHeader },
+  {
+    number: 59,
+    name: 'paths out of the folder, large bodies, __proto__',
+    needsWebSocket: true,
+    run: pathsAndBodies,
+  },
 ]
 
 const connectBytes = encodePacket(connectPacket({ clientIdentifier: 'secure' }), 5)
@@ -208,6 +221,31 @@ async function smuggling(target: BrokerUrls): Promise<void> {
   ]
   for (const [request, status] of rows) {
     assert.equal(await statusOf(target, request), status, request.slice(0, 120))
+  }
+  await checkOthers(target)
+}
+
+async function pathsAndBodies(target: BrokerUrls): Promise<void> {
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+  const paths = ['/../../etc/passwd', '/mqtt/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd']
+  for (const path of [...paths, '//etc/passwd', '/__proto__', '/mqtt/constructor']) {
+    for (const request of [get(path), upgrade(mqtt).replace('/mqtt', path)]) {
+      assert.equal(await statusOf(target, request), 404, request.slice(0, 60))
+    }
+  }
+  const head =
+    'POST /mqtt HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000000000\r\n\r\n'
+  assert.equal(await statusOf(target, head + 'x'.repeat(4_000)), 426)
+  // Names that objects have by themselves are names like others.
+  const names = ['__proto__', 'constructor', 'toString']
+  for (const name of names) {
+    await using client = await RawClient.open(target.tcp)
+    assert.equal((await client.connect({ clientIdentifier: name })).reasonCode, 0)
+    await client.subscribe(`${name}/+`)
+    const userProperties = names.map((key): UserProperty => [key, 'x'])
+    client.publish(`${name}/${name}`, name, { properties: { userProperties } })
+    const { topicName, properties } = await client.next('publish')
+    assert.deepEqual([topicName, properties.userProperties], [`${name}/${name}`, userProperties])
   }
   await checkOthers(target)
 }

@@ -32,14 +32,13 @@ export const wireCases: readonly AttackCase[] = [
   ...Object.entries(names).map(([number, name]) => ({
     number: Number(number),
     name,
-    isOwn: false,
     run: (target: BrokerUrls) => sendInputs(target, Number(number)),
   })),
-  { number: 8, name: 'a stream in pieces, and all at once', isOwn: false, run: inPieces },
-  { number: 13, name: '10,000 User Properties', isOwn: false, run: manyProperties },
-  { number: 19, name: 'wildcards against a deep tree', isOwn: false, run: wildcards },
-  { number: 25, name: 'more than Maximum Packet Size', isOwn: false, run: tooLarge },
-  { number: 35, name: 'publishing to $SYS; # does not see it', isOwn: false, run: dollarTopics },
+  { number: 8, name: 'a stream in pieces, and all at once', run: inPieces },
+  { number: 13, name: '10,000 User Properties', run: manyProperties },
+  { number: 19, name: 'wildcards against a deep tree', run: wildcards },
+  { number: 25, name: 'more than Maximum Packet Size', run: tooLarge },
+  { number: 35, name: 'publishing to $SYS; # does not see it', run: dollarTopics },
 ]
 
 async function sendInputs(target: BrokerUrls, number: number): Promise<void> {
