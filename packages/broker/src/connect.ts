@@ -110,6 +110,7 @@ function accept(
   const subject = { clientIdentifier, user, groups, variables }
   const { will } = connect
   if (will !== undefined && !core.access.mayPublish(subject, will.topicName, will.retain)) {
+    core.losses.record(clientIdentifier, 'not-authorized', will.payload.length)
     return connection.refuse(ReasonCode.NotAuthorized, 'not allowed to publish the Will')
   }
   const existing = core.sessions.get(clientIdentifier)

@@ -7,6 +7,8 @@ export const lossCauses = {
   expired: 'The Message Expiry Interval ended before the message could be sent.',
   'packet-too-large': 'The PUBLISH would exceed the Maximum Packet Size of the receiver.',
   'not-authorized': 'The access rules deny publishing it, or delivering it to this receiver.',
+  'subscription-denied':
+    'The access rules deny a subscription: one for each refusal, which is no message and in no total.',
   'offline-qos-0': 'The Session had no Network Connection, and QoS 0 is not queued.',
   'retained-full': 'There are as many retained messages as the limits allow, or as many bytes.',
   'session-ended': 'The Session ended with the message still in its queue.',
@@ -96,12 +98,13 @@ export class Losses {
     this.heard?.({ clientIdentifier, cause, messages, bytes })
   }
 
-  /** What was lost since the start, of one cause or of all. */
+  /** What was lost since the start, of one cause or of all that are about messages. */
   total(cause?: LossCause): Amount {
     if (cause !== undefined) return { messages: 0, bytes: 0, ...this.#all.byCause.get(cause) }
     let messages = 0
     let bytes = 0
-    for (const amount of this.#all.byCause.values()) {
+    for (const [each, amount] of this.#all.byCause) {
+      if (each === 'subscription-denied') continue
       messages += amount.messages
       bytes += amount.bytes
     }

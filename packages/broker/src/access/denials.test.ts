@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseConfig } from '../config.ts'
 import { createLog } from '../log.ts'
+import { Losses } from '../losses.ts'
 import { Statistics } from '../statistics.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { Denials } from './denials.ts'
@@ -11,7 +12,7 @@ function start() {
   const lines: string[] = []
   const log = createLog(parseConfig({}).log, { write: (line) => lines.push(line) })
   const statistics = new Statistics()
-  const denials = new Denials({ clock, log, statistics })
+  const denials = new Denials({ clock, log, statistics, losses: new Losses() })
   const deny = (clientIdentifier: string, topic: string, isShadow = false) => {
     const subject = { clientIdentifier, user: 'u', groups: [], variables: new Map() }
     denials.record({ subject, action: 'publish', topic, rule: 'access.rules[0]', isShadow })

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { Losses } from '../losses.ts'
 import type { Statistics } from '../statistics.ts'
 import type { AccessAction, Subject } from './access.ts'
 
@@ -30,6 +31,13 @@ interface Kept extends DenialEntry {
   loggedIn: number
 }
 
+interface DenialsContext {
+  readonly clock: Clock
+  readonly log: Log
+  readonly statistics: Statistics
+  readonly losses: Losses
+}
+
 const windowMs = 60_000
 /** No client fills the log, or keeps others out of it. */
 const linesOfClient = 20
@@ -46,15 +54,17 @@ export class Denials {
   readonly #clock: Clock
   readonly #log: Log
   readonly #statistics: Statistics
+  readonly #losses: Losses
   readonly #entries = new Map<string, Kept>()
   readonly #lines = new Map<string, number>()
   #window = 0
   #linesLeft = linesInAll
 
-  constructor({ clock, log, statistics }: { clock: Clock; log: Log; statistics: Statistics }) {
+  constructor({ clock, log, statistics, losses }: DenialsContext) {
     this.#clock = clock
     this.#log = log
     this.#statistics = statistics
+    this.#losses = losses
   }
 
   record(denial: Denial): void {
@@ -74,10 +84,13 @@ export class Denials {
     return [...this.#entries.values()].map(({ loggedIn: _, ...entry }) => entry)
   }
 
-  #count({ action, isShadow }: Denial): void {
+  #count({ subject, action, isShadow }: Denial): void {
     if (isShadow) this.#statistics.deniedByShadow++
-    else if (action === 'subscribe') this.#statistics.subscribeDenied++
-    else if (action === 'receive') this.#statistics.receiveDenied++
+    else if (action === 'subscribe') {
+      this.#statistics.subscribeDenied++
+      // What it would have brought cannot be entered message by message.
+      this.#losses.record(subject.clientIdentifier, 'subscription-denied', 0)
+    } else if (action === 'receive') this.#statistics.receiveDenied++
     else this.#statistics.publishDenied++
   }
 
