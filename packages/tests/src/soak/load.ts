@@ -1,6 +1,7 @@
-import { type Packet, type Publish, ReasonCode } from '@busbar/protocol'
+import type { Publish } from '@busbar/protocol'
 import { pause } from '../deadline.ts'
 import { RawClient } from '../raw-client.ts'
+import { answer, messagesOfAVisit, passBy } from './passer-by.ts'
 import { isExact, numberOf, payloadOf } from './payload.ts'
 
 /** What one kind of clients has seen. */
@@ -15,6 +16,7 @@ interface Seen {
 export type LoadReport = Record<string, Seen>
 
 const url = process.argv[2] as string
+const isChurnOnly = process.argv[3] === 'churn'
 const report: LoadReport = {}
 let isStopping = false
 const running: Promise<void>[] = []
@@ -126,20 +128,22 @@ async function churn(): Promise<void> {
   }
 }
 
+/** One visit after the other, each under another name than all before it. */
+async function passersBy(index: number, count: number): Promise<void> {
+  const seen = seenOf('passers-by')
+  for (let number = index; !isStopping; number += count) {
+    const { received, wrong } = await passBy(url, number)
+    seen.received += received
+    seen.wrong += wrong
+    seen.missing += Math.max(0, messagesOfAVisit - received)
+  }
+}
+
 async function subscribed(clientIdentifier: string, topic: string): Promise<RawClient> {
   const client = await RawClient.open(url)
   await client.connect({ clientIdentifier })
   await client.subscribe(topic)
   return client
-}
-
-function answer(client: RawClient, packet: Packet): void {
-  const reply = (type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetIdentifier: number) =>
-    void client.send({ type, packetIdentifier, reasonCode: ReasonCode.Success, properties: {} })
-  if (packet.type === 'publish' && packet.qos === 1) reply('puback', packet.packetIdentifier)
-  if (packet.type === 'publish' && packet.qos === 2) reply('pubrec', packet.packetIdentifier)
-  if (packet.type === 'pubrec') reply('pubrel', packet.packetIdentifier)
-  if (packet.type === 'pubrel') reply('pubcomp', packet.packetIdentifier)
 }
 
 function seenOf(name: string): Seen {
@@ -163,6 +167,10 @@ process.on('message', async (what) => {
   }
   process.send?.(report)
 })
-for (const [count, kind] of pairs)
-  for (let index = 0; index < count; index++) running.push(pair(kind, index))
-running.push(fanOut(), churn())
+const visitors = isChurnOnly ? 20 : 2
+for (let index = 0; index < visitors; index++) running.push(passersBy(index, visitors))
+if (!isChurnOnly) {
+  for (const [count, kind] of pairs)
+    for (let index = 0; index < count; index++) running.push(pair(kind, index))
+  running.push(fanOut(), churn())
+}

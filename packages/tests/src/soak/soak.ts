@@ -2,6 +2,10 @@
  * Hours of mixed load on one back end, with every byte looked at:
  *
  *     npm run soak -- --minutes 60 --io io_uring
+ *     npm run soak -- --minutes 20 --load churn
+ *
+ * `--load churn` is clients that come and go, each under a new name, and nothing else: what they leave
+ * behind is not hidden by what the others need.
  *
  * The broker is in this process, so that its timers and memory can be watched; the clients are in
  * another one. Exit code 1: bytes were wrong or missing, memory grew, or timers were late.
@@ -9,16 +13,19 @@
 import { fork } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { type Broker, startBroker } from '@busbar/broker'
+import { pause } from '../deadline.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { ask } from './ask.ts'
 import { Lateness } from './lateness.ts'
 import type { LoadReport } from './load.ts'
+import { longestExpiry } from './passer-by.ts'
 import { growth, type Sample } from './samples.ts'
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     io: { type: 'string', default: 'auto' },
+    load: { type: 'string', default: 'mixed' },
     /** How often a line is printed. */
     seconds: { type: 'string', default: '60' },
   },
@@ -41,7 +48,7 @@ await using broker = await startBroker({
 })
 console.log(`${broker.io.backEnd} ${broker.io.because.join('; ')}, Node ${process.versions.node}`)
 const lateness = new Lateness()
-const load = fork(new URL('load.ts', import.meta.url), [broker.url], {
+const load = fork(new URL('load.ts', import.meta.url), [broker.url, values.load], {
   execArgv: process.execArgv,
 })
 const samples: Sample[] = []
@@ -58,6 +65,7 @@ for (const [name, { received, wrong, missing }] of Object.entries(last)) {
   if (wrong > 0 || missing > 0) ended.push(`${name}: ${wrong} wrong, ${missing} missing`)
   if (received === 0) ended.push(`${name}: nothing was received`)
 }
+if (values.load === 'churn') await lookForLeftovers(broker)
 const grown = growth(samples)
 if (grown > allowedGrowth) ended.push(`memory grew by ${mega(grown)} MB`)
 if (late > allowedLateMs) ended.push(`timers were ${late.toFixed(1)} ms late`)
@@ -76,6 +84,15 @@ async function look({ statistics, losses }: Broker): Promise<void> {
       `outside ${mega(external)}; timers ${p99.toFixed(1)} ms late at p99, ${most.toFixed(1)} at most; ` +
       `${statistics.clientsConnected} clients, ${losses.total().messages} lost`,
   )
+}
+
+/** Of clients that have gone there is nothing left once their Sessions have expired. */
+async function lookForLeftovers({ statistics }: Broker): Promise<void> {
+  await pause((longestExpiry + 1) * 1_000)
+  const { sessions, subscriptions, queuedMessages, inFlight } = statistics
+  console.log(`left: ${sessions} sessions, ${subscriptions} subscriptions`)
+  const left = sessions + subscriptions + queuedMessages + inFlight
+  if (left > 0) ended.push(`${left} sessions, subscriptions and messages are left`)
 }
 
 function mega(bytes: number): string {
