@@ -68,6 +68,8 @@ export class Retained {
 
   /** Shows what a new subscription is sent, expired messages left out (U5-3.3.1-b). */
   matching(filter: TopicFilter, now: number, visit: (message: Message) => void): void {
+    // What the broker says of itself is found by filters with `$` only [MQTT5-4.7.2-1].
+    if (this.#limited.messages === 0 && !filter.startsWith('$')) return
     this.#numbers.match(filter, (number) => {
       if (this.#messages.expiresAt(number) > now) visit(this.#messages.read(number))
       else this.#expire(number)
