@@ -34,6 +34,7 @@ export interface AttemptOptions {
   /** Whether there was no connection before. */
   readonly isFirst: boolean
   readonly attempt: number
+  readonly credentials: NonNullable<ClientOptions['credentials']>
   readonly session: Session
   open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
   /** CONNACK has come, and the Session may go on. */
@@ -168,7 +169,7 @@ export class Attempt implements ConnectionEvents {
   }
 
   async #credentials() {
-    const { credentials = {} } = this.#at.options
+    const { credentials } = this.#at
     if (typeof credentials !== 'function') return credentials
     return await credentials({ attempt: this.#at.attempt, signal: this.#abort.signal })
   }

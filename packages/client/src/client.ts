@@ -163,7 +163,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * Publishes with a Response Topic, and resolves with the first response (5.0). Rejects with a
-   * PayloadError when that does not fit the schema.
+   * PayloadError when that does not fit the schema, and with the code `no-responder` when the server
+   * says that nobody has subscribed. A signal bounds the wait for everybody else.
    */
   async request<
     const To extends string | AnyTopic,

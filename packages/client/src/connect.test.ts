@@ -63,7 +63,7 @@ test('the signal, the deadline and giveUpAfterMs end it', async () => {
   const options = base()
   const late = assert.rejects(
     connect(none, { ...options, deadlineMs: 3_000 }),
-    isCode('connect-timeout'),
+    ({ code, cause }) => code === 'connect-timeout' && cause.message === 'no network',
   )
   const gone = assert.rejects(
     connect(none, { ...options, reconnect: { giveUpAfterMs: 5_000 } }),

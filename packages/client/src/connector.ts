@@ -9,7 +9,7 @@ import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import { type ClientEvent, ClientEvents } from './events.ts'
 import type { OlderVersion } from './older-version.ts'
-import type { ClientOptions, Negotiated } from './options.ts'
+import type { ClientOptions, Credentials, Negotiated } from './options.ts'
 import type { Ending } from './outcome.ts'
 import { Session } from './session.ts'
 import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
@@ -61,6 +61,8 @@ export class Connector {
   hadSession = false
   /** While the version is 3.1.1. */
   #older: OlderVersion | undefined
+  /** What the last attempt has ended with. */
+  #failure: ClientError | undefined
   #isLeaving = false
   #wake: (() => void) | undefined
   #deadline: unknown
@@ -146,8 +148,10 @@ export class Connector {
   #watchCaller(): void {
     const { signal, deadlineMs } = this.options
     if (deadlineMs !== undefined) {
-      const late = new ClientError('connect-timeout', `no connection within ${deadlineMs} ms`)
-      this.#deadline = this.clock.set(() => this.stop(late), deadlineMs)
+      this.#deadline = this.clock.set(() => {
+        const text = `no connection within ${deadlineMs} ms`
+        this.stop(new ClientError('connect-timeout', text, { cause: this.#failure }))
+      }, deadlineMs)
     }
     if (signal === undefined) return
     const stop = () => this.stop(aborted(signal))
@@ -186,6 +190,7 @@ export class Connector {
       cleanStart: older?.cleanSession() ?? (!this.hadSession && this.beginsAnew),
       isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.hadSession,
       attempt: this.#attempts,
+      credentials: options.credentials ?? (async () => credentialsIn(this.#target)),
       open: (events, signal) => this.#openTarget(events, signal),
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
@@ -278,6 +283,7 @@ export class Connector {
   }
 
   #tellDisconnected(error: ClientError, retryInMs: number | undefined): void {
+    this.#failure = error
     this.events.emit({ type: 'disconnected', error, retryInMs } satisfies ClientEvent)
   }
 
@@ -312,6 +318,20 @@ function parseUrl(given: string | URL): URL {
   try {
     return new URL(given)
   } catch (cause) {
-    throw new ClientError('invalid-argument', 'not a URL', { cause })
+    throw new ClientError('invalid-argument', 'not a URL, as mqtt://host:1883 is one', { cause })
+  }
+}
+
+/** A URL may name who logs in. */
+function credentialsIn(target: Target): Credentials {
+  if (typeof target !== 'string' && !(target instanceof URL)) return {}
+  const { username, password } = parseUrl(target)
+  try {
+    return {
+      ...(username !== '' && { username: decodeURIComponent(username) }),
+      ...(password !== '' && { password: decodeURIComponent(password) }),
+    }
+  } catch (cause) {
+    throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', { cause })
   }
 }

@@ -43,6 +43,8 @@ export type ClientErrorCode =
   | 'retain-not-supported'
   /** PUBACK, PUBREC with a Reason Code of 0x80 or more. */
   | 'publish-refused'
+  /** Nobody has subscribed to the topic of a request, so that nobody will answer. */
+  | 'no-responder'
   /** SUBACK or UNSUBACK with a Reason Code of 0x80 or more. */
   | 'subscribe-refused'
   /** Wildcards, Shared Subscriptions or Subscription Identifiers that the server does not have. */

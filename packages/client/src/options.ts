@@ -15,7 +15,10 @@ export interface ClientOptions {
   readonly version?: 'auto' | 5 | 4
   /** Whether the server keeps what is unfinished, and where it is kept here. */
   readonly session?: SessionOptions
-  /** What to log in with, asked anew for every attempt. */
+  /**
+   * What to log in with, asked anew for every attempt; default: the name and the password in the URL,
+   * if it has any.
+   */
   readonly credentials?: Credentials | ((attempt: CredentialsAttempt) => Promise<Credentials>)
   /** Enhanced authentication (5.0), such as `scramSha256()`. */
   readonly authentication?: Authentication

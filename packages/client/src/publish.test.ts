@@ -90,6 +90,12 @@ test('arguments that no server would take', async () => {
   const client = await connect(new ScriptedPeer().accept().target, testOptions())
   await assert.rejects(client.publish('a/+', 'x'), isCode('invalid-topic'))
   await assert.rejects(client.publish('', 'x'), isCode('invalid-topic'))
+  for (const payload of [{ a: 1 }, undefined, null, 7, new Float64Array(1), new ArrayBuffer(1)]) {
+    for (const qos of [0, 1] as const) {
+      const published = client.publish('t', payload as unknown as string, { qos })
+      await assert.rejects(published, isCode('invalid-argument'))
+    }
+  }
   const contentType = 'a\0b'
   await assert.rejects(
     client.publish('t', 'x', { properties: { contentType } }),

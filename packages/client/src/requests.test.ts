@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { connect } from './connect.ts'
 import { testOptions } from './testing/client-options.ts'
-import { publish, ScriptedPeer, textOf } from './testing/scripted-peer.ts'
+import { ack, publish, ScriptedPeer, suback, textOf } from './testing/scripted-peer.ts'
 import { settle, VirtualClock } from './testing/virtual-clock.ts'
 import { PayloadError } from './topics/payload-error.ts'
 import { topic } from './topics/topic.ts'
@@ -129,4 +129,14 @@ test('a responder outlives what a client stops with', async () => {
   await settle()
   assert.equal(client.state, 'stopped')
   await responder.close()
+})
+
+test('a request that nobody has subscribed to is not waited for', async () => {
+  const { peer, client } = await start()
+  peer.onPacket = (packet, connection) => {
+    if (packet.type === 'publish') connection.send(ack('puback', packet.packetIdentifier, 0x10))
+    else if (packet.type === 'subscribe') connection.send(suback(packet))
+  }
+  await assert.rejects(client.request('nobody', ''), { code: 'no-responder', reasonCode: 0x10 })
+  await client.close({ drainMs: 0 })
 })

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import type { Message } from './message.ts'
 import type { Payload } from './options.ts'
+import type { PublishResult } from './outgoing-message.ts'
 import type { AnyTopic, ValueFor } from './publish-options.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 import { json } from './topics/codec.ts'
@@ -62,6 +63,10 @@ export interface Responder extends AsyncDisposable {
 
 const implementationSpecificError = 0x83
 
+function noResponder({ reasonCode }: PublishResult): ClientError {
+  return new ClientError('no-responder', 'nobody has subscribed to the topic', { reasonCode })
+}
+
 /** Requests with Response Topic and Correlation Data (section 4.10). */
 export class Requests {
   readonly #client: Client
@@ -92,7 +97,13 @@ export class Requests {
       const properties = { responseTopic: topicName, correlationData, ...described }
       const withSignal = signal === undefined ? {} : { signal }
       const sent = this.#client.publish(topic, value, { qos, properties, ...withSignal })
-      const arrived = await Promise.race([response.promise, sent.then(() => response.promise)])
+      const arrived = await Promise.race([
+        response.promise,
+        sent.then((result) => {
+          if (result.noSubscribers) throw noResponder(result)
+          return response.promise
+        }),
+      ])
       if (schema === undefined) return arrived as Response<Schema>
       const checked = await validate(schema, json.decode(arrived.payload), 'a response')
       return Object.assign(arrived, { value: checked }) as unknown as Response<Schema>
