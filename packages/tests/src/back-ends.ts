@@ -35,12 +35,14 @@ for (const name of names) {
     console.log(`skipped: ${works}`)
     continue
   }
+  await soak(name)
   await check(name, 'conformance', [...main, 'conformance', '--start', startCommand(name)])
   const crashes = [...source, 'packages/tests/src/crash/crash-test.ts', '--cycles']
   await check(name, 'crashes', [...crashes, isLong ? '10' : '3'])
   const files = e2e.map((file) => `packages/tests/e2e/${file}.test.ts`)
   await check(name, 'end to end', [...source, '--test', '--test-concurrency=1', ...files])
 }
+if (!isLong) await soak(chosen)
 if (failed.length > 0) {
   console.error(`failed: ${failed.join(', ')}`)
   process.exit(1)
@@ -64,7 +66,21 @@ function startCommand(name: Name): string {
   return [process.execPath, ...main, ...flags].join(' ')
 }
 
-async function check(name: Name, suite: string, parameters: readonly string[]): Promise<void> {
+/** Many kinds of traffic at once, with every byte looked at: what no suite of one kind brings about. */
+function soak(name: string): Promise<void> {
+  const options = [
+    '--io',
+    name,
+    '--minutes',
+    isLong ? '2' : '0.4',
+    '--seconds',
+    '12',
+    '--only-bytes',
+  ]
+  return check(name, 'soak', [...source, 'packages/tests/src/soak/soak.ts', ...options])
+}
+
+async function check(name: string, suite: string, parameters: readonly string[]): Promise<void> {
   console.log(`\n== ${suite} on ${name}`)
   const env = { ...process.env, TEST_IO: name }
   const child = spawn(process.execPath, parameters, { stdio: 'inherit', env })

@@ -34,6 +34,18 @@ test('outside of a turn there is one for it', async () => {
   assert.equal(isInTurn(), false)
 })
 
+test('what was put off outside of a turn is not behind what the next turn reads', async () => {
+  const done: string[] = []
+  atEndOfTurn(() => done.push('output'))
+  inTurn(() => {
+    endTurn()
+    done.push('input')
+  })
+  assert.deepEqual(done, ['output', 'input'])
+  await nextTurn()
+  assert.deepEqual(done, ['output', 'input'])
+})
+
 test('a turn that fails has ended', () => {
   const done: string[] = []
   const failing = () =>

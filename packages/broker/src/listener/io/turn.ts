@@ -5,11 +5,20 @@
  */
 let isIn = false
 let atEnd: (() => void)[] = []
+/** An immediate will end a turn, for work that was put off outside of any. */
+let isExpected = false
 
 /** Calls back once when this turn of the event loop ends, whoever it belongs to. */
 export function atEndOfTurn(work: () => void): void {
-  if (isIn) atEnd.push(work)
-  else setImmediate(inTurn, work)
+  atEnd.push(work)
+  if (isIn || isExpected) return
+  isExpected = true
+  setImmediate(inTurn, expected)
+}
+
+/** Whatever turn comes first does it: what that turn reads may be behind what was put off. */
+function expected(): void {
+  isExpected = false
 }
 
 /** Whether there is somebody who will do what is put off. */
