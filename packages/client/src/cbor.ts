@@ -5,7 +5,7 @@ import { PayloadError } from './topics/payload-error.ts'
 const options = { rejectDuplicateMapKeys: true }
 
 /**
- * CBOR (RFC 8949) by the package `cborg`, which is yours to install. Maps are objects, so that their
+ * CBOR (RFC 8949), from `@busbar/client/cbor`, by the package `cborg`, which is yours to install. Maps are objects, so that their
  * keys are text; whole numbers beyond 2^53 are bigints; byte strings are Uint8Array. Tags, keys that come
  * twice and strings in pieces are refused. What arrives is `unknown` until a schema has looked at it.
  */

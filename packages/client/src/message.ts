@@ -41,7 +41,7 @@ export class Message {
   }
 
   /**
-   * The application will not have it, for this Reason Code of 0x80 or more. In 3.1.1, which cannot
+   * The application will not have it, for this Reason Code of 0x80 (the default) or more. In 3.1.1, which cannot
    * say so, the server is told that it has arrived.
    */
   reject(reasonCode: number = ReasonCode.UnspecifiedError): void {

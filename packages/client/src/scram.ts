@@ -29,6 +29,7 @@ interface Keys {
 /**
  * SCRAM-SHA-256 (RFC 5802, RFC 7677) as enhanced authentication: the password does not leave the
  * client, and the server proves that it knows it. Needs Web Crypto, which pages have over HTTPS.
+ * `nonce` is for tests that know what is sent.
  */
 export function scramSha256(
   username: string,

@@ -174,12 +174,12 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     }
   }
 
-  /** Acknowledges these with the next call, in auto mode: they were handed out as one. */
+  /** @internal Acknowledges these with the next call, in auto mode: they were handed out as one. */
   handOut(messages: readonly Message[]): void {
     if (this.options.ack !== 'manual') this.#current = messages.filter(({ qos }) => qos > 0)
   }
 
-  /** The next message without acknowledging what was handed out; undefined at the end. */
+  /** @internal The next message without acknowledging what was handed out; undefined at the end. */
   take(signal: AbortSignal | undefined): Promise<Message | undefined> {
     const message = this.#shift()
     if (message !== undefined) return Promise.resolve(message)
@@ -222,7 +222,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     return { done: false, value: message }
   }
 
-  /** Acknowledges what was handed out. */
+  /** @internal Acknowledges what was handed out. */
   acknowledge(): void {
     if (this.#current.length === 0) return
     const settled = this.#current

@@ -29,15 +29,10 @@ export function clientApiPage(): string {
     `Functions, classes and values: ${list(values, places)}.\n`,
     `Types: ${list(types, places)}.\n`,
     ...values.map((each) => section(each, places)),
-    codec(),
+    ...read('cbor.ts').map((each) => section(each, places)),
     '# Types\n',
     ...types.map((each) => section(each, places)),
   ].join('\n')
-}
-
-/** The entry point of its own. */
-function codec(): string {
-  return `## cbor\n\nThe codec of \`@busbar/client/cbor\`.\n\n${example('cbor')}`
 }
 
 /** Names to links: where two names differ in capitals only, the later one gets a number. */

@@ -53,9 +53,16 @@ export function readExports(project: string, index: string, resolve: Resolve): E
 }
 
 function* exportsOf(program: Program, index: string, resolve: Resolve): Generator<Export> {
-  for (const statement of fileOf(program, index).statements) {
-    if (!isExportDeclaration(statement)) continue
-    for (const name of namesOf(statement)) yield find(program, name, { statement, index, resolve })
+  const file = fileOf(program, index)
+  for (const statement of file.statements) {
+    const name = nameOf(statement)
+    if (isExportDeclaration(statement)) {
+      for (const each of namesOf(statement)) {
+        yield find(program, each, { statement, index, resolve })
+      }
+    } else if (name !== undefined && statement.getText(file).startsWith('export ')) {
+      yield describe(statement, name, file)
+    }
   }
 }
 
@@ -128,11 +135,16 @@ function* membersOf(members: Iterable<Node>, file: SourceFile): Generator<Member
     const shown = name?.getText(file) ?? ''
     const doc = docOf(member, file)
     // Classes are made by the library; what is @internal is public for its other files.
-    const isHidden = shown.startsWith('#') || doc.startsWith('@internal')
+    // That it is iterable or disposable is in the head of its class.
+    const isPlainSymbol = shown.startsWith('[') && doc === ''
+    const isHidden = shown.startsWith('#') || doc.startsWith('@internal') || isPlainSymbol
     if (isHidden || member.kind === SyntaxKind.Constructor) continue
     const whole = headOf(member, body, file)
     if (whole.startsWith('override ')) continue // as in the class above it
-    const text = whole.replace(/^async /, '').replace(/^((?:readonly )?\w+: [^=]*) = .*$/s, '$1')
+    const text = whole
+      .replace(/^(?:async |\*)/, '')
+      .replace(/^((?:readonly )?\w+: [^=]*) = .*$/s, '$1')
+      .replace(/^(\w+) = \d+$/, '$1: number')
     yield { name: shown, doc, text: text.replace(/;$/, '') }
   }
 }
