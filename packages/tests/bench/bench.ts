@@ -1,9 +1,9 @@
 /**
  * Measures the broker beside others, each run on a broker that was just started:
  *
- *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --io net --write]
+ *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --io net --trace-gc --write]
  *
- * Prints medians and ratios; --write puts them into docs/performance.md. Linux only: it needs a C
+ * Prints medians and ratios, and with --trace-gc the longest pause of the garbage collector; --write puts them into docs/performance.md. Linux only: it needs a C
  * compiler, taskset and two cores. Aedes is looked for in node_modules, or in the folder AEDES.
  */
 import { execFileSync } from 'node:child_process'
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '3' },
     cores: { type: 'string', default: '1,0' },
     io: { type: 'string', default: 'auto' },
+    'trace-gc': { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
@@ -37,7 +38,7 @@ const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
 await using folder = await temporaryFolder()
 const tools = buildTools(folder.path)
 const names = values.peers.split(',').filter((name) => name !== '')
-const peers = [busbarWith(values.io), ...findPeers(names, tools)]
+const peers = [busbarWith(values.io, values['trace-gc']), ...findPeers(names, tools)]
 const commit =
   git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
 
@@ -58,7 +59,14 @@ async function measure(cell: Cell): Promise<CellResults> {
       const run = await runCell(cell, peer, tools.load, setting)
       runs.get(peer)?.push(run)
       const [first] = cell.figures
-      console.log(`${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}`)
+      const { longestPauseMs, pauses } = run
+      const collector =
+        longestPauseMs === undefined
+          ? ''
+          : `, longest of ${pauses} pauses of the collector ${longestPauseMs} ms`
+      console.log(
+        `${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}${collector}`,
+      )
     }
   }
   const others = [...runs.values()].flat().map((run) => run.othersCpuPercent ?? 0)

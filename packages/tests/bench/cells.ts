@@ -53,6 +53,19 @@ function growth(name: string, title: string, load: string): Cell {
   }
 }
 
+const many = 'neighbours --publishers=1000 --rate=20000 --size=100 --seconds=3'
+
+/** The load of `many`, whose latencies shall not suffer from this. */
+function beside(name: string, title: string, load: string): Cell {
+  return {
+    name: `many-${name}`,
+    title: `the same beside ${title}`,
+    load: options(`--scenario=${many} ${load}`),
+    figures: [us(), ...tail],
+    without: exactOnly,
+  }
+}
+
 const queueFigures = [
   figure('usPerQueued', 'µs in', 1.0),
   figure('usPerDrained', 'µs out', 0.7),
@@ -90,12 +103,9 @@ export const cells: readonly Cell[] = [
     ),
     without: exactOnly,
   },
-  perMessage(
-    'many',
-    '1,000 clients, 20,000 messages/s in all, open loop',
-    'neighbours --publishers=1000 --rate=20000 --size=100 --seconds=3',
-    22.5,
-  ),
+  perMessage('many', '1,000 clients, 20,000 messages/s in all, open loop', many, 22.5),
+  beside('slow-reader', 'one subscriber of all of it that does not read', '--deaf=1'),
+  beside('storm', '1,000 connections a second that come and go', '--storm=1000'),
   {
     ...perMessage(
       'fan-out',

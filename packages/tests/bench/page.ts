@@ -82,7 +82,7 @@ function tails(rows: readonly CellResults[]): string {
       ]
     })
   if (lines.length === 0) return ''
-  return `p50 / p99 / p99.9 in µs. Only \`many\` is below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families], lines)}`
+  return `p50 / p99 / p99.9 in µs. Only the loads of \`many\` are below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families], lines)}`
 }
 
 function grown(rows: readonly CellResults[]): string {

@@ -22,12 +22,13 @@ const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 /** As `busbar broker` runs, without the small process that the command starts first. */
 export const busbar = busbarWith('auto')
 
-/** The same with one way to the kernel. */
-export function busbarWith(io: string): Peer {
-  return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind: kindWith(io) }
+/** The same with one way to the kernel; `tracesPauses`: it prints those of the garbage collector. */
+export function busbarWith(io: string, tracesPauses = false): Peer {
+  const kind = kindWith(io, tracesPauses ? ['--trace-gc'] : [])
+  return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind }
 }
 
-function kindWith(io: string): Peer['kind'] {
+function kindWith(io: string, flags: readonly string[]): Peer['kind'] {
   return (cell) => ({
     name: 'busbar',
     command: (data, port) => {
@@ -42,7 +43,7 @@ function kindWith(io: string): Peer['kind'] {
         'env',
         [
           `NODE_COMPILE_CACHE=${join(root, 'node_modules/.cache/busbar')}`,
-          ...[process.execPath, '--max-semi-space-size=4', '-C', '@busbar/source'],
+          ...[process.execPath, ...flags, '--max-semi-space-size=4', '-C', '@busbar/source'],
           ...[main, 'broker', '--log-level', 'warn', ...storage],
           ...['--port', String(port), '--ws-port', '0'],
           ...settings.flatMap((setting) => ['--set', setting]),

@@ -35,6 +35,7 @@ export async function runCell(
   await broker.start()
   await pause(setting.settleMs)
   const where = ['--port', String(address.port), '--pid', String(broker.pid)]
+  const before = broker.output.length
   const command = ['-c', String(setting.loadCore), load, ...cell.load, ...where]
   await using program = new Program('taskset', command)
   const limit = setTimeout(() => program.kill('SIGKILL'), longestMs)
@@ -43,7 +44,16 @@ export async function runCell(
   if (code !== 0)
     throw new Error(`${cell.name}, ${peer.name}: the load ended with ${code}: ${program.stderr}`)
   await broker.expectAlive()
-  return JSON.parse(program.stdout) as Run
+  return { ...(JSON.parse(program.stdout) as Run), ...pausesIn(broker.output.slice(before)) }
+}
+
+/** How long a collection has kept the broker from everything else, as --trace-gc prints it. */
+const pauseLine = /MB, (?:pooled: [\d.]+ MB, )?([\d.]+) \/ [\d.]+ ms/g
+
+/** Of the time of the load: the start is not looked at. */
+export function pausesIn(output: string): Run {
+  const pauses = [...output.matchAll(pauseLine)].map(([, milliseconds]) => Number(milliseconds))
+  return pauses.length === 0 ? {} : { pauses: pauses.length, longestPauseMs: Math.max(...pauses) }
 }
 
 /** taskset becomes the command that it starts, so its process identifier is the broker's. */

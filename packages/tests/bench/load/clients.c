@@ -61,6 +61,10 @@ void leave(struct client *client) {
   close_client(client, false);
 }
 
+void stop_reading(struct client *client) {
+  epoll_ctl(epoll, EPOLL_CTL_DEL, client->fd, NULL);
+}
+
 static void append(struct bytes *to, const uint8_t *bytes, size_t length) {
   if (to->length + length > to->capacity) {
     to->capacity = (to->length + length) * 2;

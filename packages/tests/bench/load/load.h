@@ -11,6 +11,10 @@ struct options {
   int port, version, qos, size, window, publishers, subscribers, topics, filters, messages;
   /* Subscribers with a Session that outlives their connection. */
   int lasting;
+  /* Beside the neighbours: subscribers of everything that do not read. */
+  int deaf;
+  /* Beside the neighbours: connections a second that are opened, greeted and left. */
+  double storm;
   /* Exact subscriptions and retained messages that nobody ever touches again. */
   int standing_filters, standing_retained;
   /* Messages a second of all publishers together; 0 is as fast as the window allows. */
@@ -38,7 +42,7 @@ struct client {
   /* Goes with each message, so that a delivery finds its publisher. */
   uint32_t number;
   enum state state;
-  bool is_lasting, is_due, wants_write;
+  bool is_lasting, is_due, wants_write, is_deaf;
   char identifier[32];
   struct bytes unread, unsent;
   size_t unsent_from;
@@ -68,6 +72,8 @@ void open_client(struct client *client);
 double open_clients(int first, int end);
 void close_client(struct client *client, bool is_fault);
 void leave(struct client *client);
+/* Leaves what comes from now on with the system. */
+void stop_reading(struct client *client);
 void send_bytes(struct client *client, const uint8_t *bytes, size_t length);
 /* Waits at most so long for events, and handles what came. */
 void turn(uint64_t nanoseconds);
@@ -90,6 +96,8 @@ extern int deliveries_per_message;
 void mark_due(struct client *client);
 void publish(struct client *client, uint64_t count);
 void publish_for(double seconds);
+/* The clients that connect and leave all the time: from this one up to the last. */
+extern int first_of_storm;
 /* One client publishes `count` messages of QoS 1 within its window; returns seconds. */
 double publish_acknowledged(struct client *client, uint64_t count);
 /* Waits until so many messages have come, or none for five seconds; returns seconds. */

@@ -8,7 +8,9 @@
  * leave when they are due, and the latencies are those of a broker that is not saturated.
  *
  *   pairs       each publisher has a subscriber of its own
- *   neighbours  each client publishes, and is subscribed to what the next one publishes
+ *   neighbours  each client publishes, and is subscribed to what the next one publishes; with `deaf`
+ *               beside them so many that subscribe to everything and do not read, with `rate` and
+ *               `storm` so many connections a second that come and go
  *   fan-in      all publishers to `subscribers` wildcard subscribers
  *   fan-out     all publishers on one topic to `subscribers` subscribers
  *   filters     `subscribers` hold `filters` filters, of which each message meets three
@@ -46,6 +48,7 @@ static const struct {
     {"--filters", &options.filters},
     {"--messages", &options.messages},
     {"--lasting", &options.lasting},
+    {"--deaf", &options.deaf},
     {"--standing-filters", &options.standing_filters},
     {"--standing-retained", &options.standing_retained},
 };
@@ -62,6 +65,7 @@ static bool set_number(const char *name, const char *value) {
 static bool set(const char *name, char *value) {
   if (strcmp(name, "--scenario") == 0) options.scenario = value;
   else if (strcmp(name, "--rate") == 0) options.rate = atof(value);
+  else if (strcmp(name, "--storm") == 0) options.storm = atof(value);
   else if (strcmp(name, "--seconds") == 0) options.seconds = atof(value);
   else if (strcmp(name, "--warmup") == 0) options.warmup = atof(value);
   else if (strcmp(name, "--pid") == 0) {

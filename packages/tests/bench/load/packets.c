@@ -140,6 +140,7 @@ static void next_step(struct client *client) {
   if (client->next_filter < client->last_filter) return send_subscribe(client);
   client->state = READY;
   totals.ready++;
+  if (client->is_deaf) stop_reading(client);
 }
 
 static void receive_packet(struct client *client, const uint8_t *packet, const uint8_t *body,

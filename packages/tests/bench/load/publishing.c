@@ -105,10 +105,26 @@ static void publish_within_window(double seconds) {
   }
 }
 
+int first_of_storm;
+
+/* One more connection of the storm, or the end of one; false when all are on their way. */
+static bool storm_once(void) {
+  static int next;
+  for (int tries = first_of_storm; tries < client_count; tries++) {
+    if (next < first_of_storm || next >= client_count) next = first_of_storm;
+    struct client *client = &clients[next++];
+    if (client->state == READY) leave(client);
+    if (client->state != CLOSED) continue;
+    open_client(client);
+    return true;
+  }
+  return false;
+}
+
 /* Open loop: a message leaves when it is due, whatever has become of the earlier ones. */
 static void publish_at_rate(double seconds) {
   static int next;
-  uint64_t began = now_ns(), end = began + (uint64_t)(seconds * 1e9), published = 0;
+  uint64_t began = now_ns(), end = began + (uint64_t)(seconds * 1e9), published = 0, opened = 0;
   for (uint64_t now = began; now < end; now = now_ns()) {
     uint64_t wanted = (uint64_t)((double)(now - began) / 1e9 * options.rate);
     /* Not too many at once, so that what has come is read in between. */
@@ -117,6 +133,8 @@ static void publish_at_rate(double seconds) {
       while (clients[next].template_count == 0);
       if (clients[next].state == READY) publish(&clients[next], 1);
     }
+    uint64_t storm = (uint64_t)((double)(now - began) / 1e9 * options.storm);
+    while (opened < storm && storm_once()) opened++;
     double next_at = (double)began + (double)(published + 1) / options.rate * 1e9;
     double wait = next_at - (double)now_ns();
     turn(wait < 0 ? 0 : wait > 1e8 ? 100000000u : (uint64_t)wait);

@@ -4,6 +4,9 @@
 
 #include "load.h"
 
+/* So many connections of a storm may be on their way. */
+enum { storm_clients = 100 };
+
 /* What stands around and must not cost the others anything. Its client is the last one. */
 static void add_standing(void) {
   struct client *client = &clients[client_count - 1];
@@ -118,14 +121,20 @@ static void fan_out(void) {
 
 /* Everybody publishes, and is subscribed to what the next one publishes. */
 static void neighbours(void) {
+  int count = options.publishers + options.deaf;
   write_filter = filter_of_neighbour;
   first_subscriber = options.publishers;
-  create(options.publishers);
+  first_of_storm = count;
+  create(count + (options.storm > 0 ? storm_clients : 0));
   for (int i = 0; i < options.publishers; i++) {
     add_topics(&clients[i]);
     clients[i].last_filter = 1;
   }
-  open_and_measure(options.publishers);
+  for (int i = options.publishers; i < count; i++) {
+    clients[i].is_deaf = true;
+    clients[i].last_filter = 1;
+  }
+  open_and_measure(count);
 }
 
 static void filters(void) {

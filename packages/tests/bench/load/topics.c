@@ -17,6 +17,7 @@ void filter_of_pair(const struct client *client, uint32_t index, char *filter) {
 void filter_of_neighbour(const struct client *client, uint32_t index, char *filter) {
   (void)index;
   int neighbours = first_subscriber;
+  if (client->is_deaf) return filter_of_all(client, index, filter);
   sprintf(filter, "works/a1/dev%05d/%s", ((int)client->number + 1) % neighbours, last_level());
 }
 
