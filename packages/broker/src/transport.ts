@@ -16,8 +16,9 @@ export interface Transport {
   /** Sends bytes after all earlier ones. */
   write(bytes: Uint8Array): void
   /**
-   * The same with part of an array, which it does not need any more when the turn of the event loop
-   * is over: what has to wait then, it has copied. Left out by transports that cannot promise that.
+   * The same with part of an array, which it does not need any more when all output of a turn has been
+   * handed over, and before anything else is done: what has to wait, it has copied then. Left out by
+   * transports that cannot promise that.
    */
   writePart?(bytes: Uint8Array, start: number, end: number): void
   /** Stops reading, so that the peer feels backpressure. */

@@ -51,6 +51,8 @@ export class EpollSockets implements Sockets, Disposable {
   /** Events that were asked for and not dealt with yet: from `next` to before `count`. */
   #next = 0
   #count = 0
+  /** Of the events before this one, those marked `isRead` have been read. */
+  #readUpTo = 0
   readonly #eventsView: DataView
   readonly #event = new DataView(new ArrayBuffer(epollEventBytes))
   readonly #input: Region
@@ -148,22 +150,25 @@ export class EpollSockets implements Sockets, Disposable {
 
   #turn(): void {
     const endsAt = performance.now() + turnMs
-    if (!this.#tellReads(endsAt)) return
     // Whoever did not have its turn has it first: asked again, the kernel may begin with the same ones.
     if (this.#next >= this.#count) {
       const { libc } = this.#system
       this.#next = 0
+      this.#readUpTo = 0
       this.#count = libc.epoll_wait(this.#epoll, this.#events.pointer, eventsAtOnce, 0)
     }
-    while (this.#next < this.#count) {
-      const end = Math.min(this.#next + mostInBatch, this.#count)
-      this.#readTogether(end)
-      if (!this.#tellReads(endsAt) || !this.#dealWithOthers(end, endsAt)) return
+    for (let done = 1; this.#next < this.#count; done++) {
+      if (this.#next >= this.#readUpTo) this.#readTogether()
+      // In the order in which they got ready: a client that comes back has left before.
+      this.#dealWith(this.#next++)
+      if (done % looks === 0 && performance.now() >= endsAt) return this.#goOnLater()
     }
   }
 
-  /** Reads what is ordinary among the events before `end`, which are dealt with then. */
-  #readTogether(end: number): void {
+  /** Reads what is ordinary among the next events; what came is dealt with in its turn. */
+  #readTogether(): void {
+    const end = Math.min(this.#next + mostInBatch, this.#count)
+    this.#readUpTo = end
     const reads = this.#reads
     if (reads === undefined) return
     for (let index = this.#next; index < end; index++) {
@@ -171,24 +176,23 @@ export class EpollSockets implements Sockets, Disposable {
       if (socket === undefined || this.#maskOf(index) !== EPOLLIN) continue
       if (socket.isPaused || socket.hasPeerEnded || socket.isBulk) continue
       reads.add(socket)
-      this.#eventsView.setUint32(index * epollEventBytes, 0, true)
+      this.#eventsView.setUint32(index * epollEventBytes, isRead, true)
     }
     endTurn() // what has been read before is used up
     reads.run()
   }
 
-  /** False when the time is up before everybody was told what was read. */
-  #tellReads(endsAt: number): boolean {
+  #dealWith(index: number): void {
+    const mask = this.#maskOf(index)
     const reads = this.#reads
-    if (reads === undefined) return true
-    for (let count = 1; reads.next(); count++) {
-      this.#hasRead(reads)
-      if (count % looks !== 0 || !reads.hasNext || performance.now() < endsAt) continue
-      // The kernel has nothing to tell of them any more.
-      setImmediate(inTurn, this.#again)
-      return false
-    }
-    return true
+    if (mask === isRead && reads?.next()) return this.#hasRead(reads)
+    const socket = this.#socketOf(index)
+    if (socket !== undefined) this.#ready(socket, mask)
+  }
+
+  /** What is still ready is told again by the kernel, but not what has been read. */
+  #goOnLater(): void {
+    if (this.#reads?.hasNext) setImmediate(inTurn, this.#again)
   }
 
   readonly #again = () => this.#turn()
@@ -200,19 +204,6 @@ export class EpollSockets implements Sockets, Disposable {
     if (!isFullRead(result)) return
     socket.isBulk = true
     if (!socket.isClosed && !socket.isPaused) this.#read(socket)
-  }
-
-  /** False when the time is up; what is left is still ready. */
-  #dealWithOthers(end: number, endsAt: number): boolean {
-    for (let done = 1; this.#next < end; ) {
-      const index = this.#next++
-      const mask = this.#maskOf(index)
-      const socket = mask === 0 ? undefined : this.#socketOf(index)
-      if (socket === undefined) continue
-      this.#ready(socket, mask)
-      if (done++ % looks === 0 && performance.now() >= endsAt) return false
-    }
-    return true
   }
 
   #maskOf(event: number): number {
@@ -287,6 +278,8 @@ export class EpollSockets implements Sockets, Disposable {
 }
 
 const readLength = BigInt(readBytes)
+/** Instead of what the kernel says, which is never nothing. */
+const isRead = 0
 
 function isTemporary(errno: number): boolean {
   return errno === EAGAIN || errno === EINTR

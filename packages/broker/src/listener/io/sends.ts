@@ -1,7 +1,7 @@
 import { type Batch, mostInBatch } from './batch.ts'
 import type { Part, SocketTransport } from './socket-transport.ts'
 import type { Region, System } from './system.ts'
-import { atEndOfTurn, isInTurn } from './turn.ts'
+import { isInTurn, sendBehind } from './turn.ts'
 
 const stageBytes = 262_144
 /** Longer ones are sent by themselves: the copy would cost more than the call. */
@@ -74,7 +74,7 @@ export class Sends implements Disposable {
     socket.isStaged = true
     if (this.#isScheduled) return
     this.#isScheduled = true
-    atEndOfTurn(this.#run)
+    sendBehind(this.#run)
   }
 
   readonly #run = () => {

@@ -187,8 +187,7 @@ export class System {
   /** What `addressOf` was asked last, as the next question is often the same. */
   #asked: Uint8Array | undefined
   #answer = -1
-  readonly #watchers = new Map<bigint, { readable: () => void; region: Region }>()
-  readonly #onReadable: bigint
+  readonly #watchers = new Map<bigint, { callback: bigint; region: Region }>()
   readonly #onClosed: bigint
 
   constructor(ffi: typeof Ffi) {
@@ -198,26 +197,13 @@ export class System {
     // Of this thread; the address never changes.
     this.#errno = new Int32Array(ffi.toArrayBuffer(this.libc.__errno_location(), 4, false))
     const { lib } = this.#libraries.libc
-    const ofPoll = { arguments: ['pointer', 'i32', 'i32'], return: 'void' } as const
-    this.#onReadable = lib.registerCallback(ofPoll, (handle) => {
-      try {
-        const watcher = this.#watchers.get(handle as bigint)
-        if (watcher !== undefined) inTurn(watcher.readable)
-      } catch (error) {
-        // The caller is C, which an exception must not pass.
-        process.nextTick(() => {
-          throw error
-        })
-      }
-      // Nothing runs after a callback from C but what libuv calls next: without an immediate, ticks
-      // and microtasks would wait for the next timer.
-      setImmediate(nothing)
-    })
     const ofClose = { arguments: ['pointer'], return: 'void' } as const
     this.#onClosed = lib.registerCallback(ofClose, (handle) => {
       const watcher = this.#watchers.get(handle as bigint)
       this.#watchers.delete(handle as bigint)
-      if (watcher !== undefined) this.giveBack(watcher.region)
+      if (watcher === undefined) return
+      lib.unregisterCallback(watcher.callback)
+      this.giveBack(watcher.region)
     })
   }
 
@@ -285,8 +271,12 @@ export class System {
       this.giveBack(region)
       throw new SystemError('uv_poll_init', -result)
     }
-    this.#watchers.set(pointer, { readable, region })
-    const start = () => void libc.uv_poll_start(pointer, UV_READABLE, this.#onReadable)
+    // libuv's parameters are left where they are: to make a BigInt of a handle costs more than the call.
+    const ofPoll = { arguments: [], return: 'void' } as const
+    const { lib } = this.#libraries.libc
+    const callback = lib.registerCallback(ofPoll, () => calledByC(readable))
+    this.#watchers.set(pointer, { callback, region })
+    const start = () => void libc.uv_poll_start(pointer, UV_READABLE, callback)
     start()
     return {
       start,
@@ -368,6 +358,29 @@ export class System {
     return syscall(SYS_io_uring_enter, ring, count, 0, flags, null, 0n)
   }
 }
+
+/** What C calls is a turn of the event loop. */
+function calledByC(turn: () => void): void {
+  try {
+    inTurn(turn)
+    runTicks()
+  } catch (error) {
+    // The caller is C, which an exception must not pass.
+    setImmediate(() => {
+      throw error
+    })
+  }
+}
+
+/**
+ * Node runs ticks and microtasks behind its own callbacks only: they would wait for what libuv calls
+ * next. The function that does it is not documented; without it there is an immediate for each turn.
+ */
+const { _tickCallback } = process as unknown as { readonly _tickCallback?: unknown }
+const runTicks =
+  typeof _tickCallback === 'function'
+    ? () => void Reflect.apply(_tickCallback, process, [])
+    : () => void setImmediate(nothing)
 
 function nothing(): void {}
 

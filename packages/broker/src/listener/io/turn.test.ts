@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { atEndOfTurn, endTurn, inTurn, isInTurn } from './turn.ts'
+import { atEndOfTurn, endTurn, inTurn, isInTurn, sendBehind } from './turn.ts'
 
 test('what is put off during a turn is done when it ends, and what that puts off as well', () => {
   const done: string[] = []
@@ -56,4 +56,33 @@ test('a turn that fails has ended', () => {
   assert.throws(failing, /a defect/)
   assert.deepEqual(done, ['output'])
   assert.equal(isInTurn(), false)
+})
+
+test('what fails at the end of a turn does not keep the rest from being done', () => {
+  const done: string[] = []
+  const failing = () =>
+    inTurn(() => {
+      atEndOfTurn(() => {
+        throw new Error('a defect')
+      })
+      atEndOfTurn(() => done.push('others'))
+    })
+  assert.throws(failing, /a defect/)
+  inTurn(() => {})
+  assert.deepEqual(done, ['others'])
+})
+
+test('what a work wants to send leaves before another work begins, also its own next one', () => {
+  const done: string[] = []
+  inTurn(() => {
+    atEndOfTurn(() => {
+      atEndOfTurn(() => done.push('once more'))
+      done.push('output')
+      sendBehind(() => done.push('send'))
+    })
+    atEndOfTurn(() => done.push('output of others'))
+    sendBehind(() => done.push('send at once'))
+  })
+  const order = ['send at once', 'output', 'send', 'output of others', 'once more']
+  assert.deepEqual(done, order)
 })

@@ -7,6 +7,7 @@ let isIn = false
 let atEnd: (() => void)[] = []
 /** An immediate will end a turn, for work that was put off outside of any. */
 let isExpected = false
+let sends: (() => void)[] = []
 
 /** Calls back once when this turn of the event loop ends, whoever it belongs to. */
 export function atEndOfTurn(work: () => void): void {
@@ -19,6 +20,14 @@ export function atEndOfTurn(work: () => void): void {
 /** Whatever turn comes first does it: what that turn reads may be behind what was put off. */
 function expected(): void {
   isExpected = false
+}
+
+/**
+ * Calls back once behind the work that is being done in this turn, and before any other: that would
+ * use the memory again in which output has been put together.
+ */
+export function sendBehind(send: () => void): void {
+  sends.push(send)
 }
 
 /** Whether there is somebody who will do what is put off. */
@@ -42,9 +51,23 @@ export function inTurn(turn: () => void): void {
 
 /** Does what was put off, and what that puts off in turn. */
 export function endTurn(): void {
+  sendAll()
   while (atEnd.length > 0) {
     const works = atEnd
     atEnd = []
-    for (const work of works) work()
+    let done = 0
+    try {
+      for (; done < works.length; sendAll()) (works[done++] as () => void)()
+    } finally {
+      // One that fails does not keep the others from being done.
+      if (done < works.length) atEnd = [...works.slice(done), ...atEnd]
+    }
   }
+}
+
+function sendAll(): void {
+  if (sends.length === 0) return
+  const all = sends
+  sends = []
+  for (const send of all) send()
 }

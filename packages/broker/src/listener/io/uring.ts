@@ -11,7 +11,7 @@ import {
   type System,
   type Watcher,
 } from './system.ts'
-import { atEndOfTurn, endTurn, inTurn, isInTurn } from './turn.ts'
+import { endTurn, inTurn, isInTurn, sendBehind } from './turn.ts'
 
 const usual: RingOptions = {
   entries: 1_024,
@@ -322,7 +322,7 @@ export class UringSockets implements Sockets, Disposable {
   #submitLater(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    if (isInTurn()) atEndOfTurn(this.#scheduled)
+    if (isInTurn()) sendBehind(this.#scheduled)
     else queueMicrotask(this.#scheduled)
   }
 
