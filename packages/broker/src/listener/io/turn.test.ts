@@ -86,3 +86,14 @@ test('what a work wants to send leaves before another work begins, also its own 
   const order = ['send at once', 'output', 'send', 'output of others', 'once more']
   assert.deepEqual(done, order)
 })
+
+test('what was put off before a turn is done with it, and not behind it', async () => {
+  const done: string[] = []
+  atEndOfTurn(() => done.push('put off'))
+  inTurn(() => {
+    endTurn()
+    done.push('more input')
+  })
+  await nextTurn()
+  assert.deepEqual(done, ['put off', 'more input'])
+})

@@ -88,6 +88,7 @@ export class UringSockets implements Sockets, Disposable {
   #starved: State[] = []
   #unread: State[] = []
   #isScheduled = false
+  #isBehind = false
   /** How far the stage is filled, and by whom last. */
   #used = 0
   #last: State | undefined
@@ -320,10 +321,18 @@ export class UringSockets implements Sockets, Disposable {
 
   /** When the work at hand is done: all that it sends leaves together. */
   #submitLater(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    if (isInTurn()) sendBehind(this.#scheduled)
-    else queueMicrotask(this.#scheduled)
+    if (isInTurn()) {
+      if (!this.#isBehind) sendBehind(this.#behind)
+      this.#isBehind = true
+    } else if (!this.#isScheduled) {
+      this.#isScheduled = true
+      queueMicrotask(this.#scheduled)
+    }
+  }
+
+  readonly #behind = () => {
+    this.#isBehind = false
+    this.#submit()
   }
 
   readonly #scheduled = () => {
