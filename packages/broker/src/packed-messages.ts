@@ -37,7 +37,9 @@ const retainFlag = 4
 const extrasFlag = 8
 
 interface Segment {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
+  /** The same, for texts. */
+  readonly buffer: Buffer
   readonly words: Uint32Array
   readonly doubles: Float64Array
   used: number
@@ -93,7 +95,7 @@ export class PackedMessages {
     const number = this.#table.add(index, start)
     this.#count(segment, units * unit)
     segment.used += units * unit
-    const { words, doubles, bytes } = segment
+    const { words, doubles, bytes, buffer } = segment
     const word = start >>> 2
     const double = start >>> 3
     words[word + numberAt] = number
@@ -104,7 +106,7 @@ export class PackedMessages {
     words[word + payloadBytesAt] = payload.length
     words[word + topicBytesAt] = topicBytes
     words[word + publisherAt] = this.#publishers.take(publisher)
-    writeText(bytes, start + headBytes, topicName, topicBytes)
+    writeText(buffer, start + headBytes, topicName, topicBytes)
     bytes.set(payload, start + headBytes + topicBytes)
     if (extras !== undefined) bytes.set(extras, start + length)
     return number
@@ -130,7 +132,8 @@ export class PackedMessages {
 
   /** The payload is a view: to be copied by whoever keeps it for long. */
   read(number: number): Message {
-    const { words, doubles, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
+    const segment = this.#segments[this.#table.segmentOf(number)] as Segment
+    const { words, doubles, bytes, buffer } = segment
     const start = this.#table.startOf(number)
     const word = start >>> 2
     const flags = words[word + sizeAt] as number
@@ -138,7 +141,7 @@ export class PackedMessages {
     const payloadEnd = payloadStart + (words[word + payloadBytesAt] as number)
     const hasExtras = (flags & extrasFlag) !== 0
     const message = {
-      topicName: this.#topic.read(bytes, start + headBytes, payloadStart),
+      topicName: this.#topic.read(buffer, start + headBytes, payloadStart),
       payload: bytes.subarray(payloadStart, payloadEnd),
       qos: (flags & 3) as QoS,
       retain: (flags & retainFlag) !== 0,
@@ -182,11 +185,11 @@ export class PackedMessages {
   }
 
   #addSegment(size: number): number {
-    const bytes = Buffer.allocUnsafeSlow(size)
-    const { buffer } = bytes
-    const [words, doubles] = [new Uint32Array(buffer), new Float64Array(buffer)]
+    const buffer = Buffer.allocUnsafeSlow(size)
+    const bytes = new Uint8Array(buffer.buffer)
+    const [words, doubles] = [new Uint32Array(bytes.buffer), new Float64Array(bytes.buffer)]
     const index = this.#free.pop() ?? this.#segments.length
-    this.#segments[index] = { bytes, words, doubles, used: 0, live: 0 }
+    this.#segments[index] = { bytes, buffer, words, doubles, used: 0, live: 0 }
     if (size === segmentBytes) this.#used += size
     return index
   }

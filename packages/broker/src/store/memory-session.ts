@@ -1,6 +1,5 @@
 import { messageBytes } from '../message.ts'
 import type { PackedMessages } from '../packed-messages.ts'
-import { copyPayload } from '../payload.ts'
 import { states } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
 import type {
@@ -144,9 +143,8 @@ export class MemorySession {
   }
 
   #entry(value: number, position: number): QueueEntry {
+    // Its payload is a view of what stays as long as the entry is here.
     const message = this.#messages.read(messageOf(value))
-    // It may wait for long, and what it is a view of would wait with it.
-    message.payload = copyPayload(message.payload)
     const route = (value & routeFlag) === 0 ? undefined : this.#routes?.get(position)
     return {
       position,

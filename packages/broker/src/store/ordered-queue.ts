@@ -18,6 +18,8 @@ export class OrderedQueue {
   #head = 0
   #end = 0
   #count = 0
+  /** Behind the one that was found last, where the next one is looked for first. */
+  #expected = 0
 
   get count(): number {
     return this.#count
@@ -101,9 +103,15 @@ export class OrderedQueue {
 
   /** Where it is, or -1. */
   #find(position: number): number {
-    const at = this.#search(position)
-    const isThere = at < this.#end && this.#positions[at] === position && this.#values[at] !== HOLE
-    return isThere ? at : -1
+    const at = this.#isAt(this.#expected, position) ? this.#expected : this.#search(position)
+    if (!this.#isAt(at, position)) return -1
+    this.#expected = at + 1
+    return at
+  }
+
+  #isAt(at: number, position: number): boolean {
+    const isWithin = at >= this.#head && at < this.#end
+    return isWithin && this.#positions[at] === position && this.#values[at] !== HOLE
   }
 
   /** The first slot whose position is not below `position`, the holes at the head left out. */

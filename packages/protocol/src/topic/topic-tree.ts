@@ -140,7 +140,8 @@ export class TopicTree<V extends NonNullable<unknown>> {
 
   /** Calls `visit` once for each filter that matches the Topic Name, in no particular order. */
   match(name: string, visit: (value: V) => void): void {
-    const value = this.#exact.get(name)
+    // For nothing a Map would make the hash of a text that is new.
+    const value = this.#exact.size === 0 ? undefined : this.#exact.get(name)
     if (value !== undefined) visit(value)
     if (this.#wildcards !== 0) this.#matchWildcards(name, visit)
   }
