@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import { type Code, code, type Group, numbersOf } from './group.ts'
-import type { Statements } from './sqlite-statements.ts'
+import { entriesAtOnce, type Statements } from './sqlite-statements.ts'
 
 /** Writes a group to the tables, within a transaction; returns the Sessions that it has ended. */
 export function applyGroup(to: Statements, { numbers, bytes, strings }: Group): readonly number[] {
@@ -45,23 +45,17 @@ export function applyGroup(to: Statements, { numbers, bytes, strings }: Group): 
         to.message.run(number(), number(), number(), binary(number()))
         break
       case code.queued: {
-        const first = at
-        at += numbersOf[code.queued]
-        const data = binary(numbers[first + 9] ?? 0)
-        const route = binary(numbers[first + 10] ?? 0)
-        to.queued.run(
-          numbers[first + 1] ?? 0,
-          numbers[first] ?? 0,
-          numbers[first + 2] ?? 0,
-          numbers[first + 3] ?? 0,
-          numbers[first + 4] ?? 0,
-          numbers[first + 5] ?? 0,
-          numbers[first + 6] ?? 0,
-          numbers[first + 7] ?? 0,
-          numbers[first + 8] ?? 0,
-          route,
-          data,
-        )
+        const rows = isRun(numbers, at - 1) ? entriesAtOnce : 1
+        const values: SQLInputValue[] = []
+        for (let row = 0; row < rows; row++, at++) {
+          const columns = numbers.subarray(at, at + numbersOf[code.queued])
+          at += columns.length
+          const data = binary(columns[9] ?? 0)
+          addEntry(values, columns, data, binary(columns[10] ?? 0))
+        }
+        at--
+        if (rows === 1) to.queued.run(...values)
+        else to.queuedRun.run(...values)
         break
       }
       case code.sent: {
@@ -86,6 +80,27 @@ export function applyGroup(to: Statements, { numbers, bytes, strings }: Group): 
     }
   }
   return ended
+}
+
+/** Whether as many new entries follow as one statement takes: that costs a quarter less. */
+function isRun(numbers: Float64Array, start: number): boolean {
+  const width = 1 + numbersOf[code.queued]
+  for (let row = 1; row < entriesAtOnce; row++) {
+    if (numbers[start + row * width] !== code.queued) return false
+  }
+  return true
+}
+
+/** In the order of the columns, of which the Session is the second. */
+function addEntry(
+  to: SQLInputValue[],
+  numbers: Float64Array,
+  data: SQLInputValue,
+  route: SQLInputValue,
+): void {
+  to.push(numbers[1] ?? 0, numbers[0] ?? 0)
+  for (let column = 2; column < 9; column++) to.push(numbers[column] ?? 0)
+  to.push(route, data)
 }
 
 /**

@@ -7,6 +7,11 @@ export function statement(database: DatabaseSync, sql: string): StatementSync {
   return prepared
 }
 
+/** New entries that are written with one statement, where there are so many. */
+export const entriesAtOnce = 16
+
+const newEntry = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+
 const entry = `SELECT position, session, state, packet_identifier, flags, message, topic_bytes,
   payload_at, route, data FROM entry`
 
@@ -38,7 +43,9 @@ export function prepare(database: DatabaseSync) {
       payload_at = excluded.payload_at, data = excluded.data`),
     retainedEnd: sql('DELETE FROM retained WHERE topic = ?'),
     // What an ended Session has left under this position gives way.
-    queued: sql('INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    queued: sql(`INSERT OR REPLACE INTO entry VALUES ${newEntry}`),
+    queuedRun: sql(`INSERT OR REPLACE INTO entry VALUES
+      ${new Array(entriesAtOnce).fill(newEntry).join(', ')}`),
     sent: sql(
       'UPDATE entry SET state = 1, packet_identifier = ? WHERE position = ? AND session = ?',
     ),
