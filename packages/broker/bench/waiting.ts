@@ -178,7 +178,7 @@ function connect(to: Core, clientIdentifier: string, sink: Sink, isLasting = fal
 }
 
 function memory(): number {
-  gc?.()
+  globalThis.gc?.()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
