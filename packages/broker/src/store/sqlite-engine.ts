@@ -18,6 +18,7 @@ import {
   openDatabase,
   RESERVE_BYTES,
 } from './sqlite-file.ts'
+import { Shrinking, SPARE_PAGES } from './sqlite-shrink.ts'
 import { prepare, type Statements, statement } from './sqlite-statements.ts'
 
 /** What is to have happened when a transaction is reported. */
@@ -66,6 +67,7 @@ export class SqliteEngine {
   readonly #index = new EntryIndex()
   readonly #reserve: Reserve
   readonly #files: FileWatch
+  readonly #shrinking: Shrinking
   readonly #checkpointPages: number
   #logPages = 0
   #sync: Sync = 'synced'
@@ -76,6 +78,8 @@ export class SqliteEngine {
     this.#database = openDatabase(options)
     this.#statements = prepare(this.#database)
     const { folder, checkpointPages = CHECKPOINT_PAGES, reserveBytes = RESERVE_BYTES } = options
+    const { sparePages = SPARE_PAGES } = options
+    this.#shrinking = new Shrinking(this.#database, this.#statements, sparePages)
     this.#checkpointPages = checkpointPages
     const reserve = { file: reserveFile(folder), bytes: reserveBytes }
     this.#reserve = new Reserve(reserve, performance.now())
@@ -163,8 +167,7 @@ export class SqliteEngine {
   /** After an error for want of room: with it the log can be copied, and then used again. */
   makeRoom(): void {
     this.#reserve.release(performance.now())
-    emptyLog(this.#database, 'RESTART')
-    this.#files.accept()
+    this.#emptyLog()
     this.#reserve.measure()
     this.#limitLog()
   }
@@ -226,6 +229,18 @@ export class SqliteEngine {
     }
     this.#isUnsynced = true
     for (const id of unused) this.#index.release(id)
+  }
+
+  /** Gives some of the room within the file back to the disk; false when there is no more to give. */
+  shrink(): boolean {
+    if (!this.#reserve.isWhole || !this.#shrinking.isDue) return false
+    this.#setSync('none')
+    this.#transaction(() => this.#shrinking.step())
+    this.#isUnsynced = true
+    if (this.#shrinking.isDue) return true
+    // The end of the file goes when the log is copied.
+    this.#emptyLog()
+    return false
   }
 
   /** A copy of everything that is committed, on another thread; must end before `close`. */
@@ -307,6 +322,11 @@ export class SqliteEngine {
     // Before anything is acknowledged: it may have gone to a file that has no name any more.
     this.#files.accept()
     return result
+  }
+
+  #emptyLog(): void {
+    emptyLog(this.#database, 'RESTART')
+    this.#files.accept()
   }
 
   #setSync(sync: Sync): void {

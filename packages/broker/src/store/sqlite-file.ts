@@ -26,6 +26,8 @@ export interface FileOptions {
   readonly checkpointPages?: number | undefined
   /** Room on the disk that is kept for the time when it is full: see `Reserve`. */
   readonly reserveBytes?: number | undefined
+  /** Free pages within the database that it keeps when it is made smaller. */
+  readonly sparePages?: number | undefined
   readonly migrations?: readonly Migration[]
 }
 
@@ -53,7 +55,10 @@ export function openDatabase(options: FileOptions): DatabaseSync {
   const database = new DatabaseSync(file)
   try {
     // Before the first access: the index of the log is then in memory, not in a third file.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    // Only a new file can be made so that it can become smaller: see `Shrinking`.
+    if (sizeOf(file) === 0) database.exec('PRAGMA auto_vacuum = INCREMENTAL')
+    database.exec('PRAGMA journal_mode = WAL')
     database.exec('BEGIN IMMEDIATE; COMMIT')
     nameHolder(folder)
     database.exec(`

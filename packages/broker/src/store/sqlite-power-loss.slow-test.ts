@@ -127,9 +127,9 @@ function any(limit: number): number {
 const BATCHES = 40
 
 /** Runs the batches one by one and keeps the files after each transaction. */
-function run(checkpointPages: number): Files[] {
+function run(checkpointPages: number, sparePages?: number): Files[] {
   const folder = join(root, `run ${checkpointPages}`)
-  const engine = new SqliteEngine({ folder, checkpointPages, reserveBytes: 0 })
+  const engine = new SqliteEngine({ folder, checkpointPages, reserveBytes: 0, sparePages })
   const operations = new Operations([], engine.scan())
   const writer = new GroupWriter(new Times(1, contractClock), 0)
   const files: Files[] = []
@@ -139,6 +139,10 @@ function run(checkpointPages: number): Files[] {
     files.push(filesOf(folder, n + 1))
     while (engine.hasLoose) {
       engine.collect()
+      files.push(filesOf(folder, n + 1))
+    }
+    for (let isMore = true; isMore; ) {
+      isMore = engine.shrink()
       files.push(filesOf(folder, n + 1))
     }
   }
@@ -187,7 +191,7 @@ test('whatever follows what was synced is not taken for a batch', async () => {
 
 test('a log that begins anew after a checkpoint is cut anywhere without a loss', async () => {
   const expected = await expectedAfter(BATCHES)
-  const files = run(12)
+  const files = run(12, 0)
   const changed = files.filter(
     (each, at) => !each.database.equals(files[at - 1]?.database ?? each.database),
   )
@@ -208,7 +212,7 @@ test('a log that begins anew after a checkpoint is cut anywhere without a loss',
 
 test('a checkpoint that was cut is made again', async () => {
   const expected = await expectedAfter(BATCHES)
-  const files = run(13)
+  const files = run(13, 0)
   let checkpoints = 0
   for (const [at, before] of files.entries()) {
     const later = files[at + 1]
@@ -221,7 +225,8 @@ test('a checkpoint that was cut is made again', async () => {
       for (let page = 0; page < length; page += 4096) {
         const isOld = any(2) === 0 && page < before.database.length
         const from = isOld ? before.database : later.database
-        from.copy(database, page, page, page + 4096)
+        // What the checkpoint has cut off may still be there, or be zeros.
+        if (page < from.length) from.copy(database, page, page, page + 4096)
       }
       assert.equal(await batchesIn(database, later.log, expected), later.reported)
     }

@@ -3,6 +3,9 @@ import { SqliteEngine } from './sqlite-engine.ts'
 import { explain, isFull } from './sqlite-errors.ts'
 import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
 
+/** Between two steps in which the file becomes smaller. */
+const SHRINK_EVERY_MS = 20
+
 /** How long what was only written may stay unsynced. */
 const SYNC_EVERY_MS = 1_000
 
@@ -31,6 +34,7 @@ function serve(port: MessagePort, engine: SqliteEngine): void {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []) =>
     port.postMessage(message, transfer)
   let isStopping = false
+  let isIdle = false
   let backup: Promise<void> | undefined
 
   /** A failed sync is not retried: what the file holds then is not known. */
@@ -53,7 +57,19 @@ function serve(port: MessagePort, engine: SqliteEngine): void {
       if (!isFull(error)) fail(error)
     }
   }
-  const syncing = setInterval(() => guarded(() => engine.sync()), SYNC_EVERY_MS)
+  const syncing = setInterval(() => {
+    guarded(() => engine.sync())
+    // Nothing has come since the last time.
+    if (isIdle) shrink()
+    isIdle = true
+  }, SYNC_EVERY_MS)
+
+  const shrink = () => {
+    if (isStopping || !isIdle || backup !== undefined) return
+    guarded(() => {
+      if (engine.shrink()) setTimeout(shrink, SHRINK_EVERY_MS)
+    })
+  }
 
   let isCollecting = false
   const collect = () => {
@@ -92,6 +108,7 @@ function serve(port: MessagePort, engine: SqliteEngine): void {
         break
       }
       case 'group':
+        isIdle = false
         engine.apply(request.group, request.sync)
         reply({ kind: 'applied' })
         break
@@ -103,7 +120,10 @@ function serve(port: MessagePort, engine: SqliteEngine): void {
       }
       case 'backup': {
         const { file, overwrite } = request
-        const ended = (reason?: string) => reply({ kind: 'backed-up', reason })
+        const ended = (reason?: string) => {
+          backup = undefined
+          reply({ kind: 'backed-up', reason })
+        }
         backup = engine.backup(file, { overwrite, isStopped: () => isStopping }).then(
           () => ended(),
           (error: Error) => ended(error.message),
