@@ -13,7 +13,7 @@ test('what could not be stored as sent is not overtaken', async () => {
   const { broker, store } = scene
   broker.open().connect(lasting('s')).send(subscribe('t')).cut()
   const publisher = broker.open().connect({ clientIdentifier: 'p' })
-  publisher.send(publish('t', 2, { payload: bytes('first') }))
+  publisher.send(publish('t', { qos: 2, payload: bytes('first') }))
   store.isLate = true
   const client = broker.open().connect(lasting('s'))
   store.catchUp() // CONNACK leaves, and the first is on its way
@@ -21,7 +21,7 @@ test('what could not be stored as sent is not overtaken', async () => {
   store.isFull = true
   broker.endTurn()
   store.isFull = false
-  publisher.send(publish('t', 2, { payload: bytes('second'), packetIdentifier: 10 }))
+  publisher.send(publish('t', { qos: 2, payload: bytes('second'), packetIdentifier: 10 }))
   store.catchUp()
   broker.endTurn()
   assert.deepEqual([client.take('publish').length, client.isClosed], [0, true])
@@ -39,7 +39,7 @@ test('what is sent again behind it is not overtaken either', async () => {
     peer.take('publish').map(({ payload }) => new TextDecoder().decode(payload))
   broker.open().connect(lasting('s')).send(subscribe('t')).cut()
   const publisher = broker.open().connect({ clientIdentifier: 'p' })
-  publisher.send(publish('t', 2, { payload: bytes('first') }))
+  publisher.send(publish('t', { qos: 2, payload: bytes('first') }))
   store.isLate = true
   const client = broker.open().connect(lasting('s'))
   store.catchUp()
@@ -47,7 +47,7 @@ test('what is sent again behind it is not overtaken either', async () => {
   store.isFull = true
   broker.endTurn()
   store.isFull = false
-  publisher.send(publish('t', 1, { payload: bytes('second'), packetIdentifier: 10 }))
+  publisher.send(publish('t', { qos: 1, payload: bytes('second'), packetIdentifier: 10 }))
   store.catchUp()
   broker.endTurn()
   assert.deepEqual([texts(client), client.isClosed], [['second'], true])
@@ -56,7 +56,7 @@ test('what is sent again behind it is not overtaken either', async () => {
   store.catchUp()
   store.isLate = true
   broker.endTurn()
-  publisher.send(publish('t', 1, { payload: bytes('third'), packetIdentifier: 11 }))
+  publisher.send(publish('t', { qos: 1, payload: bytes('third'), packetIdentifier: 11 }))
   broker.endTurn()
   assert.deepEqual(texts(again), [])
   store.catchUp()
@@ -73,7 +73,7 @@ for (const qos of [1, 2] as const) {
     broker.open().connect(lasting('s')).send(subscribe('t')).cut()
     const publisher = broker.open().connect({ clientIdentifier: 'p' })
     const send = (text: string, packetIdentifier: number, more: Partial<Publish> = {}) =>
-      publisher.send(publish('t', qos, { payload: bytes(text), packetIdentifier, ...more }))
+      publisher.send(publish('t', { qos, payload: bytes(text), packetIdentifier, ...more }))
     send('first', 9)
     send('expiring', 10, { properties: { messageExpiryInterval: 10 } })
     store.isLate = true
@@ -135,7 +135,7 @@ for (const [cause, end] of endings) {
     const { broker, store } = scene
     broker.open().connect(lasting('s')).send(subscribe('t'), subscribe('after')).cut()
     const publisher = broker.open().connect({ clientIdentifier: 'p' })
-    publisher.send(publish('t', 2, { properties: { messageExpiryInterval: 10 } }))
+    publisher.send(publish('t', { qos: 2, properties: { messageExpiryInterval: 10 } }))
     store.isLate = true
     const client = broker.open().connect(lasting('s'))
     store.catchUp()
@@ -149,7 +149,7 @@ for (const [cause, end] of endings) {
     assert.equal(broker.core.statistics.inFlight, 1)
     await end(broker)
     const again = broker.open().connect(lasting('s'))
-    publisher.send(publish('after', 2, { packetIdentifier: 10 }))
+    publisher.send(publish('after', { qos: 2, packetIdentifier: 10 }))
     assert.deepEqual(
       again.take('publish').map(({ topicName }) => topicName),
       ['after'],

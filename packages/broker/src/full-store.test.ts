@@ -29,8 +29,8 @@ test('nor is the deletion of a retained message', async () => {
   await using scene = await startOnFallible()
   const { broker, store } = scene
   const client = broker.open().connect(lasting('p'))
-  client.send(publish('t', 1, { retain: true }))
-  const deletion = publish('t', 1, { retain: true, payload: bytes('') })
+  client.send(publish('t', { qos: 1, retain: true }))
+  const deletion = publish('t', { qos: 1, retain: true, payload: bytes('') })
   store.isFull = true
   client.send(deletion)
   store.isFull = false
@@ -45,10 +45,10 @@ test('what nobody asks for again is stored when there is room', async () => {
   await using scene = await startOnFallible()
   const { broker, store } = scene
   const client = broker.open().connect(lasting('p')).send(subscribe('a'), subscribe('b'))
-  client.send(publish('t', 0, { retain: true }), publish('u', 0, { retain: true }))
+  client.send(publish('t', { retain: true }), publish('u', { retain: true }))
   store.isFull = true
-  client.send(publish('t', 0, { retain: true, payload: bytes('') }))
-  client.send(publish('u', 0, { retain: true, payload: bytes('new') }))
+  client.send(publish('t', { retain: true, payload: bytes('') }))
+  client.send(publish('u', { retain: true, payload: bytes('new') }))
   client.send({ ...unsubscribe, topicFilters: ['a'] })
   broker.pass(1_000)
   store.isFull = false
@@ -126,7 +126,7 @@ for (const isFull of [false, true]) {
     const second = broker.open().connect(lasting('b'))
     store.isLate = true
     store.isFull = isFull
-    publisher.send(publish('t', 2))
+    publisher.send(publish('t', { qos: 2 }))
     store.isFull = false
     second.send(subscribe(filter))
     first.send({ ...leaving, properties: { sessionExpiryInterval: 0 } })

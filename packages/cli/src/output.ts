@@ -22,4 +22,10 @@ export function columns(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd()).join('\n')
 }
 
-export const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+/** As people read it. */
+export function size(bytes: number): string {
+  if (bytes < 2 ** 10) return `${bytes} B`
+  return bytes < 2 ** 20
+    ? `${(bytes / 2 ** 10).toFixed(1)} KiB`
+    : `${(bytes / 2 ** 20).toFixed(1)} MiB`
+}

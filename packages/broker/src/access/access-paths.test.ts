@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Connect, Publish, QoS, Subscribe, Will } from '@busbar/protocol'
+import type { Connect, Publish, Will } from '@busbar/protocol'
 import { changePolicies } from '../access-change.ts'
 import { type ConfigInput, parseConfig } from '../config.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import { startTestBroker, type TestBroker } from '../testing/index.ts'
+import { publish, subscribe } from '../testing/packets.contract.ts'
 import { loadPolicies } from './load-policies.ts'
 
 type AccessInput = NonNullable<ConfigInput['access']>
@@ -32,26 +33,6 @@ async function change(broker: TestBroker, access: AccessInput): Promise<void> {
 
 function open(broker: TestBroker, user: string, fields: Partial<Connect> = {}) {
   return broker.open().connect({ clientIdentifier: `${user}-id`, username: user, ...fields })
-}
-
-function subscribe(topicFilter: string, qos: QoS = 2): Subscribe {
-  const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-  const subscriptions = [{ topicFilter, options }]
-  return { type: 'subscribe', packetIdentifier: 1, properties: {}, subscriptions }
-}
-
-function publish(topicName: string, fields: Partial<Publish> = {}): Publish {
-  return {
-    type: 'publish',
-    dup: false,
-    qos: 0,
-    retain: false,
-    topicName,
-    packetIdentifier: fields.qos === undefined ? 0 : 7,
-    properties: {},
-    payload: new TextEncoder().encode('x'),
-    ...fields,
-  }
 }
 
 const topics = (packets: readonly Publish[]) => packets.map(({ topicName }) => topicName)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Connect, Publish, QoS, Subscribe } from '@busbar/protocol'
+import type { Connect, Publish, QoS } from '@busbar/protocol'
 import { startTestBroker, type TestBroker, type TestPeer } from '../testing/index.ts'
+import { subscribe } from '../testing/packets.contract.ts'
 import type { Hook } from './hook.ts'
 
 function start(...hooks: readonly (Omit<Hook, 'name'> & { name?: string })[]) {
@@ -12,12 +13,6 @@ function start(...hooks: readonly (Omit<Hook, 'name'> & { name?: string })[]) {
 
 function open(broker: TestBroker, clientIdentifier: string, fields: Partial<Connect> = {}) {
   return broker.open().connect({ clientIdentifier, ...fields })
-}
-
-function subscribe(topicFilter: string, qos: QoS = 2): Subscribe {
-  const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-  const subscriptions = [{ topicFilter, options }]
-  return { type: 'subscribe', packetIdentifier: 1, properties: {}, subscriptions }
 }
 
 function publish(topicName: string, qos: QoS = 0, packetIdentifier = qos === 0 ? 0 : 7): Publish {

@@ -2,25 +2,18 @@ import assert from 'node:assert/strict'
 import {
   copyFileSync,
   existsSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { StoreFailedError, StoreOpenError } from './errors.ts'
 import { logFile, storeFile } from './file-names.ts'
+import { newFolder } from './new-folder.contract.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { commit, noise, queued, retained, session } from './store-samples.contract.ts'
-
-const root = mkdtempSync(join(tmpdir(), 'busbar-watch-'))
-after(() => rmSync(root, { recursive: true }))
-let folders = 0
-const newFolder = () => join(root, `${++folders}`)
 
 function overwrite(file: string): void {
   writeFileSync(file, noise(1_000), { flag: 'r+' })

@@ -285,7 +285,7 @@ const unfit: [name: string, message: RegExp, make: (file: string) => void][] = [
   ['a folder', /is no file/, (file) => mkdirSync(file)],
   [
     'what is no database',
-    /is damaged \(file is not a database\)/,
+    /is no database, or its beginning is damaged/,
     (file) => writeFileSync(file, noise(600)),
   ],
   ['what is no file of SQLite', /is no database/, (file) => touch(file)],

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { StoreOpenError } from './errors.ts'
 import { storeFile } from './file-names.ts'
+import { newFolder } from './new-folder.contract.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { checkStore } from './sqlite-check.ts'
 import {
@@ -19,13 +19,9 @@ import {
   subscription,
 } from './store-samples.contract.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'busbar-check-'))
-after(() => rmSync(root, { recursive: true }))
-let folders = 0
-
 /** The file of a closed store that has something of everything. */
 async function sample(): Promise<string> {
-  const folder = join(root, `${++folders}`)
+  const folder = newFolder()
   await using store = await createSqliteStore({ folder, reserveBytes: 0 })
   await store.open()
   const shared = message()
@@ -150,5 +146,5 @@ test('finds pages that are damaged', async () => {
 })
 
 test('says when there is nothing to check', () => {
-  assert.throws(() => checkStore(join(root, 'none', 'busbar.db')), /^StoreOpenError: There is no /)
+  assert.throws(() => checkStore(join(newFolder(), 'busbar.db')), /^StoreOpenError: There is no /)
 })

@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { StoreOpenError } from './errors.ts'
 import { storeFile } from './file-names.ts'
+import { newFolder } from './new-folder.contract.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { openDatabase } from './sqlite-file.ts'
 import { migrations } from './sqlite-schema.ts'
 import { commit, noise, queued, session } from './store-samples.contract.ts'
-
-const root = mkdtempSync(join(tmpdir(), 'busbar-file-'))
-after(() => rmSync(root, { recursive: true }))
-let folders = 0
-const newFolder = () => join(root, `${++folders}`)
 
 /** The only value that a query finds in the file of a closed store. */
 function ask(folder: string, sql: string): unknown {

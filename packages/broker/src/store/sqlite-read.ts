@@ -55,8 +55,11 @@ export function explainReading(error: unknown, file: string): Error {
   switch (resultCode(error)) {
     case BUSY:
       return say(`${file} is in use by ${holder(dirname(file))}. Stop it first`)
-    case CORRUPT:
     case NOT_A_DATABASE:
+      return say(
+        `${file} is no database, or its beginning is damaged. docs/store.md says what can be done`,
+      )
+    case CORRUPT:
       return say(`${file} is damaged (${text}). docs/store.md says what can be done`)
     case READ_ONLY:
     case CANNOT_OPEN:

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { storeFile } from './file-names.ts'
+import { newFolder } from './new-folder.contract.ts'
 import { createSqliteStore } from './sqlite.ts'
 import { checkStore } from './sqlite-check.ts'
 import {
@@ -18,10 +17,6 @@ import {
   session,
 } from './store-samples.contract.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'busbar-shrink-'))
-after(() => rmSync(root, { recursive: true }))
-let folders = 0
-const newFolder = () => join(root, `${++folders}`)
 const mebibytes = (folder: string) => statSync(storeFile(folder)).size / 2 ** 20
 
 const ENTRIES = 12_000

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import type { Clock } from '../clock.ts'
 import { StoreFailedError, StoreFullError, StoreOpenError } from './errors.ts'
 import { storeFile } from './file-names.ts'
 import { GroupWriter } from './group.ts'
 import { Times } from './message-codec.ts'
+import { newFolder } from './new-folder.contract.ts'
 import { Operations } from './operations.ts'
 import { createSqliteStore, type SqliteStoreOptions } from './sqlite.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
@@ -27,11 +27,6 @@ import {
   sent,
   session,
 } from './store-samples.contract.ts'
-
-const root = mkdtempSync(join(tmpdir(), 'busbar-store-'))
-after(() => rmSync(root, { recursive: true }))
-let folders = 0
-const newFolder = () => join(root, `${++folders}`)
 
 storeContract('sqlite', async () => {
   const folder = newFolder()

@@ -13,11 +13,12 @@ export function subscribe(
   return { type: 'subscribe', packetIdentifier: 1, properties, subscriptions }
 }
 
-/** A PUBLISH with the Packet Identifier 9 where its QoS wants one. */
-export function publish(topicName: string, qos: QoS = 0, more: Partial<Publish> = {}): Publish {
+/** A PUBLISH, with the Packet Identifier 7 where its QoS wants one. */
+export function publish(topicName: string, fields: Partial<Publish> = {}): Publish {
+  const packetIdentifier = (fields.qos ?? 0) === 0 ? 0 : 7
   return {
-    ...{ type: 'publish', dup: false, qos, retain: false, topicName },
-    ...{ packetIdentifier: qos === 0 ? 0 : 9, properties: {}, payload: bytes('x') },
-    ...more,
+    ...{ type: 'publish', dup: false, qos: 0, retain: false, topicName, packetIdentifier },
+    ...{ properties: {}, payload: bytes('x') },
+    ...fields,
   }
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { askBroker, backupStore, ControlError } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
-import { mebibytes, type Output } from '../output.ts'
+import { type Output, size } from '../output.ts'
 import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const backupCommand: Command = {
@@ -31,6 +31,6 @@ async function run(given: Arguments, { say }: Output): Promise<number> {
     if (!(error instanceof ControlError) || error.kind !== 'absent') throw error
     await backupStore(folder, file, { overwrite })
   }
-  say(`${FILE}: backup of ${folder}, ${mebibytes(statSync(file).size)}`)
+  say(`${FILE}: backup of ${folder}, ${size(statSync(file).size)}`)
   return 0
 }

@@ -1,6 +1,6 @@
 import { askBroker, type CauseAmounts, printable, type Status } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
-import { columns, mebibytes, type Output } from '../output.ts'
+import { columns, type Output, size } from '../output.ts'
 import { dataFlags, dataFolder, readPositionals } from './data-folder.ts'
 
 export const statusCommand: Command = {
@@ -25,7 +25,7 @@ function describe({ version, processId, uptimeSeconds, addresses, ...rest }: Sta
   const { durability, statistics, losses, hooks } = rest
   const number = (name: string) => String(statistics[name] ?? 0)
   const amount = (messages: string, bytes: string) =>
-    `${number(messages)} (${mebibytes(statistics[bytes] ?? 0)})`
+    `${number(messages)} (${size(statistics[bytes] ?? 0)})`
   const rows: [string, string][] = [
     ['durability', durability],
     ['clients', `${number('clientsConnected')} (at most ${number('clientsMaximum')})`],

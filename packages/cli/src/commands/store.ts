@@ -1,6 +1,6 @@
 import { checkStore, printable, type StoreReport, storeFile } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
-import { columns, mebibytes, type Output, UsageError } from '../output.ts'
+import { columns, type Output, size, UsageError } from '../output.ts'
 import { dataFlags, dataFolder } from './data-folder.ts'
 
 export const storeCommand: Command = {
@@ -40,7 +40,7 @@ async function run(given: Arguments, { say, complain }: Output): Promise<number>
 function describe({ file, bytes, schemaVersion, counts, faults }: StoreReport): string {
   const { sessions, subscriptions, retained, queued, inFlight, leftOver } = counts
   const rows: [string, string][] = [
-    ['size', mebibytes(bytes)],
+    ['size', size(bytes)],
     ['schema version', String(schemaVersion)],
     ['sessions', String(sessions)],
     ['subscriptions', String(subscriptions)],
