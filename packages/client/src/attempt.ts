@@ -15,6 +15,7 @@ import type { Clock } from './clock.ts'
 import { type ConnectFields, connectPacket, defaultMaximumPacketSize } from './connect-packet.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import { deferred } from './deferred.ts'
+import type { Destination } from './destination.ts'
 import { ClientError } from './errors.ts'
 import { ClientKeepAlive } from './keep-alive.ts'
 import { negotiate } from './negotiate.ts'
@@ -22,7 +23,6 @@ import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
 import type { Session } from './session.ts'
-import type { Transport, TransportEvents } from './transport/transport.ts'
 
 export interface AttemptOptions {
   readonly options: ClientOptions
@@ -36,7 +36,7 @@ export interface AttemptOptions {
   readonly attempt: number
   readonly credentials: NonNullable<ClientOptions['credentials']>
   readonly session: Session
-  open(events: TransportEvents, signal: AbortSignal): Promise<Transport>
+  readonly destination: Destination
   /** CONNACK has come, and the Session may go on. */
   connected(connection: Connection, negotiated: Negotiated): void
 }
@@ -152,7 +152,7 @@ export class Attempt implements ConnectionEvents {
     const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
     const connection = new Connection(version, maximum, this)
     this.connection = connection
-    const transport = await this.#at.open(connection, this.#abort.signal)
+    const transport = await this.#at.destination.open(connection, this.#abort.signal)
     connection.opened(transport)
     if (this.#state === 'ended') return connection.destroy()
     connection.write(packet)

@@ -2,7 +2,8 @@ import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
-import { type ClientState, Connector, type Platform, type Target } from './connector.ts'
+import { type ClientState, Connector, type Platform } from './connector.ts'
+import type { Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
 import type { ClientOptions, Negotiated, Payload } from './options.ts'
@@ -26,7 +27,7 @@ import type {
   RespondOptions,
   Response,
 } from './requests.ts'
-import type { ClientStatistics } from './statistics.ts'
+import { type ClientStatistics, statisticsOf } from './statistics.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
@@ -80,21 +81,7 @@ export class Client implements AsyncDisposable {
 
   /** How much is on its way and waits now, and counters since the client was made. */
   get stats(): ClientStatistics {
-    const { session, reconnects, rttMs } = this.#connector
-    const { publisher, receiver } = session
-    return {
-      inflight: publisher.inflight,
-      outboxMessages: publisher.outbox.count,
-      outboxBytes: publisher.outbox.bytes,
-      waitingCalls: publisher.outbox.callers,
-      acknowledged: publisher.acknowledged,
-      dropped: publisher.outbox.dropped,
-      requeued: publisher.requeued,
-      received: receiver.received,
-      unclaimed: receiver.unclaimed,
-      reconnects,
-      rttMs,
-    }
+    return statisticsOf(this.#connector)
   }
 
   /** What happens from now on, with reasons; ends after `stopped`. */

@@ -1,6 +1,6 @@
 import { openTransport, watchNetwork } from '#platform'
 import { Client } from './client.ts'
-import type { Target } from './connector.ts'
+import type { Target } from './destination.ts'
 import type { ClientOptions } from './options.ts'
 
 /**

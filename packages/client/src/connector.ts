@@ -1,4 +1,3 @@
-import type { Link } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import { Attempt } from './attempt.ts'
@@ -6,16 +5,14 @@ import type { Authenticator } from './authenticator.ts'
 import { Backoff } from './backoff.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
+import { Destination, type Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import { type ClientEvent, ClientEvents } from './events.ts'
 import type { OlderVersion } from './older-version.ts'
-import type { ClientOptions, Credentials, Negotiated } from './options.ts'
+import type { ClientOptions, Negotiated } from './options.ts'
 import type { Ending } from './outcome.ts'
 import { Session } from './session.ts'
-import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
-
-/** Where to connect: a URL, or the end of a connection within the process. */
-export type Target = string | URL | Link | (() => Link)
+import type { OpenTransport } from './transport/transport.ts'
 
 /** How long a program has to subscribe again after it has taken up a Session. */
 const unclaimedMs = 10_000
@@ -45,13 +42,12 @@ export class Connector {
   isLoaded = false
   /** Why the client has stopped. */
   error: ClientError | undefined
-  readonly #open: OpenTransport
+  readonly #destination: Destination
   readonly #forgetNetwork: () => void
   #forgetSignal: () => void = () => {}
   readonly #backoff: Backoff
   readonly random: () => number
   readonly #first: Deferred<void> = deferred()
-  #target: Target
   #clientId: string
   #attempt: Attempt | undefined
   #attempts = 0
@@ -69,11 +65,10 @@ export class Connector {
   #unclaimedTimer: unknown
 
   constructor(target: Target, options: ClientOptions, platform: Platform) {
-    this.#target = target
+    this.#destination = new Destination(target, options, platform.openTransport)
     this.options = options
     this.clock = options.clock ?? systemClock
     this.random = options.random ?? Math.random
-    this.#open = options.transport ?? platform.openTransport
     this.#forgetNetwork = platform.watchNetwork(() => this.wake())
     this.#clientId = options.clientId ?? ''
     this.#backoff = new Backoff(options.reconnect || {}, this.random)
@@ -190,8 +185,8 @@ export class Connector {
       cleanStart: older?.cleanSession() ?? (!this.hadSession && this.beginsAnew),
       isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.hadSession,
       attempt: this.#attempts,
-      credentials: options.credentials ?? (async () => credentialsIn(this.#target)),
-      open: (events, signal) => this.#openTarget(events, signal),
+      credentials: options.credentials ?? (async () => this.#destination.credentials),
+      destination: this.#destination,
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
         session.connected(connection, negotiated)
@@ -200,20 +195,9 @@ export class Connector {
     })
   }
 
-  /** Throws what the target says, when there is none today. */
-  async #openTarget(events: TransportEvents, signal: AbortSignal): Promise<Transport> {
-    const given = typeof this.#target === 'function' ? this.#target() : this.#target
-    if (typeof given === 'object' && !(given instanceof URL)) {
-      const { openLink } = await parts.link()
-      return openLink(given, events)
-    }
-    const { tls } = this.options
-    return await this.#open({ url: parseUrl(given), tls }, events, signal)
-  }
-
   /** There is no second connection to it. */
   get isLink(): boolean {
-    return typeof this.#target === 'object' && !(this.#target instanceof URL)
+    return this.#destination.isLink
   }
 
   /** Whether what the server has of an earlier program is not wanted. */
@@ -288,16 +272,11 @@ export class Connector {
   }
 
   #reasonToStop(ending: Ending, now: number): ClientError | undefined {
-    const { reconnect = {}, onRedirect } = this.options
-    const { error, reasonCode, isPermanent, serverReference } = ending
-    if (reasonCode === 0x9c || reasonCode === 0x9d) {
-      const url = onRedirect?.({ reasonCode, serverReference })
-      if (url === undefined) return error
-      this.#target = url
-      return undefined
-    }
-    if (this.isLink) return error
-    if (reconnect === false) return error
+    const { reconnect = {} } = this.options
+    const { error, reasonCode, isPermanent } = ending
+    const follows = this.#destination.follow(ending)
+    if (follows !== undefined) return follows ? undefined : error
+    if (this.isLink || reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
     if (isPermanent && !isRetried) return error
     if (now - this.#lostAt < (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) return undefined
@@ -311,27 +290,5 @@ export class Connector {
     await over.promise
     this.#wake = undefined
     this.clock.clear(timer)
-  }
-}
-
-function parseUrl(given: string | URL): URL {
-  try {
-    return new URL(given)
-  } catch (cause) {
-    throw new ClientError('invalid-argument', 'not a URL, as mqtt://host:1883 is one', { cause })
-  }
-}
-
-/** A URL may name who logs in. */
-function credentialsIn(target: Target): Credentials {
-  if (typeof target !== 'string' && !(target instanceof URL)) return {}
-  const { username, password } = parseUrl(target)
-  try {
-    return {
-      ...(username !== '' && { username: decodeURIComponent(username) }),
-      ...(password !== '' && { password: decodeURIComponent(password) }),
-    }
-  } catch (cause) {
-    throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', { cause })
   }
 }

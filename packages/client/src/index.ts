@@ -16,7 +16,8 @@ export {
 export type { Clock } from './clock.ts'
 export { systemClock } from './clock.ts'
 export { connect, lazyConnect } from './connect.ts'
-export type { ClientState, Target } from './connector.ts'
+export type { ClientState } from './connector.ts'
+export type { Target } from './destination.ts'
 export {
   ClientError,
   type ClientErrorCode,

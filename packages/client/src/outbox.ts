@@ -96,9 +96,7 @@ export class Outbox {
 
   /** Tells all callers that wait for room why it will not come. */
   refuseCallers(error: ClientError): void {
-    for (;;) {
-      const caller = this.#callers.shift()
-      if (caller === undefined) return
+    for (const caller of this.#callers.takeAll()) {
       caller.place = 'settled'
       caller.tell(error)
     }

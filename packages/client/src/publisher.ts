@@ -15,7 +15,6 @@ import { Outbox } from './outbox.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
 import { PublishWriter, sent } from './publish-writer.ts'
-import type { Queue } from './queue.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
 
@@ -104,7 +103,7 @@ export class Publisher {
   disconnected(): void {
     this.#writer = undefined
     if (this.#options.outbox?.qos0WhileOffline === 'keep') return
-    for (const message of takeAll(this.outbox.waitingQoS0)) {
+    for (const message of this.outbox.waitingQoS0.takeAll()) {
       this.outbox.left(message)
       message.tell(new ClientError('offline', 'the connection was lost before the message left'))
     }
@@ -253,7 +252,7 @@ export class Publisher {
     if (this.outbound.size === 0) return
     const entries = [...this.outbound.unfinished()]
     this.outbound = new Outbound(this.#shared.identifiers)
-    const later = takeAll(this.outbox.waiting)
+    const later = this.outbox.waiting.takeAll()
     const { requeueWhenLost = true } = this.#options.session ?? {}
     const isAnew = ({ state }: Entry) => state === 'published' && requeueWhenLost
     for (const entry of entries) {
@@ -309,12 +308,6 @@ export class Publisher {
     }
     return this.#writer?.refusal(message)
   }
-}
-
-function takeAll(queue: Queue<OutgoingMessage>): OutgoingMessage[] {
-  const all: OutgoingMessage[] = []
-  for (let item = queue.shift(); item !== undefined; item = queue.shift()) all.push(item)
-  return all
 }
 
 function lostAway(): ClientError {

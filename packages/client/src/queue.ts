@@ -30,6 +30,12 @@ export class Queue<T extends Queued<T>> {
     this.size--
   }
 
+  takeAll(): T[] {
+    const all: T[] = []
+    for (let item = this.shift(); item !== undefined; item = this.shift()) all.push(item)
+    return all
+  }
+
   shift(): T | undefined {
     const item = this.first
     if (item !== undefined) this.remove(item)

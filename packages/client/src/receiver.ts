@@ -72,7 +72,7 @@ export class Receiver implements DeliveryOwner {
     this.#connection = undefined
     this.early?.disconnected()
     for (const queue of this.#unacknowledged) {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) item.isQueued = false
+      for (const item of queue.takeAll()) item.isQueued = false
     }
     this.#done.fill(0)
   }

@@ -1,3 +1,5 @@
+import type { Connector } from './connector.ts'
+
 /** Counted since the client was made. */
 export interface ClientStatistics {
   /** QoS 1 and 2 that were sent and are not acknowledged. */
@@ -22,4 +24,22 @@ export interface ClientStatistics {
   readonly reconnects: number
   /** From the last PINGREQ to its answer. */
   readonly rttMs: number | undefined
+}
+
+export function statisticsOf({ session, reconnects, rttMs }: Connector): ClientStatistics {
+  const { publisher, receiver } = session
+  const { outbox } = publisher
+  return {
+    inflight: publisher.inflight,
+    outboxMessages: outbox.count,
+    outboxBytes: outbox.bytes,
+    waitingCalls: outbox.callers,
+    acknowledged: publisher.acknowledged,
+    dropped: outbox.dropped,
+    requeued: publisher.requeued,
+    received: receiver.received,
+    unclaimed: receiver.unclaimed,
+    reconnects,
+    rttMs,
+  }
 }

@@ -30,6 +30,7 @@ export class Subscriber implements SubscriptionOwner {
   /** Called when there is a new subscription. */
   added: () => void = () => {}
   readonly #index = new SubscriptionIndex()
+  #latestIdentifier = 0
   readonly #identifiers: PacketIdentifiers
   readonly #timers = new Map<Subscription, unknown>()
   /** Those whose first SUBACK has not come, and who waits for it. */
@@ -69,6 +70,10 @@ export class Subscriber implements SubscriptionOwner {
     if (signal === undefined) return answered.promise
     const forget = onAbort(signal, () => this.#fail(subscription, aborted(signal)))
     return answered.promise.finally(forget)
+  }
+
+  nextIdentifier(): number {
+    return ++this.#latestIdentifier
   }
 
   targets(packet: Publish, topicName: string): readonly Subscription[] {
@@ -172,7 +177,7 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   #reasonOf(subscription: Subscription): string {
-    return `subscription ${this.#index.identifierOf(subscription)}`
+    return `subscription ${subscription.identifier}`
   }
 
   #send(subscription: Subscription): void {
@@ -187,12 +192,12 @@ export class Subscriber implements SubscriptionOwner {
       return this.#fail(subscription, new ClientError('outbox-full', text))
     }
     const { userProperties } = subscription.options
-    const identifier = limits.subscriptionIdentifiers && this.#index.identifierOf(subscription)
+    const { identifier } = subscription
     const failure = this.#write(connection, {
       type: 'subscribe',
       packetIdentifier,
       properties: {
-        ...(identifier !== false && { subscriptionIdentifier: identifier }),
+        ...(limits.subscriptionIdentifiers && { subscriptionIdentifier: identifier }),
         ...(userProperties !== undefined && { userProperties }),
       },
       subscriptions: requestsOf(subscription),

@@ -22,35 +22,28 @@ const longestKnown = 256
 /** Which subscriptions a message is for: by Subscription Identifier, or by its Topic Name. */
 export class SubscriptionIndex {
   readonly #byIdentifier = new Map<number, Subscription>()
-  readonly #identifiers = new Map<Subscription, number>()
   readonly #entries = new Map<string, Entry>()
   // Those whose text is not what a Topic Name is equal to. They are tried one by one, and only where there
   // are no Subscription Identifiers; what came of it is kept for the next message.
   readonly #patterns = new Set<Entry>()
   readonly #known = new Map<string, readonly Subscription[]>()
-  #latest = 0
 
   /** In the order in which they came. */
   get all(): Iterable<Subscription> {
-    return this.#identifiers.keys()
+    return this.#byIdentifier.values()
   }
 
-  /** Gives it an identifier. Throws ClientError for a Topic Filter that is none. */
+  /** Throws ClientError for a Topic Filter that is none. */
   add(subscription: Subscription): void {
     const filters = subscription.topicFilters.map(parse)
     this.#known.clear()
-    const identifier = ++this.#latest
-    this.#byIdentifier.set(identifier, subscription)
-    this.#identifiers.set(subscription, identifier)
+    this.#byIdentifier.set(subscription.identifier, subscription)
     for (const filter of filters) this.#entryOf(filter).members.add(subscription)
   }
 
   /** Removes it, and returns the Topic Filters that nobody has any more. */
   remove(subscription: Subscription): string[] {
-    const identifier = this.#identifiers.get(subscription)
-    if (identifier === undefined) return []
-    this.#identifiers.delete(subscription)
-    this.#byIdentifier.delete(identifier)
+    if (!this.#byIdentifier.delete(subscription.identifier)) return []
     this.#known.clear()
     const orphans: string[] = []
     for (const text of new Set(subscription.topicFilters)) {
@@ -63,14 +56,6 @@ export class SubscriptionIndex {
       orphans.push(text)
     }
     return orphans
-  }
-
-  has(topicFilter: string): boolean {
-    return this.#entries.has(topicFilter)
-  }
-
-  identifierOf(subscription: Subscription): number {
-    return this.#identifiers.get(subscription) ?? 0
   }
 
   /** Where several subscriptions have one Topic Filter, all get what the server sends to one. */

@@ -34,6 +34,7 @@ export interface SubscribeOptions {
 /** What a Subscription asks of the client. */
 export interface SubscriptionOwner {
   readonly clock: Clock
+  nextIdentifier(): number
   /** It has no room, or has room again. */
   isFull(subscription: Subscription, isFull: boolean): void
   /** It ends: UNSUBSCRIBE. */
@@ -45,6 +46,8 @@ const defaultBufferSize = 1_024
 
 /** Messages of one or more Topic Filters, in the order of arrival. */
 export class Subscription implements AsyncIterableIterator<Message>, AsyncDisposable {
+  /** The Subscription Identifier, where the server has them (5.0). */
+  readonly identifier: number
   /** What was subscribed. */
   readonly topicFilters: readonly string[]
   /** How. */
@@ -71,6 +74,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     options: SubscribeOptions,
     owner: SubscriptionOwner,
   ) {
+    this.identifier = owner.nextIdentifier()
     this.topicFilters = topicFilters
     this.options = options
     this.#owner = owner

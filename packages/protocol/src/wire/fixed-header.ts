@@ -8,13 +8,8 @@ const fixedFlags: readonly (number | undefined)[] = [
   ...[0b0010, 0, 0b0010, 0, 0, 0, 0, 0],
 ]
 
-const flagStatements: Readonly<Record<number, string>> = {
-  6: 'MQTT5-3.6.1-1',
-  8: 'MQTT5-3.8.1-1',
-  10: 'MQTT5-3.10.1-1',
-  14: 'MQTT5-3.14.1-1',
-  15: 'MQTT5-3.15.1-1',
-}
+/** The types whose section has a statement about them: its number is that of the type. */
+const ownStatement = [6, 8, 10, 14, 15]
 
 export function checkFlags(type: number, flags: number, version: ProtocolVersion): void {
   const due = fixedFlags[type]
@@ -22,8 +17,8 @@ export function checkFlags(type: number, flags: number, version: ProtocolVersion
   // 3.1 sends PUBREL, SUBSCRIBE and UNSUBSCRIBE at QoS 1, may repeat them with DUP, and does not
   // use the other flags.
   if (version === 3 && (flags & due) === due && (due === 0 || (flags & 0b0100) === 0)) return
-  const statement = flagStatements[type] ?? 'MQTT5-2.1.3-1' // and [MQTT3-2.2.2-2]
-  throw malformed(`flags of packet type ${type} are ${flags}, not ${due}`, statement)
+  const place = ownStatement.includes(type) ? `3.${type}.1-1` : '2.1.3-1' // and [MQTT3-2.2.2-2]
+  throw malformed(`flags of packet type ${type} are ${flags}, not ${due}`, `MQTT5-${place}`)
 }
 
 /** Table 2-1: this type does not come from there. */
