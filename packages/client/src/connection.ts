@@ -2,10 +2,10 @@ import {
   type Auth,
   authFirstByte,
   type ClientPacket,
-  Framer,
   largestPacket,
   type Packet,
   type PacketReader,
+  PacketStream,
   PacketWriter,
   ProtocolError,
   readServerPacket,
@@ -53,7 +53,7 @@ export class Connection implements TransportEvents, Watched {
   /** The Maximum Packet Size of the server. */
   maximumSentSize = largestPacket
   readonly #events: ConnectionEvents
-  readonly #framer: Framer
+  readonly #stream: PacketStream
   #writer = new PacketWriter(4_096)
   #transport: Transport | undefined
   #isScheduled = false
@@ -69,8 +69,7 @@ export class Connection implements TransportEvents, Watched {
   constructor(version: 4 | 5, maximumPacketSize: number, events: ConnectionEvents) {
     this.version = version
     this.#events = events
-    this.#framer = new Framer(maximumPacketSize)
-    this.#framer.strictLengths = version === 5
+    this.#stream = new PacketStream(maximumPacketSize, version === 5)
   }
 
   /** The transport is open. */
@@ -171,7 +170,7 @@ export class Connection implements TransportEvents, Watched {
     if (this.isClosed) return
     this.keepAlive?.heard()
     this.#guard(() => {
-      this.#framer.push(bytes)
+      this.#stream.push(bytes)
       this.#readOn()
     })
   }
@@ -193,9 +192,9 @@ export class Connection implements TransportEvents, Watched {
   }
 
   #readOn(): void {
-    const framer = this.#framer
-    while (this.#holds.size === 0 && framer.advance()) {
-      const { firstByte, bodyStart, bodyEnd, bytes } = framer
+    const stream = this.#stream
+    while (this.#holds.size === 0 && stream.advance()) {
+      const { firstByte, bodyStart, bodyEnd, bytes } = stream
       const isPlainAck =
         bodyEnd - bodyStart === 2 &&
         (firstByte === 0x40 || firstByte === 0x50 || firstByte === 0x70)
@@ -203,8 +202,8 @@ export class Connection implements TransportEvents, Watched {
         ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
         : 0
       if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
-      else if (firstByte === authFirstByte && this.version === 5) this.#events.auth(framer.body())
-      else this.#events.packet(readServerPacket(firstByte, framer.body(), this.version))
+      else if (firstByte === authFirstByte && this.version === 5) this.#events.auth(stream.body())
+      else this.#events.packet(readServerPacket(firstByte, stream.body(), this.version))
       if (this.isClosed) return
     }
   }
