@@ -1,9 +1,9 @@
 import {
   type AckProperties,
+  type InFlightEntry,
   noProperties,
-  Outbound,
   type OutboundEntry,
-  type PacketIdentifiers,
+  OutboundFlow,
   ReasonCode,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
@@ -13,8 +13,10 @@ import type { Journal } from './journal.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
+import type { PacketIdentifiers } from './packet-identifiers.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
 import { PublishWriter, sent } from './publish-writer.ts'
+import { InFlight } from './queue.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
 
@@ -44,7 +46,7 @@ export class Publisher {
   requeued = 0
   readonly #options: ClientOptions
   readonly #shared: Shared
-  outbound: Outbound<OutgoingMessage>
+  outbound: OutboundFlow<OutgoingMessage>
   /** Of the latest message. */
   sequence = 0
   // for the Network Connection
@@ -53,7 +55,7 @@ export class Publisher {
   constructor(options: ClientOptions, shared: Shared) {
     this.#options = options
     this.#shared = shared
-    this.outbound = new Outbound(shared.identifiers)
+    this.outbound = createOutbound(shared.identifiers)
     this.outbox = new Outbox(options.outbox, {
       accept: (message) => this.#accept(message),
       forget: (message) => this.#forget(message),
@@ -251,7 +253,7 @@ export class Publisher {
   #requeue(): void {
     if (this.outbound.size === 0) return
     const entries = [...this.outbound.unfinished()]
-    this.outbound = new Outbound(this.#shared.identifiers)
+    this.outbound = createOutbound(this.#shared.identifiers)
     const later = this.outbox.waiting.takeAll()
     const { requeueWhenLost = true } = this.#options.session ?? {}
     const isAnew = ({ state }: Entry) => state === 'published' && requeueWhenLost
@@ -308,6 +310,11 @@ export class Publisher {
     }
     return this.#writer?.refusal(message)
   }
+}
+
+function createOutbound(identifiers: PacketIdentifiers): OutboundFlow<OutgoingMessage> {
+  const entries = <E extends InFlightEntry>() => new InFlight<E>()
+  return new OutboundFlow({ identifiers: () => identifiers, entries }, identifiers)
 }
 
 function lostAway(): ClientError {

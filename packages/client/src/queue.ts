@@ -1,3 +1,5 @@
+import type { Entries, InFlightEntry } from '@busbar/protocol'
+
 /** What a Queue links; an item is in one queue at a time. */
 export interface Queued<T> {
   previous: T | undefined
@@ -40,5 +42,29 @@ export class Queue<T extends Queued<T>> {
     const item = this.first
     if (item !== undefined) this.remove(item)
     return item
+  }
+}
+
+/** The same by Packet Identifier as well: messages on their way. */
+export class InFlight<Entry extends InFlightEntry> extends Queue<Entry> implements Entries<Entry> {
+  readonly #byIdentifier = new Map<number, Entry>()
+
+  get(packetIdentifier: number): Entry | undefined {
+    return this.#byIdentifier.get(packetIdentifier)
+  }
+
+  add(entry: Entry): void {
+    this.#byIdentifier.set(entry.packetIdentifier, entry)
+    this.push(entry)
+  }
+
+  delete(entry: Entry): void {
+    this.#byIdentifier.delete(entry.packetIdentifier)
+    this.remove(entry)
+  }
+
+  /** In the order in which they were added. */
+  [Symbol.iterator](): Iterator<Entry> {
+    return this.#byIdentifier.values()
   }
 }

@@ -2,7 +2,6 @@ import {
   firstFailure,
   noProperties,
   type Packet,
-  type PacketIdentifiers,
   type Publish,
   protocolError,
   type SubscriptionOptions,
@@ -14,6 +13,7 @@ import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError, MqttSubscribeError, type SubscribeResult } from './errors.ts'
 import type { Negotiated } from './options.ts'
+import type { PacketIdentifiers } from './packet-identifiers.ts'
 import { tooLarge } from './publish-packet.ts'
 import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
 import { SubscriptionIndex } from './subscription-index.ts'

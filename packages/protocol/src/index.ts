@@ -1,7 +1,16 @@
 export { malformed, ProtocolError, protocolError } from './errors.ts'
+export type { InFlightEntry } from './flow/in-flight.ts'
 export { Inbound } from './flow/inbound.ts'
 export { KeepAlive } from './flow/keep-alive.ts'
-export { Outbound, type OutboundEntry, type PubrecOutcome } from './flow/outbound.ts'
+export {
+  type Entries,
+  type FlowStorage,
+  type Identifiers,
+  Outbound,
+  type OutboundEntry,
+  OutboundFlow,
+  type PubrecOutcome,
+} from './flow/outbound.ts'
 export { PacketIdentifiers } from './flow/packet-identifiers.ts'
 export { SparseSet } from './flow/sparse.ts'
 export {
