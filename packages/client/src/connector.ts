@@ -232,10 +232,10 @@ export class Connector {
   }
 
   /** Whether to come again with 3.1.1, at once. */
-  async #fallBack({ reasonCode }: Ending): Promise<boolean> {
+  async #fallBack({ error }: Ending): Promise<boolean> {
     const { version = 'auto' } = this.options
     const mayFall = version === 'auto' && this.#connectedAt === undefined
-    if (this.#older !== undefined || !mayFall || reasonCode !== 0x84) return false
+    if (this.#older !== undefined || !mayFall || error.reasonCode !== 0x84) return false
     return await this.#takeOlderVersion().then(
       () => true,
       () => false, // a page could not load it
@@ -273,8 +273,9 @@ export class Connector {
 
   #reasonToStop(ending: Ending, now: number): ClientError | undefined {
     const { reconnect = {} } = this.options
-    const { error, reasonCode, isPermanent } = ending
-    const follows = this.#destination.follow(ending)
+    const { error, isPermanent } = ending
+    const { reasonCode } = error
+    const follows = this.#destination.follow(error)
     if (follows !== undefined) return follows ? undefined : error
     if (this.isLink || reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true

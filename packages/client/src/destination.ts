@@ -1,8 +1,7 @@
 import type { Link } from '@busbar/protocol'
 import { parts } from '#platform'
-import { ClientError } from './errors.ts'
+import { ClientError, MqttConnectError } from './errors.ts'
 import type { ClientOptions, Credentials } from './options.ts'
-import type { Ending } from './outcome.ts'
 import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
 
 /** Where to connect: a URL, or the end of a connection within the process. */
@@ -36,7 +35,9 @@ export class Destination {
         ...(password !== '' && { password: decodeURIComponent(password) }),
       }
     } catch (cause) {
-      throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', { cause })
+      throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', {
+        cause,
+      })
     }
   }
 
@@ -51,8 +52,11 @@ export class Destination {
   }
 
   /** Undefined where the server has not sent us away, else whether the application follows. */
-  follow({ reasonCode, serverReference }: Ending): boolean | undefined {
+  follow(error: ClientError): boolean | undefined {
+    const { reasonCode } = error
     if (reasonCode !== 0x9c && reasonCode !== 0x9d) return undefined
+    const serverReference =
+      error instanceof MqttConnectError ? error.properties.serverReference : undefined
     const url = this.#options.onRedirect?.({ reasonCode, serverReference })
     if (url !== undefined) this.#target = url
     return url !== undefined

@@ -32,10 +32,8 @@ const terminalDisconnects: ReadonlySet<number> = new Set([
 /** How a Network Connection, or the attempt at one, has ended. */
 export interface Ending {
   readonly error: ClientError
-  readonly reasonCode: number | undefined
   /** Not to be tried again, unless somebody says so. */
   readonly isPermanent: boolean
-  readonly serverReference: string | undefined
 }
 
 /** The server is there and says no. A server that is not ready counts as gone for the first time. */
@@ -43,29 +41,27 @@ export function refused(reasonCode: number, { properties }: Connack, isFirst: bo
   const isUnavailable = reasonCode === ReasonCode.ServerUnavailable
   const isPermanent = permanentRefusals.has(reasonCode) || (isUnavailable && isFirst)
   const text = `the server refuses the connection: ${nameOfReasonCode(reasonCode)}`
-  const error = connectError(text, properties, reasonCode)
-  return { error, reasonCode, isPermanent, serverReference: properties.serverReference }
+  return { error: connectError(text, properties, reasonCode), isPermanent }
 }
 
 /** The server has said DISCONNECT. */
 export function dismissed({ reasonCode, properties }: Disconnect): Ending {
   const text = `the server ends the connection: ${nameOf(reasonCode)}`
-  const { reasonString, serverReference } = properties
+  const { reasonString } = properties
   const isPermanent = terminalDisconnects.has(reasonCode)
   const error = isPermanent
     ? connectError(text, properties, reasonCode)
     : new ClientError('transport-failed', text, { reasonCode, reasonString })
-  return { error, reasonCode, isPermanent, serverReference }
+  return { error, isPermanent }
 }
 
 /** The network, our own deadline or the server's fault: worth another attempt. */
 export function failed(error: ClientError): Ending {
-  const { reasonCode } = error
-  return { error, reasonCode, isPermanent: false, serverReference: undefined }
+  return { error, isPermanent: false }
 }
 
 export function permanent(error: ClientError): Ending {
-  return { ...failed(error), isPermanent: true }
+  return { error, isPermanent: true }
 }
 
 function connectError(
