@@ -12,6 +12,8 @@ export interface Entry {
   readonly refusal: Refusal | undefined
   /** To be called once, when it has closed. */
   leave(): void
+  /** Of a connection that a worker holds: what it is called by both. */
+  readonly slot?: number
 }
 
 /** A Reason Code of CONNACK, and why. */

@@ -23,11 +23,12 @@ import type { Consumer } from './hooks/subscriber.ts'
 import { type BackEnd, type BackEndName, netBackEnd, openBackEnd } from './listener/io/back-end.ts'
 import { slabMemory } from './listener/io/system.ts'
 import { atEndOfTurn } from './listener/io/turn.ts'
-import type { Accept, Listener } from './listener/listener.ts'
+import type { Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
-import { isPlainTcp, startListener } from './listener/start.ts'
+import { admitting, isPlainTcp, startListener } from './listener/start.ts'
 import type { TlsFiles } from './listener/tls-files.ts'
 import { TlsWatch } from './listener/tls-watch.ts'
+import { IoWorkers } from './listener/workers/io-workers.ts'
 import type { Reloaded } from './live-config.ts'
 import { createLog, type Log, silentLog } from './log.ts'
 import type { Losses } from './losses.ts'
@@ -72,7 +73,12 @@ export interface Broker extends AsyncDisposable {
   /** What an acknowledged message survives, unless a rule or a listener says otherwise. */
   readonly durability: DurabilityLevel
   /** What carries the bytes of TCP connections, and why nothing faster does. */
-  readonly io: { readonly backEnd: BackEndName; readonly because: readonly string[] }
+  readonly io: {
+    readonly backEnd: BackEndName
+    readonly because: readonly string[]
+    /** Threads that hold the sockets; 0: the one of the broker does. */
+    readonly workers: number
+  }
   /** What did not arrive, by client and cause. */
   readonly losses: Losses
   readonly statistics: Statistics
@@ -183,6 +189,11 @@ export async function startBroker(
   }
 }
 
+/** Sockets on a path cannot be shared out by the system. */
+function isForWorkers({ kind }: ListenerConfig): boolean {
+  return kind !== 'unix'
+}
+
 function warnOfDenial({ policy }: Policies, log: Log): void {
   if (policy.rules.length > 0 || policy.isAllowingOtherwise) return
   log.warn('clients may connect and do nothing: there are no rules in access.rules or access.file')
@@ -217,6 +228,7 @@ class RunningBroker implements Broker {
   readonly #listeners: Listener[] = []
   readonly #reloader: Reloader
   #backEnd: BackEnd = netBackEnd
+  #workers: IoWorkers | undefined
   #control: ControlSocket | undefined
   #tlsWatch: TlsWatch | undefined
   #ticking: NodeJS.Timeout | undefined
@@ -237,7 +249,7 @@ class RunningBroker implements Broker {
     this.#reloader = new Reloader({
       ...options,
       listeners: this.#listeners,
-      followers: [followsUsers],
+      followers: [followsUsers, async () => () => this.#workers?.debug(log.isOn('debug'))],
     })
     this.#program = new Program(core)
   }
@@ -265,12 +277,16 @@ class RunningBroker implements Broker {
   }
 
   async #openBackEnd(source?: ConfigSource): Promise<void> {
-    const { io, listeners } = this.config
-    if (!listeners.some(isPlainTcp)) return
-    this.#backEnd = await openBackEnd(io, source)
+    const { io, listeners, workers: count } = this.config
+    if (listeners.some(isPlainTcp)) this.#backEnd = await openBackEnd(io, source)
+    else if (count === 0) return
     const { name: backEnd, because } = this.#backEnd
+    if (count > 0 && listeners.some(isForWorkers)) {
+      this.#backEnd[Symbol.dispose]() // it works; each worker has its own
+      this.#workers = await IoWorkers.start(count, { backEnd, log: this.#log }, source)
+    }
     const why = because.length > 0 && { because: because.join('; ') }
-    this.#log.info('input and output', { backEnd, ...why })
+    this.#log.info('input and output', { backEnd, ...why, ...(count > 0 && { workers: count }) })
   }
 
   /** Meets deadlines, and notices when it comes late to do so. */
@@ -286,17 +302,25 @@ class RunningBroker implements Broker {
   }
 
   async #open(options: ListenerConfig, files: TlsFiles | undefined): Promise<Listener> {
-    const accept: Accept = (transport, entry) =>
-      this.#core.accept(transport, options.durability, entry)
-    const listener = await startListener(options, accept, {
-      config: this.config,
-      admission: this.#admission,
-      log: this.#log,
-      files,
-      backEnd: this.#backEnd,
-    })
+    const listener = await this.#listen(options, files)
     this.#listeners.push(listener)
     return listener
+  }
+
+  #listen(listener: ListenerConfig, files: TlsFiles | undefined): Promise<Listener> {
+    const admission = this.#admission
+    const accept = admitting(admission, (transport, entry) =>
+      this.#core.accept(transport, listener.durability, entry),
+    )
+    if (this.#workers !== undefined && isForWorkers(listener)) {
+      const { limits, mqtt } = this.config
+      const place = { listener, config: { limits, mqtt }, material: files?.material }
+      return this.#workers.listen(place, listener.kind, { admission, accept })
+    }
+    const { config } = this
+    const log = this.#log
+    const backEnd = this.#backEnd
+    return startListener(listener, accept, { config, admission, log, files, backEnd })
   }
 
   get config(): Config {
@@ -309,7 +333,7 @@ class RunningBroker implements Broker {
 
   get io(): Broker['io'] {
     const { name: backEnd, because } = this.#backEnd
-    return { backEnd, because }
+    return { backEnd, because, workers: this.#workers?.count ?? 0 }
   }
 
   get addresses(): readonly Address[] {
@@ -364,7 +388,8 @@ class RunningBroker implements Broker {
     } finally {
       const open = [...this.#listeners, ...(this.#control === undefined ? [] : [this.#control])]
       await Promise.all(open.map((each) => each[Symbol.asyncDispose]()))
-      this.#backEnd[Symbol.dispose]()
+      if (this.#workers === undefined) this.#backEnd[Symbol.dispose]()
+      await this.#workers?.[Symbol.asyncDispose]()
     }
     this.#log.info('stopped')
   }

@@ -61,6 +61,11 @@ const io = z.enum(['auto', 'net', 'epoll', 'io_uring']).default('auto').meta({
     'What carries the bytes of TCP listeners. `net`: what Node has, everywhere. `epoll` and `io_uring`: the calls of the system itself, at a lower cost for each message, on Linux with Node 26.1 or later; `io_uring` needs Linux 6.12, and most containers refuse it. `auto`: `epoll` where it works, else `net`; the log says which, and why no faster one. TLS, PROXY and WebSocket use `net`.',
 })
 
+const workers = z.int().min(0).max(64).default(0).meta({
+  description:
+    'Threads that hold the sockets of TCP and WebSocket listeners, so that system calls, TLS and WebSocket frames use other cores; sessions, routing and the store stay on one. 0: no threads. Linux only.',
+})
+
 const sys = z.strictObject({
   intervalSeconds: z
     .int()
@@ -91,6 +96,7 @@ export const configSchema = z.strictObject({
   auth: auth.prefault({}).meta({ description: 'Who may connect.' }),
   access: access.prefault({}).meta({ description: 'Who may do what.' }),
   io,
+  workers,
   sys: sys.prefault({}).meta({ description: 'The `$SYS` topics.' }),
   log: log.prefault({}).meta({ description: 'The log.' }),
 })

@@ -118,6 +118,15 @@ function accept(
     // Before takeover and before Clean Start, so that the owner notices nothing.
     return connection.refuse(ReasonCode.NotAuthorized, 'the Session belongs to another user')
   }
+  const other = core.connectionOf(clientIdentifier)?.transport
+  if (other?.hear !== undefined && !connection.hasHeardOther) {
+    // It may be the same client, that said goodbye before it came back.
+    connection.hasHeardOther = true
+    return other.hear(() => {
+      if (connection.state !== 'connecting') return
+      connection.guard(() => accept(connection, connect, identity, authenticationData))
+    })
+  }
   if (existing?.connection !== undefined && !mayTakeOver(connection)) return
   const mark = core.journal.mark
   endOthers(connection, connect)

@@ -82,6 +82,8 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   outboundAliases: OutboundTopicAliases | undefined
   /** When the packets at hand were read: the clock costs as much as a message. */
   readAt = 0
+  /** Nothing of who had the Client Identifier before is on its way any more. */
+  hasHeardOther = false
   /** Acknowledgements that wait for the store; later ones queue up behind them. */
   waitingAcknowledgements = 0
   /** Those of this turn's batch. */

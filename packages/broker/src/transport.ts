@@ -25,6 +25,13 @@ export interface Transport {
   pause(): void
   resume(): void
   /**
+   * Calls back, later, when what the peer has sent up to now has been received. Left out where others
+   * cannot overtake it, because the same thread reads all of them in the order in which they came.
+   */
+  hear?(heard: () => void): void
+  /** Receives what has come at once, where it would have to wait behind others. */
+  readNow?(): void
+  /**
    * Sends what was written, then closes; closes anyway when the peer does not read in time. `isHeard`:
    * the peer has said its last word, so nobody has to wait for its end.
    */

@@ -22,19 +22,27 @@ const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 /** As `busbar broker` runs, without the small process that the command starts first. */
 export const busbar = busbarWith('auto')
 
-/** The same with one way to the kernel; `tracesPauses`: it prints those of the garbage collector. */
-export function busbarWith(io: string, tracesPauses = false): Peer {
-  const kind = kindWith(io, tracesPauses ? ['--trace-gc'] : [])
+/** `tracesPauses`: it prints those of the garbage collector. */
+interface BusbarOptions {
+  readonly tracesPauses?: boolean
+  readonly workers?: number
+}
+
+/** The same with one way to the kernel. */
+export function busbarWith(io: string, options: BusbarOptions = {}): Peer {
+  const kind = kindWith(io, options)
   return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind }
 }
 
-function kindWith(io: string, flags: readonly string[]): Peer['kind'] {
+function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptions): Peer['kind'] {
+  const flags = tracesPauses ? ['--trace-gc'] : []
   return (cell) => ({
     name: 'busbar',
     command: (data, port) => {
       const storage = cell.isDurable ? ['--data', data] : ['--memory']
       const settings = [
         `io=${io}`,
+        `workers=${workers}`,
         'limits.queue.messages=1000000',
         'limits.subscriptionsPerClient=2000000',
         ...(cell.isDurable ? ['durability.default=disk'] : []),

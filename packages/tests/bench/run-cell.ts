@@ -8,8 +8,8 @@ import type { Cell } from './cells.ts'
 import type { Peer } from './peers.ts'
 
 export interface Setting {
-  /** Where broker and load generator run: on a core each. */
-  readonly brokerCore: number
+  /** Where broker and load generator run: on a core each, or several as `1-3`. */
+  readonly brokerCore: number | string
   readonly loadCore: number
   /** Workers and compilers of the broker come to rest first. */
   readonly settleMs: number
@@ -57,7 +57,7 @@ export function pausesIn(output: string): Run {
 }
 
 /** taskset becomes the command that it starts, so its process identifier is the broker's. */
-function onCore(kind: ReturnType<Peer['kind']>, core: number): ReturnType<Peer['kind']> {
+function onCore(kind: ReturnType<Peer['kind']>, core: number | string): ReturnType<Peer['kind']> {
   return {
     name: kind.name,
     command(data, port) {

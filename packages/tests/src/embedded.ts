@@ -1,6 +1,6 @@
 import { type Broker, type ConfigInput, silentLog, startBroker } from '@busbar/broker'
 import type { BrokerUrls } from './busbar.ts'
-import { testedIo } from './tested-io.ts'
+import { testedIo, testedWorkers } from './tested-io.ts'
 
 export interface EmbeddedBroker extends BrokerUrls, AsyncDisposable {
   readonly broker: Broker
@@ -14,7 +14,13 @@ export async function startEmbedded(config: ConfigInput = {}): Promise<EmbeddedB
   ] as const
   const io = testedIo()
   const broker = await startBroker(
-    { listeners, store: { engine: 'memory' }, ...(io && { io }), ...config },
+    {
+      listeners,
+      store: { engine: 'memory' },
+      ...(io && { io }),
+      workers: testedWorkers(),
+      ...config,
+    },
     { log: silentLog },
   )
   const ws = broker.addresses.find(({ kind }) => kind === 'ws')?.url ?? ''

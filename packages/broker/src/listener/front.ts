@@ -1,6 +1,6 @@
 import { BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { PeerCertificate } from '../access/authenticator.ts'
-import type { Admission, Entry } from '../admission.ts'
+import type { Entry } from '../admission.ts'
 import { addNetwork } from '../config-listeners.ts'
 import { withoutMapping } from '../ip-address.ts'
 import type { Log } from '../log.ts'
@@ -8,6 +8,14 @@ import { readProxyHeaderOf } from './proxy-header.ts'
 import { SecureServer } from './secure-server.ts'
 import { peerAddress } from './tcp.ts'
 import type { TlsFiles } from './tls-files.ts'
+
+/** Says who may come in, at once or after a while. */
+export interface Gate {
+  enter(
+    address: string,
+    options: { readonly isCostly: boolean },
+  ): Entry | undefined | Promise<Entry | undefined>
+}
 
 /** Who is at the other end, as far as the listener knows. */
 export interface Peer {
@@ -19,7 +27,7 @@ export interface Peer {
 export interface FrontOptions {
   /** From opening a connection to the end of all that comes before MQTT. */
   readonly handshakeTimeoutMs: number
-  readonly admission: Admission
+  readonly admission: Gate
   readonly tls?: SecureSettings | undefined
   /** Those whose connections begin with a PROXY header. */
   readonly proxies?: readonly string[] | undefined
@@ -43,6 +51,7 @@ interface Opening {
   readonly ends: string
   address: string
   entry: Entry | undefined
+  hasClosed: boolean
 }
 
 /**
@@ -86,10 +95,12 @@ export class Front implements Disposable {
     socket.on('error', () => {}) // `close` follows
     const address = this.#options.address?.(socket) ?? peerAddress(socket)
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
-    const opening: Opening = { socket, timer, ends: endsOf(socket), address, entry: undefined }
+    const ends = endsOf(socket)
+    const opening: Opening = { socket, timer, ends, address, entry: undefined, hasClosed: false }
     this.#openings.add(opening)
     socket.once('close', () => {
       this.#begun(opening)
+      opening.hasClosed = true
       opening.entry?.leave()
     })
     if (isListed(this.#proxies, socket)) this.#readHeader(opening)
@@ -110,10 +121,17 @@ export class Front implements Disposable {
   }
 
   #admit(opening: Opening): void {
-    const { socket, address } = opening
     const isCostly = this.#secure !== undefined
-    opening.entry = this.#options.admission.enter(address, { isCostly })
-    if (opening.entry === undefined) socket.destroy()
+    const entry = this.#options.admission.enter(opening.address, { isCostly })
+    if (entry instanceof Promise) void entry.then((late) => this.#admitted(opening, late))
+    else this.#admitted(opening, entry)
+  }
+
+  #admitted(opening: Opening, entry: Entry | undefined): void {
+    const { socket } = opening
+    if (opening.hasClosed) return entry?.leave()
+    opening.entry = entry
+    if (entry === undefined) socket.destroy()
     else if (this.#secure === undefined) {
       this.#pass(socket, opening)
       // It is paused where a header was read from it.
@@ -145,7 +163,7 @@ export class Front implements Disposable {
     const { address, entry } = opening
     if (entry === undefined) return
     // The front itself says when it has closed.
-    const told = { refusal: entry.refusal, leave() {} }
+    const told = { ...entry, leave() {} }
     this.#take(socket, { address, certificate, entry: told }, () => this.#begun(opening))
   }
 

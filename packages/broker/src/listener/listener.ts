@@ -24,6 +24,8 @@ export interface PortOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  /** Others of this process listen on the same port; the system deals the connections out. */
+  readonly sharesPort?: boolean | undefined
   /** How long an ending connection may take to send what is left. */
   readonly closeTimeoutMs: number
 }

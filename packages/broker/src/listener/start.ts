@@ -2,6 +2,7 @@ import type { Admission } from '../admission.ts'
 import type { Config, ListenerConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { TransportEvents } from '../transport.ts'
+import type { Gate } from './front.ts'
 import type { BackEnd } from './io/back-end.ts'
 import type { Accept, Listener } from './listener.ts'
 import { startFrontedTcpListener, startUnixListener } from './stream.ts'
@@ -9,13 +10,16 @@ import type { TlsFiles } from './tls-files.ts'
 import { startWebSocketListener } from './websocket.ts'
 
 export interface StartOptions {
-  readonly config: Config
-  readonly admission: Admission
+  readonly config: Pick<Config, 'limits' | 'mqtt'>
+  /** For those whose connections do not begin with MQTT. */
+  readonly admission: Gate
   readonly log: Log
   /** Of a listener with TLS. */
   readonly files: TlsFiles | undefined
   /** For plain TCP. */
   readonly backEnd: BackEnd
+  /** Others of this process listen on the same port. */
+  readonly sharesPort?: boolean
 }
 
 /** Whether nothing comes between TCP and MQTT: no TLS, no proxy that speaks first. */
@@ -30,19 +34,17 @@ export function startListener(
   accept: Accept,
   options: StartOptions,
 ): Promise<Listener> {
-  const { admission, log, files, backEnd } = options
+  const { admission, log, files, backEnd, sharesPort } = options
   const { limits, mqtt } = options.config
   const closeTimeoutMs = limits.closeTimeoutSeconds * 1_000
   const handshakeTimeoutMs = limits.connectTimeoutSeconds * 1_000
   const front = { closeTimeoutMs, handshakeTimeoutMs, admission }
   if (listener.kind === 'unix') return startUnixListener({ ...listener, ...front }, accept, log)
   const { host, port, tls, proxyProtocol: proxies } = listener
-  if (isPlainTcp(listener)) {
-    const plain = { host, port, closeTimeoutMs }
-    return backEnd.listen(plain, (transport) => admit(admission, transport, accept), log)
-  }
+  const place = { host, port, sharesPort }
+  if (isPlainTcp(listener)) return backEnd.listen({ ...place, closeTimeoutMs }, accept, log)
   const secure = tls && files && { files, clientCertificate: tls.clientCertificate }
-  const fronted = { host, port, proxies, tls: secure, ...front }
+  const fronted = { ...place, proxies, tls: secure, ...front }
   if (listener.kind === 'tcp') return startFrontedTcpListener(fronted, accept, log)
   const { path, origins } = listener
   const { maximumPacketSize } = mqtt
@@ -53,14 +55,12 @@ export function startListener(
 
 const deaf: TransportEvents = { receive() {}, drained() {}, closed() {} }
 
-/** For listeners whose connections begin with MQTT: asks whether a connection is welcome. */
-function admit(
-  admission: Admission,
-  transport: Parameters<Accept>[0],
-  accept: Accept,
-): TransportEvents {
-  const entry = admission.enter(transport.address)
-  if (entry !== undefined) return accept(transport, entry)
-  transport.destroy()
-  return deaf
+/** Asks whether a connection is welcome where nobody has asked before. */
+export function admitting(admission: Admission, accept: Accept): Accept {
+  return (transport, asked) => {
+    const entry = asked ?? admission.enter(transport.address)
+    if (entry !== undefined) return accept(transport, entry)
+    transport.destroy()
+    return deaf
+  }
 }

@@ -59,10 +59,10 @@ export async function listen(
   flag: '--port' | '--ws-port',
   log: Log,
 ): Promise<number> {
-  const { host, port } = options
+  const { host, port, sharesPort: reusePort } = options
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
-  server.listen({ host, port, backlog }, resolve)
+  server.listen({ host, port, backlog, reusePort }, resolve)
   try {
     await promise
   } catch (error) {

@@ -12,13 +12,26 @@ import { ConfigError, type ConfigProblem, type ConfigSource, pathText } from '..
 
 export type TlsConfig = NonNullable<Extract<ListenerConfig, { kind: 'tcp' }>['tls']>
 
+/** What the files of a listener hold, as it can be handed to another thread. */
+export interface TlsMaterial {
+  readonly options: SecureContextOptions
+  /** Other pairs by host name, in lower case; `*.` stands for one label. */
+  readonly pairs: readonly (readonly [name: string, pair: Pair])[]
+  /** Of all that was read: the same for files that hold the same. */
+  readonly digest: string
+}
+
+interface Pair {
+  readonly cert: string
+  readonly key: string
+}
+
 /** What the files of a listener hold, checked. */
 export interface TlsFiles {
   readonly options: SecureContextOptions
-  /** Host names in lower case; `*.` stands for one label. */
   readonly hosts: ReadonlyMap<string, SecureContext>
-  /** Of all that was read: the same for files that hold the same. */
   readonly digest: string
+  readonly material: TlsMaterial
   /** Each worth a line in the log. */
   readonly warnings: readonly string[]
 }
@@ -50,22 +63,22 @@ export function readTlsFiles(
   const authorities = tls.ca === undefined ? undefined : reader.authorities(tls.ca)
   const lists = tls.crl === undefined ? undefined : reader.text(tls.crl, ['crl'])
   const shared = { ...protocolOptions(tls), ...(authorities !== undefined && { ca: authorities }) }
-  const hosts = tls.hosts.map((host, index) => ({
-    name: host.name.toLowerCase(),
-    pair: reader.pair(host, ['hosts', index]),
-  }))
+  const hosts = tls.hosts.map((host, index) => {
+    return [host.name.toLowerCase(), reader.pair(host, ['hosts', index])] as const
+  })
   const withLists = lists === undefined ? shared : { ...shared, crl: lists }
   if (lists !== undefined) reader.check(['crl'], () => createSecureContext(withLists), crlProblem)
   reader.throwProblems()
-  const contexts = hosts.map(({ name, pair }) => {
-    return [name, createSecureContext({ ...withLists, ...pair })] as const
+  const { digest, warnings } = reader
+  return tlsFilesOf({ options: { ...withLists, ...own }, pairs: hosts, digest }, warnings)
+}
+
+export function tlsFilesOf(material: TlsMaterial, warnings: readonly string[] = []): TlsFiles {
+  const { options, pairs, digest } = material
+  const contexts = pairs.map(([name, pair]) => {
+    return [name, createSecureContext({ ...options, ...pair })] as const
   })
-  return {
-    options: { ...withLists, ...own },
-    hosts: new Map(contexts),
-    digest: reader.digest,
-    warnings: reader.warnings,
-  }
+  return { options, hosts: new Map(contexts), digest, material, warnings }
 }
 
 const crlProblem = 'holds no list of revoked certificates; allowed is PEM, X509 CRL'
@@ -99,7 +112,7 @@ class FileReader {
   pair(
     files: { readonly certificate: string; readonly key: string },
     at: readonly PropertyKey[],
-  ): { cert: string; key: string } {
+  ): Pair {
     const cert = this.text(files.certificate, [...at, 'certificate'])
     const key = this.text(files.key, [...at, 'key'])
     const certificate =

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type Clock, systemClock } from '../clock.ts'
+import { workerFile, workerOptions } from '../worker-file.ts'
 import {
   BackupError,
   closedError,
@@ -14,7 +15,6 @@ import type { Scan, Sync } from './sqlite-engine.ts'
 import type { Reply, Request, WorkerOptions } from './sqlite-messages.ts'
 import { recover, unpackEntries } from './sqlite-recovery.ts'
 import type { Change, DurabilityLevel, QueueEntry, Recovered, Store } from './store.ts'
-import { workerFile, workerOptions } from './worker-file.ts'
 
 export interface SqliteStoreOptions extends WorkerOptions {
   /** The strictest level to keep; `disk` unless said otherwise. */

@@ -105,3 +105,8 @@ for (const [input, line, message] of refused) {
     assert.throws(() => configOf(JSON.parse(input), line), { message })
   })
 }
+
+test('--workers is the number of workers', () => {
+  assert.equal(configOf({}, '').workers, 0)
+  assert.equal(configOf({ workers: 2 }, '--workers 3').workers, 3)
+})

@@ -6,6 +6,7 @@ export const brokerFlags: Flags = {
   host: { value: 'ADDRESS', description: 'Listen on this address (default 127.0.0.1).' },
   port: { value: 'N', description: 'MQTT port (default 1883); 0 takes a free one.' },
   'ws-port': { value: 'N', description: 'WebSocket port (default 8083); 0 takes a free one.' },
+  workers: { value: 'N', description: 'Hold the sockets in so many threads (default 0: none).' },
   data: { value: 'DIR', description: 'Keep what lasts in this folder (default ./busbar-data).' },
   memory: { description: 'Keep everything in memory, whatever the file says.' },
   'allow-anonymous': { description: 'Let clients in without authentication, on any address.' },
@@ -31,6 +32,7 @@ export function brokerOverrides(given: Arguments, input: unknown): readonly Over
     add(['store', 'engine'], 'sqlite', '--data')
     add(['store', 'dir'], given.value('data'), '--data')
   }
+  if (given.has('workers')) add(['workers'], number(given.value('workers')), '--workers')
   if (given.has('memory')) add(['store', 'engine'], 'memory', '--memory')
   if (given.has('allow-anonymous')) add(['auth', 'allowAnonymous'], true, '--allow-anonymous')
   if (given.has('log-level')) add(['log', 'level'], given.value('log-level'), '--log-level')

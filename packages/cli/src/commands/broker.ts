@@ -87,7 +87,7 @@ function banner(broker: Broker): string {
     `busbar ${version}`,
     ...addresses.map(({ url }) => `  ${url}`),
     `  ${durabilities[broker.durability]}${place(broker)}`,
-    `  io: ${broker.io.backEnd}${whyNotFaster(broker)}`,
+    `  io: ${broker.io.backEnd}${workers(broker)}${whyNotFaster(broker)}`,
     ...addresses
       .filter(({ kind }) => kind === 'tcp')
       .slice(0, 1)
@@ -101,6 +101,10 @@ function banner(broker: Broker): string {
 
 function place({ config }: Broker): string {
   return config.store.engine === 'memory' ? '' : ` (${config.store.dir})`
+}
+
+function workers({ io }: Broker): string {
+  return io.workers === 0 ? '' : ` in ${io.workers} ${io.workers === 1 ? 'worker' : 'workers'}`
 }
 
 function whyNotFaster({ io: { because } }: Broker): string {

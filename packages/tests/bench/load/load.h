@@ -108,6 +108,8 @@ uint64_t now_ns(void);
 void add_broker(int pid);
 /* CPU seconds of all threads of the broker, and of this process. */
 double broker_cpu(void);
+/* The same of the thread that each of its processes began with. */
+double first_thread_cpu(void);
 double own_cpu(void);
 /* CPU seconds of everything on this machine, what its host took away included. */
 double machine_cpu(void);

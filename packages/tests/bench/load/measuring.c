@@ -61,6 +61,16 @@ double broker_cpu(void) {
   return seconds;
 }
 
+double first_thread_cpu(void) {
+  double nanoseconds = 0;
+  for (int i = 0; i < broker_count; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/schedstat", brokers[i]);
+    nanoseconds += first_number(path);
+  }
+  return nanoseconds / 1e9;
+}
+
 double broker_memory(void) {
   double bytes = 0;
   for (int i = 0; i < broker_count; i++) {

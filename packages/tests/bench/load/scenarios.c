@@ -50,15 +50,19 @@ static void measure(void) {
   reset_latencies();
   struct totals before = totals;
   double broker_before = broker_cpu(), own_before = own_cpu();
+  double first_before = first_thread_cpu();
   uint64_t began = measured_since = now_ns();
   publish_for(options.seconds);
   double seconds = (double)(now_ns() - began) / 1e9;
   double broker = broker_cpu() - broker_before, own = own_cpu() - own_before;
+  double first = first_thread_cpu() - first_before;
   double sent = (double)(totals.sent - before.sent);
   double received = (double)(totals.received - before.received);
   idle_for(0.5); /* what is still on the way */
   report("usPerMessage", broker / sent * 1e6);
   report("usPerDelivery", broker / received * 1e6);
+  report("usOfFirstThreadPerMessage", first / sent * 1e6);
+  report("usOfFirstThreadPerDelivery", first / received * 1e6);
   report("messagesPerSecond", sent / seconds);
   report("deliveriesPerSecond", received / seconds);
   report("p50Us", latency_below(0.5));

@@ -121,6 +121,12 @@ export class EpollSockets implements Sockets, Disposable {
       this.#watch(socket, this.#interestOf(socket) | EPOLLIN)
   }
 
+  readNow(socket: SocketTransport): void {
+    // What has been read of it comes first.
+    while (this.#reads?.hasNext) this.#dealWith(this.#next++)
+    if (!socket.isClosed && !socket.isPaused && !socket.hasPeerEnded) this.#read(socket)
+  }
+
   finish(socket: SocketTransport): void {
     this.#system.libc.shutdown(socket.descriptor, SHUT_WR)
   }

@@ -7,7 +7,10 @@ export interface Part {
   readonly end: number
 }
 
-/** What a back end does for a socket. None of it calls the socket back before it has returned. */
+/**
+ * What a back end does for a socket. None of it but `readNow` calls the socket back before it has
+ * returned.
+ */
 export interface Driver {
   /**
    * Sends part of `bytes` before the turn is over, and keeps a copy in the output of the socket of
@@ -18,6 +21,8 @@ export interface Driver {
   flush(socket: SocketTransport): void
   /** The socket wants to be read again. */
   resume(socket: SocketTransport): void
+  /** Reads from the socket before its turn. */
+  readNow?(socket: SocketTransport): void
   /** Says to the peer that nothing more will come. */
   finish(socket: SocketTransport): void
   /** Closes the descriptor and forgets the socket. */
@@ -103,6 +108,11 @@ export class SocketTransport implements Transport {
     if (!this.isPaused || this.#state === 'closed') return
     this.isPaused = false
     this.#driver.resume(this)
+  }
+
+  readNow(): void {
+    if (this.#state !== 'open' || this.isPaused || this.hasPeerEnded) return
+    this.#driver.readNow?.(this)
   }
 
   end(isHeard = false): void {
