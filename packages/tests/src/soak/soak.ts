@@ -27,6 +27,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     io: { type: 'string', default: 'auto' },
+    /** Threads that hold the sockets. */
+    workers: { type: 'string', default: '0' },
     load: { type: 'string', default: 'mixed' },
     'only-bytes': { type: 'boolean', default: false },
     /** How often a line is printed. */
@@ -45,6 +47,7 @@ const ended: string[] = []
 await using folder = await temporaryFolder()
 await using broker = await startBroker({
   io: ioOf(values.io),
+  workers: Number(values.workers),
   listeners: [{ kind: 'tcp', port: 0 }],
   store: { dir: folder.path },
   durability: { default: 'os' },
@@ -52,7 +55,8 @@ await using broker = await startBroker({
   limits: { queue: { messages: 100_000 }, overloadLagMs: 0 },
   log: { level: 'warn' },
 })
-console.log(`${broker.io.backEnd} ${broker.io.because.join('; ')}, Node ${process.versions.node}`)
+const { backEnd, because, workers } = broker.io
+console.log(`${backEnd} ${because.join('; ')}, ${workers} workers, Node ${process.versions.node}`)
 const lateness = new Lateness()
 const load = fork(new URL('load.ts', import.meta.url), [broker.url, values.load], {
   execArgv: process.execArgv,
