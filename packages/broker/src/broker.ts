@@ -22,7 +22,7 @@ import {
 import type { Consumer } from './hooks/subscriber.ts'
 import { type BackEnd, type BackEndName, netBackEnd, openBackEnd } from './listener/io/back-end.ts'
 import { slabMemory } from './listener/io/system.ts'
-import { atEndOfTurn } from './listener/io/turn.ts'
+import { atEndOfTurn, inTurn } from './listener/io/turn.ts'
 import type { Listener } from './listener/listener.ts'
 import { connectInMemory } from './listener/memory.ts'
 import { admitting, isPlainTcp, startListener } from './listener/start.ts'
@@ -157,6 +157,7 @@ export async function startBroker(
     store,
     log,
     schedule: atEndOfTurn,
+    nextTurn: (work) => setImmediate(inTurn, work),
     ...(config.io !== 'net' && { slabMemory }),
     storeFailed: fail,
     // Not `process.memoryUsage`, which opens a file and fails where there is no descriptor left.

@@ -172,7 +172,6 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.readAt = now
     const { core } = this
     const deliveries = core.deliveries
-    const { queueFull } = core.losses
     while (this.state !== 'ended' && this.#framer.advance()) {
       this.core.statistics.messagesReceived++
       this.#keepAlive.heard(now)
@@ -190,7 +189,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
       }
     }
     const caused = core.deliveries - deliveries
-    if (core.losses.queueFull - queueFull > caused / 2) this.#awaitRound(caused)
+    if (core.rounds.isMuch(caused)) this.#awaitRound(caused)
   }
 
   #awaitRound(caused: number): void {

@@ -60,6 +60,8 @@ export interface CoreOptions {
   readonly hookTimeoutMs?: number
   /** Calls back once at the end of this turn of the event loop. */
   readonly schedule: (endOfTurn: () => void) => void
+  /** Calls back in the next turn, when others have been read from; `schedule` when left out. */
+  readonly nextTurn?: (work: () => void) => void
   /** The store has failed for good; called once. */
   readonly storeFailed?: (error: Error) => void
   /** Memory to put output together in; what is given to it is used again and again. */
@@ -109,6 +111,8 @@ export class Core implements Context {
   readonly copy = (bytes: Uint8Array) => this.slab.copy(bytes)
   readonly #sysTopics: SysTopics
   readonly #schedule: (endOfTurn: () => void) => void
+  readonly #nextTurn: (work: () => void) => void
+  #isRoundDue = false
   readonly #connections = new Set<Connection>()
   #withOutput: Connection[] = []
   #isScheduled = false
@@ -134,6 +138,7 @@ export class Core implements Context {
     this.losses.heard = this.hooks.lost
     this.router = new Router((session, name) => this.access.couldReceive(session, name))
     this.#schedule = options.schedule
+    this.#nextTurn = options.nextTurn ?? options.schedule
     this.durability = new Durability(this.config)
     this.arrears = new Arrears(this, (change) => this.#restate(change))
     const health = new StoreHealth(this.log, options.storeFailed ?? (() => {}))
@@ -370,7 +375,21 @@ export class Core implements Context {
   /** A connection has had its share, and goes on when the others had theirs. */
   awaitRound(connection: Connection, caused: number): void {
     this.rounds.wait(connection, caused)
-    this.#endTurnLater()
+    this.#nextRoundLater()
+  }
+
+  #nextRoundLater(): void {
+    if (this.#isRoundDue) return
+    this.#isRoundDue = true
+    this.#nextTurn(() => this.nextRound())
+  }
+
+  /** Lets some of those go on who have waited. */
+  nextRound(): void {
+    this.#isRoundDue = false
+    if (this.#isStopped) return
+    this.rounds.next()
+    if (!this.rounds.isEmpty) this.#nextRoundLater()
   }
 
   /** A connection has something to send at the end of this turn. */
@@ -389,7 +408,6 @@ export class Core implements Context {
   endTurn(): void {
     this.#isScheduled = false
     if (this.#isStopped) return
-    this.rounds.next()
     this.journal.commit()
     const connections = this.#withOutput
     this.#withOutput = []
@@ -397,7 +415,6 @@ export class Core implements Context {
     this.frames.endTurn()
     this.slab.endTurn()
     this.acknowledgements.endTurn()
-    if (!this.rounds.isEmpty) this.#endTurnLater()
   }
 
   #restate(change: Change): boolean {

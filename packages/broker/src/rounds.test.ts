@@ -32,7 +32,7 @@ async function flooded(readers: number): Promise<TestBroker> {
   return broker
 }
 
-test('who floods full queues goes on after the others, a few in each turn', async () => {
+test('who causes a lot goes on after the others, a few in each turn', async () => {
   await using broker = await flooded(20)
   const { core } = broker
   const publishers = Array.from({ length: 100 }, (_, index) =>
@@ -44,14 +44,14 @@ test('who floods full queues goes on after the others, a few in each turn', asyn
   const first = core.statistics.publishReceived - before
   assert.equal(first, 2_000)
   assert.ok(publishers.every(({ isPaused }) => isPaused))
-  core.endTurn()
+  core.nextRound()
   const going = publishers.filter(({ isPaused }) => !isPaused).length
   assert.ok(going > 0 && going < 20, `${going} went on in one turn`)
   broker.endTurn()
   assert.ok(publishers.every(({ isPaused }) => !isPaused))
 })
 
-test('who has a subscriber that reads is not held up by one that does not', async () => {
+test('who causes little does not wait, whether queues are full or not', async () => {
   await using broker = await flooded(1)
   const reader = subscriber(broker, 'reader', 'flood/#')
   const publisher = broker.open().connect({ clientIdentifier: 'publisher' })

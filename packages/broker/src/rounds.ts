@@ -9,14 +9,16 @@ interface Participant {
 /** Deliveries that one connection may cause before the others have their turn: some milliseconds. */
 const share = 10_000
 
-/** What those who have waited may cause together in a turn of the event loop. */
+/** Whoever causes so many with what was read at once goes on after those who cause less. */
+const much = 200
+
+/** What those who have waited may cause together in a turn of the event loop: a few milliseconds. */
 const shareOfWaiting = 4_000
 
 /**
- * Who publishes more than the broker can pass on, waits. Two kinds of connections do: those that
- * cause a lot of deliveries at once, and those whose messages mostly find full queues. They go on one
- * after the other, so many in each turn of the event loop, and in between everybody else is served.
- * When there is nobody else, the turns follow each other without a pause, and nobody loses anything.
+ * Who causes a lot of deliveries waits for its round: such connections go on one after the other, so
+ * many in each turn of the event loop, and in between everybody else is served at once. When there is
+ * nobody else, the turns follow each other without a pause, and nobody loses anything.
  */
 export class Rounds {
   readonly #waiting = new Fifo<{ readonly participant: Participant; readonly caused: number }>()
@@ -28,6 +30,10 @@ export class Rounds {
   /** `caused`: deliveries, whether they were sent, queued or dropped. */
   isShareUp(caused: number): boolean {
     return caused > share
+  }
+
+  isMuch(caused: number): boolean {
+    return caused > much
   }
 
   wait(participant: Participant, caused: number): void {

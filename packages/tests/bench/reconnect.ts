@@ -45,7 +45,7 @@ const [url] = (await once(broker, 'message')) as [string]
 // Not in this process, which has its hands full.
 const pair = fork(
   new URL('../src/soak/pair.ts', import.meta.url),
-  [url, names[0] ?? '', `password of ${names[0]}`],
+  [url, String(broker.pid), names[0] ?? '', `password of ${names[0]}`],
   { execArgv: process.execArgv },
 )
 await once(pair, 'message')

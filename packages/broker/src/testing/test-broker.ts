@@ -28,6 +28,7 @@ export async function startTestBroker(
   const logged: string[] = []
   const config = parseConfig({ sys: { intervalSeconds: 0 }, ...input })
   let isDue = false
+  let next: (() => void) | undefined
   let seed = 1
   const core = createBroker({
     config,
@@ -40,12 +41,19 @@ export async function startTestBroker(
     schedule: () => {
       isDue = true
     },
+    nextTurn: (work) => {
+      isDue = true
+      next = work
+    },
     ...options,
   })
   const endTurn = () => {
     for (let turns = 0; isDue && turns < 100; turns++) {
       isDue = false
       core.endTurn()
+      const work = next
+      next = undefined
+      work?.()
     }
   }
   await core.start()

@@ -75,7 +75,7 @@ function start(file: string, ...given: readonly string[]): ChildProcess {
 }
 
 async function startPair(): Promise<ChildProcess> {
-  const started = start('pair.ts')
+  const started = start('pair.ts', String(pid))
   pair = started
   await once(started, 'message')
   await pause(3_000)
