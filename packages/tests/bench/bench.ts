@@ -38,7 +38,10 @@ const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
 await using folder = await temporaryFolder()
 const tools = buildTools(folder.path)
 const names = values.peers.split(',').filter((name) => name !== '')
-const peers = [busbarWith(values.io, { tracesPauses: values['trace-gc'] }), ...findPeers(names, tools)]
+const peers = [
+  busbarWith(values.io, { tracesPauses: values['trace-gc'] }),
+  ...findPeers(names, tools),
+]
 const commit =
   git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
 
