@@ -29,6 +29,8 @@ const longestInSlab = 4_096
 
 /** A Topic Alias adds its identifier and two bytes. */
 const aliasBytes = 3
+/** The two lengths in front of it may need a byte more each. */
+const mostForAlias = aliasBytes + 2
 
 /**
  * Encodes outgoing PUBLISH packets. What many subscribers get alike (QoS 0, nothing of their own in
@@ -64,9 +66,9 @@ export class Frames {
   ): boolean {
     const { outboundAliases, maximumPacketSize } = connection
     const isPlain = delivery.subscriptionIdentifiers.length === 0 && outboundAliases === undefined
-    if (isPlain && delivery.message.properties === noProperties) {
+    if (delivery.message.properties === noProperties) {
       const size =
-        delivery.qos === 0
+        isPlain && delivery.qos === 0
           ? this.#writeOnce(connection, delivery)
           : this.#writePlain(connection, delivery, packetIdentifier, dup)
       if (size >= 0) return size <= maximumPacketSize
@@ -77,7 +79,7 @@ export class Frames {
         : this.#encode(connection, delivery, packetIdentifier, dup)
     if (frame.length > maximumPacketSize) return false
     // An alias is given only to what is sent: one that was dropped would not be known to the client.
-    if (outboundAliases !== undefined && frame.length + aliasBytes <= maximumPacketSize) {
+    if (outboundAliases !== undefined && frame.length + mostForAlias <= maximumPacketSize) {
       frame = this.#encode(connection, delivery, packetIdentifier, dup, true)
     }
     this.bytes = frame
@@ -112,8 +114,8 @@ export class Frames {
 
   /**
    * The packet that a subscriber gets nearly always, written to where its neighbours are: an object,
-   * a writer and an array for each would cost more than the message. Returns its size, or -1 where
-   * the topic is not ASCII.
+   * a writer and an array for each would cost more than the message. Of the properties it has those
+   * that are the subscriber's own. Returns its size, or -1 where the topic is not ASCII.
    */
   #writePlain(
     connection: Connection,
@@ -121,12 +123,29 @@ export class Frames {
     packetIdentifier: number,
     dup: boolean,
   ): number {
-    const { message, qos, retain } = delivery
-    const { payload, topicName } = message
+    const { message, qos, retain, subscriptionIdentifiers } = delivery
+    const { payload } = message
+    let { topicName } = message
     const isVersion5 = connection.version === 5
-    const length = 2 + topicName.length + (qos > 0 ? 2 : 0) + (isVersion5 ? 1 : 0) + payload.length
-    const size = 1 + varintWidth(length) + length
+    let propertiesLength = isVersion5 ? identifiersWidth(subscriptionIdentifiers) : 0
+    let length = 2 + topicName.length + (qos > 0 ? 2 : 0) + payload.length
+    if (isVersion5) length += varintWidth(propertiesLength) + propertiesLength
+    let size = 1 + varintWidth(length) + length
     if (size > connection.maximumPacketSize) return size
+    if (!isAscii(topicName)) return -1
+    // An alias is given only to what is sent: one that was dropped would not be known to the client.
+    const mayAlias = size + mostForAlias <= connection.maximumPacketSize
+    const alias = mayAlias ? connection.outboundAliases?.assign(topicName) : undefined
+    if (alias !== undefined) {
+      const width = varintWidth(propertiesLength)
+      propertiesLength += aliasBytes
+      length += aliasBytes + varintWidth(propertiesLength) - width
+      if (alias.isKnown) {
+        length -= topicName.length
+        topicName = ''
+      }
+      size = 1 + varintWidth(length) + length
+    }
     const bytes = size > longestInSlab ? new Uint8Array(size) : this.#slab.bytesFor(size)
     const start = size > longestInSlab ? 0 : this.#slab.take(size)
     let at = start
@@ -134,17 +153,16 @@ export class Frames {
     at = putVarint(bytes, at, length)
     bytes[at++] = topicName.length >> 8
     bytes[at++] = topicName.length
-    // Faster than TextEncoder for the length that topics have.
-    for (let i = 0; i < topicName.length; i++) {
-      const unit = topicName.charCodeAt(i)
-      if (unit > 0x7f) return -1
-      bytes[at++] = unit
-    }
+    for (let i = 0; i < topicName.length; i++) bytes[at++] = topicName.charCodeAt(i)
     if (qos > 0) {
       bytes[at++] = packetIdentifier >> 8
       bytes[at++] = packetIdentifier
     }
-    if (isVersion5) bytes[at++] = 0 // no properties
+    if (isVersion5) {
+      at = putVarint(bytes, at, propertiesLength)
+      at = putIdentifiers(bytes, at, subscriptionIdentifiers)
+      if (alias !== undefined) at = putAlias(bytes, at, alias.alias)
+    }
     bytes.set(payload, at)
     this.bytes = bytes
     this.start = start
@@ -211,4 +229,33 @@ export class Frames {
     if (subscriptionIdentifiers.length > 0) copy.subscriptionIdentifiers = subscriptionIdentifiers
     return copy
   }
+}
+
+/** What Subscription Identifiers take among the properties. */
+function identifiersWidth(identifiers: readonly number[]): number {
+  let width = 0
+  for (const identifier of identifiers) width += 1 + varintWidth(identifier)
+  return width
+}
+
+function putIdentifiers(bytes: Uint8Array, start: number, identifiers: readonly number[]): number {
+  let at = start
+  for (const identifier of identifiers) {
+    bytes[at++] = 0x0b
+    at = putVarint(bytes, at, identifier)
+  }
+  return at
+}
+
+function putAlias(bytes: Uint8Array, at: number, alias: number): number {
+  bytes[at] = 0x23
+  bytes[at + 1] = alias >> 8
+  bytes[at + 2] = alias
+  return at + aliasBytes
+}
+
+/** Its characters are its bytes, and to copy them is faster than TextEncoder for what topics have. */
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
 }
