@@ -52,6 +52,13 @@ test("all identifiers can be in use, and one that stays long is in nobody's way"
   assert.deepEqual([...inFlight].map(idOf), [1])
 })
 
+test('a second one of an identifier takes the place of the first', () => {
+  const inFlight = new InFlight<Entry>()
+  for (const id of [1, 2, 1]) inFlight.add(entryOf(id))
+  assert.equal(inFlight.size, 2)
+  assert.deepEqual([...inFlight].map(idOf), [2, 1])
+})
+
 function idOf({ packetIdentifier }: Entry): number {
   return packetIdentifier
 }

@@ -30,8 +30,10 @@ export class InFlight<Entry extends InFlightEntry> {
     return entry?.packetIdentifier === packetIdentifier ? entry : undefined
   }
 
-  /** Behind all others; its identifier is not in use. */
+  /** Behind all others; one that has its identifier goes. */
   add(entry: Entry): void {
+    const known = this.get(entry.packetIdentifier)
+    if (known !== undefined) this.delete(known)
     if (this.#slots.length === 0) this.#slots = empty(fewestSlots)
     while (!this.#put(entry)) this.#grow()
     entry.previous = this.#last
