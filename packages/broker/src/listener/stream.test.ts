@@ -23,7 +23,7 @@ const deaf = { receive() {}, drained() {}, closed() {} }
 const base = {
   host: '127.0.0.1',
   port: 0,
-  closeTimeoutMs: 300,
+  closeTimeoutMs: 600,
   handshakeTimeoutMs: 10_000,
   admission: admissionWith(),
 }

@@ -11,7 +11,7 @@ import { eventually, type Peer, pattern, transportContract } from './transport.c
 
 export type StartTcp = (options: PortOptions, accept: Accept, log: Log) => Promise<Listener>
 
-const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
+const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 600 }
 const deaf = { receive() {}, drained() {}, closed() {} }
 
 /**

@@ -4,7 +4,7 @@ import { silentLog } from '../log.ts'
 import { tcpContract } from './tcp.contract.ts'
 import { startTcpListener } from './tcp.ts'
 
-const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
+const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 600 }
 const deaf = { receive() {}, drained() {}, closed() {} }
 
 tcpContract('tcp', startTcpListener)

@@ -25,7 +25,7 @@ test('certificates are taken up when both files are there, and bad ones change n
   const { tls } = folder
   const lines: string[] = []
   const log = createLog({ level: 'info', format: 'text' }, { write: (line) => lines.push(line) })
-  const times = { closeTimeoutMs: 300, handshakeTimeoutMs: 10_000, admission: admissionWith() }
+  const times = { closeTimeoutMs: 600, handshakeTimeoutMs: 10_000, admission: admissionWith() }
   const secure = { files: readTlsFiles(tls, ['tls']), clientCertificate: tls.clientCertificate }
   await using listener = await startFrontedTcpListener(
     { host: '127.0.0.1', port: 0, ...times, tls: secure },

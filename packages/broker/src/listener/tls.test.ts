@@ -45,7 +45,7 @@ class Guarded implements AsyncDisposable {
     const lines: string[] = []
     const log = createLog({ level: 'debug', format: 'text' }, { write: (line) => lines.push(line) })
     const tls = lab.settings(...settings)
-    const times = { closeTimeoutMs: 300, handshakeTimeoutMs: 10_000, admission: admissionWith() }
+    const times = { closeTimeoutMs: 600, handshakeTimeoutMs: 10_000, admission: admissionWith() }
     const listener = await startFrontedTcpListener(
       { host: '127.0.0.1', port: 0, ...times, tls },
       (transport) => {

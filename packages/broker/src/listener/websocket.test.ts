@@ -20,7 +20,7 @@ const options = {
   host: '127.0.0.1',
   port: 0,
   path: '/mqtt',
-  closeTimeoutMs: 300,
+  closeTimeoutMs: 600,
   maximumPacketSize: 8 * 1_048_576,
   connectBytes: 16 * 1_048_576,
   handshakeTimeoutMs: 5_000,

@@ -57,7 +57,7 @@ function everybodyHasATurn(backEnd: BackEnd): void {
         closed() {},
       }
     }
-    const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
+    const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 600 }
     await using listener = await backEnd.listen(options, accept, silentLog)
     const sockets = Array.from({ length: 40 }, () =>
       connect(Number(new URL(listener.url).port), '127.0.0.1'),

@@ -15,7 +15,7 @@ import { CoreEnd, type Reception } from './core-end.ts'
 import { createRing, largestRecord } from './shared-ring.ts'
 import { WorkerEnd } from './worker-end.ts'
 
-const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 300 }
+const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 600 }
 const deaf = { receive() {}, drained() {}, closed() {} }
 
 /** Both ends in this thread, with little room on the way out. */
