@@ -41,6 +41,22 @@ test('nor is the deletion of a retained message', async () => {
   assert.equal((await store.open()).retained.length, 0)
 })
 
+test('QoS 2 that waits for a batch of others is not acknowledged when that batch fails', async () => {
+  await using scene = await startOnFallible()
+  const { broker, store } = scene
+  // Neither Session is stored, and the batch has a retained message of somebody else.
+  const subscriber = broker.open().connect({ clientIdentifier: 's' }).send(subscribe('t'))
+  const publisher = broker.open().connect({ clientIdentifier: 'p' })
+  store.isFull = true
+  publisher.send(publish('r', { retain: true }), publish('t', { qos: 2 }))
+  const refused = publisher.take('pubrec').map(({ reasonCode }) => reasonCode)
+  assert.deepEqual([refused, subscriber.take('publish').length], [[0x97], 0])
+  store.isFull = false
+  publisher.send(publish('t', { qos: 2 }))
+  const taken = publisher.take('pubrec').map(({ reasonCode }) => reasonCode)
+  assert.deepEqual([taken, subscriber.take('publish').length], [[0], 1])
+})
+
 test('what nobody asks for again is stored when there is room', async () => {
   await using scene = await startOnFallible()
   const { broker, store } = scene

@@ -37,7 +37,7 @@ export class Journal {
     this.#schedule = schedule
   }
 
-  /** Where the journal is: what was done since has changed something when it is another one. */
+  /** Where the journal is: what was done since depends on this turn's batch when it is another one. */
   get mark(): number {
     return this.#added
   }
@@ -53,6 +53,14 @@ export class Journal {
     if (level !== this.#level) this.#level = stricter(this.#level, level)
     this.#changes.push(change)
     this.#schedule()
+  }
+
+  /**
+   * A delivery waits for this turn's batch without being in it, and is dropped when the batch fails:
+   * whoever answers for it has to wait, too.
+   */
+  depend(): void {
+    this.#added++
   }
 
   /** Calls back when this turn's batch, and with it every earlier one, is committed or has failed. */

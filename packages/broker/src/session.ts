@@ -196,6 +196,7 @@ export class Session extends Timed implements Subject {
       const { clientIdentifier } = this
       journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
+    if (mustWait) journal.depend()
     if (leavesNow && connection !== undefined) {
       if (mustWait) this.#sendWhenStored(entry, connection, true)
       else this.#transmit(entry, connection, false)
