@@ -35,7 +35,12 @@ export function busbarWith(io: string, options: BusbarOptions = {}): Peer {
 }
 
 function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptions): Peer['kind'] {
-  const flags = tracesPauses ? ['--trace-gc'] : []
+  // As `busbar` does: who chooses the young generation in NODE_OPTIONS is not overruled.
+  const isChosen = process.env.NODE_OPTIONS?.includes('semi-space') === true
+  const flags = [
+    ...(tracesPauses ? ['--trace-gc'] : []),
+    ...(isChosen ? [] : ['--max-semi-space-size=4']),
+  ]
   return (cell) => ({
     name: 'busbar',
     command: (data, port) => {
@@ -51,7 +56,7 @@ function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptio
         'env',
         [
           `NODE_COMPILE_CACHE=${join(root, 'node_modules/.cache/busbar')}`,
-          ...[process.execPath, ...flags, '--max-semi-space-size=4', '-C', '@busbar/source'],
+          ...[process.execPath, ...flags, '-C', '@busbar/source'],
           ...[main, 'broker', '--log-level', 'warn', ...storage],
           ...['--port', String(port), '--ws-port', '0'],
           ...settings.flatMap((setting) => ['--set', setting]),
