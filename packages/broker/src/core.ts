@@ -27,7 +27,7 @@ import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
 import { Rounds } from './rounds.ts'
 import type { Route } from './route-cache.ts'
-import { deliveryTo, Router } from './router.ts'
+import { deliveryCode, deliveryTo, Router } from './router.ts'
 import type { Delivery, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { type Allocate, Slab } from './slab.ts'
@@ -304,8 +304,7 @@ export class Core implements Context {
         else if (outcome === 'lost') lost++
       }
     }
-    if (delivered > 0) return ReasonCode.Success
-    return lost > 0 ? ReasonCode.QuotaExceeded : ReasonCode.NoMatchingSubscribers
+    return deliveryCode(delivered, lost)
   }
 
   /** Whether a retained message may be sent to a new subscriber. What may not is in the ledger. */

@@ -4,15 +4,17 @@ import {
   noProperties,
   type ProtocolVersion,
   PublishInPlace,
+  type QoS,
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
+import { acknowledge, arrive, countPublish } from './inbound-publish.ts'
 import { createMessage, type Message } from './message.ts'
 import { copyPayload } from './payload.ts'
 import type { Route, Target } from './route-cache.ts'
-import { deliveryTo } from './router.ts'
-import type { Session } from './session.ts'
+import { deliveryCode, deliveryTo } from './router.ts'
+import type { Session, SessionConnection } from './session.ts'
 
-/** The bytes of a PUBLISH of QoS 0 on their way from one connection to others. */
+/** The bytes of a PUBLISH on their way from one connection to others. */
 export interface PassingFrame {
   readonly bytes: Uint8Array
   readonly start: number
@@ -20,9 +22,9 @@ export interface PassingFrame {
 }
 
 /**
- * PUBLISH of QoS 0 with nothing but a topic and a payload, the most frequent packet of all, without
- * an object for it: its subscribers get the bytes that came. Everything out of the ordinary is left
- * to `inboundPublish`, whose steps these are.
+ * PUBLISH with nothing but a topic and a payload, the most frequent packet of all, without an object
+ * for it: its subscribers get the bytes that came, at QoS 1 and 2 with a Packet Identifier of their
+ * own. Everything out of the ordinary is left to `inboundPublish`, whose steps these are.
  */
 export class Forwarding {
   readonly places = new PublishInPlace()
@@ -33,15 +35,37 @@ export class Forwarding {
     if (core.hooks.seesMessages) return false
     const version = connection.version as ProtocolVersion
     const { places } = this
-    const { bytes, bodyStart: start, bodyEnd: end } = framer
-    if (!places.find(framer.firstByte, bytes, { start, end, version })) return false
+    const { firstByte, bytes, bodyStart: start, bodyEnd: end } = framer
+    if (!places.find(firstByte, bytes, { start, end, version })) return false
     // Known bytes are a Topic Name that has been checked.
     const route = core.router.routeOf(bytes, places.topicStart, places.topicEnd)
     if (route?.targets === undefined) return false
     if (!core.access.allowsPlainly(session, 'publish', route.topicName)) return false
-    core.statistics.publishReceived++
-    core.statistics.publishBytesReceived += end - places.payloadStart
-    if (route.targets.length > 0) new Passing(connection, framer, places.payloadStart).to(route)
+    const qos = ((firstByte >> 1) & 0b11) as QoS
+    if (qos > core.config.mqtt.maximumQoS) return false
+    if (qos === 0) {
+      countPublish(core, end - places.payloadStart)
+      if (route.targets.length > 0) new Passing(connection, framer, places).to(route)
+    } else return this.#forwardAcknowledged(connection, session, framer, route)
+    return true
+  }
+
+  #forwardAcknowledged(
+    connection: Connection,
+    session: Session,
+    framer: Framer,
+    route: Route,
+  ): boolean {
+    const { places } = this
+    const { packetIdentifier, payloadStart } = places
+    const qos = framer.firstByte === 0x32 ? 1 : 2
+    const passing = new Passing(connection, framer, places)
+    // If one of them had to wait for the store, and the store failed, the publisher would send it
+    // again to all of them.
+    if (qos === 2 && (session.isStored || !passing.isTakenBy(route))) return false
+    const arrived = { qos, packetIdentifier, payloadBytes: framer.bodyEnd - payloadStart } as const
+    const answer = arrive(connection, session, arrived)
+    if (answer !== undefined) acknowledge(answer, passing.to(route))
     return true
   }
 }
@@ -51,57 +75,120 @@ class Passing implements PassingFrame {
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number
+  readonly #qos: QoS
   readonly #connection: Connection
+  readonly #identifierStart: number
   readonly #payloadStart: number
   /** Made when a target needs them. */
   #message: Message | undefined
-  #otherVersion: PassingFrame | undefined
+  // at QoS 0, for the two kinds of versions
+  #forVersion3: PassingFrame | undefined
+  #forVersion5: PassingFrame | undefined
 
-  constructor(connection: Connection, framer: Framer, payloadStart: number) {
+  constructor(connection: Connection, framer: Framer, places: PublishInPlace) {
     framer.keep(connection.core.copy)
     this.bytes = framer.bytes
     this.start = framer.start
     this.end = framer.bodyEnd
+    this.#qos = ((framer.firstByte >> 1) & 0b11) as QoS
     this.#connection = connection
-    this.#payloadStart = payloadStart
+    this.#identifierStart = places.topicEnd
+    this.#payloadStart = places.payloadStart
+    if (this.#qos > 0) return
+    if (connection.version === 5) this.#forVersion5 = this
+    else this.#forVersion3 = this
   }
 
-  to(route: Route): void {
-    const { core, version } = this.#connection
-    const { topicName } = route
-    const payloadLength = this.end - this.#payloadStart
-    for (const target of route.targets as readonly Target[]) {
-      const { session } = target
-      const { connection: receiver } = session
-      const isPlain = receiver?.takesFrames === true && target.subscriptionIdentifiers.length === 0
-      const isAllowed = isPlain && core.access.allowsPlainly(session, 'receive', topicName)
-      if (isAllowed && !session.hasQueuedQoS0) {
-        const isSame = (receiver.version === 5) === (version === 5)
-        const frame = isSame ? this : this.#translated(topicName)
-        if (receiver.forward(frame, payloadLength)) continue
+  /** Returns the Reason Code for the publisher. */
+  to({ targets, topicName }: Route): number {
+    const { core } = this.#connection
+    const all = targets as readonly Target[]
+    let delivered = 0
+    let lost = 0
+    for (let at = 0; at < all.length; at++) {
+      const target = all[at] as Target
+      if (
+        this.#isTaken(target, topicName) &&
+        this.#pass(target, topicName, at === all.length - 1)
+      ) {
+        delivered++
+        continue
       }
-      core.deliver(session, deliveryTo(target, this.#asMessage(topicName)))
+      const outcome = core.deliver(target.session, deliveryTo(target, this.#asMessage(topicName)))
+      if (outcome === 'delivered') delivered++
+      else if (outcome === 'lost') lost++
     }
+    return deliveryCode(delivered, lost)
   }
 
-  /** For the other kind of version: 5.0 has a byte more, the length of the properties. */
-  #translated(topicName: string): PassingFrame {
-    if (this.#otherVersion !== undefined) return this.#otherVersion
+  /** All of its targets take it as it is, and at once. */
+  isTakenBy({ targets, topicName }: Route): boolean {
+    return (targets as readonly Target[]).every((target) => this.#isTaken(target, topicName))
+  }
+
+  #isTaken(target: Target, topicName: string): boolean {
+    const { session, subscriptionIdentifiers } = target
+    const { connection: receiver } = session
+    if (receiver?.takesFrames !== true || subscriptionIdentifiers.length > 0) return false
+    const { core, version } = this.#connection
+    if (!core.access.allowsPlainly(session, 'receive', topicName)) return false
+    if (this.#qos === 0 || target.qos === 0) return !session.hasQueuedQoS0
+    const isSame = (receiver.version === 5) === (version === 5)
+    return isSame && this.end - this.start <= receiver.maximumPacketSize && session.takesPassing
+  }
+
+  /** False when it is larger than the client accepts. */
+  #pass({ session, qos: granted }: Target, topicName: string, isLast: boolean): boolean {
+    const receiver = session.connection as SessionConnection
+    const payloadBytes = this.end - this.#payloadStart
+    const qos = granted < this.#qos ? granted : this.#qos // [MQTT5-3.8.4-8]
+    if (qos === 0) return receiver.forward(this.#plain(receiver, topicName), payloadBytes)
+    // The last one may have the bytes that came: nobody needs them any more as they are.
+    const { bytes, start, end } = isLast ? this : this.#copy()
+    const packetIdentifier = session.pass(qos, payloadBytes)
+    const at = start + this.#identifierStart - this.start
+    bytes[start] = 0x30 | (qos << 1)
+    bytes[at] = packetIdentifier >> 8
+    bytes[at + 1] = packetIdentifier
+    return receiver.forward({ bytes, start, end }, payloadBytes)
+  }
+
+  #copy(): PassingFrame {
+    const size = this.end - this.start
+    const { bytes, start } = this.#connection.core.slab.room(size)
+    bytes.set(this.bytes.subarray(this.start, this.end), start)
+    return { bytes, start, end: start + size }
+  }
+
+  /** At QoS 0: 5.0 has a byte more, the length of the properties. */
+  #plain({ version }: SessionConnection, topicName: string): PassingFrame {
+    if (version === 5) {
+      this.#forVersion5 ??= this.#encode(topicName, 5)
+      return this.#forVersion5
+    }
+    this.#forVersion3 ??= this.#encode(topicName, 4)
+    return this.#forVersion3
+  }
+
+  #encode(topicName: string, version: ProtocolVersion): PassingFrame {
     const payload = this.bytes.subarray(this.#payloadStart, this.end)
     const fields = { dup: false, qos: 0, retain: false, packetIdentifier: 0 } as const
-    const bytes = encodePacket(
-      { type: 'publish', ...fields, topicName, properties: noProperties, payload },
-      this.#connection.version === 5 ? 4 : 5,
-    )
-    this.#otherVersion = { bytes, start: 0, end: bytes.length }
-    return this.#otherVersion
+    const packet = {
+      type: 'publish',
+      ...fields,
+      topicName,
+      properties: noProperties,
+      payload,
+    } as const
+    const bytes = encodePacket(packet, version)
+    return { bytes, start: 0, end: bytes.length }
   }
 
   #asMessage(topicName: string): Message {
     if (this.#message !== undefined) return this.#message
     const { readAt, clientIdentifier } = this.#connection
     const payload = copyPayload(this.bytes.subarray(this.#payloadStart, this.end))
-    const fields = { qos: 0, retain: false, properties: noProperties } as const
+    const fields = { qos: this.#qos, retain: false, properties: noProperties } as const
     const whole = { topicName, payload, ...fields, publisher: clientIdentifier }
     this.#message = createMessage(whole, readAt)
     return this.#message

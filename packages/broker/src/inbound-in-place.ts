@@ -14,7 +14,10 @@ export function inboundInPlace(connection: Connection, session: Session, framer:
       return connection.core.forwarding.forward(connection, session, framer)
     case 0x32:
     case 0x34:
-      return publish(connection, session, framer)
+      return (
+        connection.core.forwarding.forward(connection, session, framer) ||
+        publish(connection, session, framer)
+      )
     case 0x40:
     case 0x50:
     case 0x62:

@@ -5,9 +5,11 @@ import {
   type Publish,
   type PublishProperties,
   parseTopicName,
+  type QoS,
   ReasonCode,
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
+import type { Core } from './core.ts'
 import type { HookRefusal } from './hooks/hooks.ts'
 import { createMessage, type Message } from './message.ts'
 import { copyPayload } from './payload.ts'
@@ -27,39 +29,61 @@ export function inboundPublish(
 ): void {
   const { core } = connection
   checkAbilities(connection, publish)
+  const { qos, packetIdentifier } = publish
+  const payloadBytes = publish.payload.length
   // 1. Before authorisation, because an alias would otherwise be authorised as the empty topic.
   const topicName = route === undefined ? resolveTopic(connection, publish) : publish.topicName
   // 2. Receive Maximum, and whether QoS 2 has brought it before.
-  const arrival =
-    publish.qos === 0 ? 'new' : session.inbound.publish(publish.packetIdentifier, publish.qos)
-  count(connection, publish)
-  const { mark } = core.journal
-  const answer = { connection, session, publish, mark, isNew: arrival === 'new' }
-  if (arrival === 'repeated') return acknowledge(answer, ReasonCode.Success)
-  if (arrival === 'in-use') return refuseInUse(connection, publish)
+  const answer = arrive(connection, session, { qos, packetIdentifier, payloadBytes })
+  if (answer === undefined) return
   // 3. Authorise.
   if (!core.access.mayPublish(session, topicName, publish.retain)) return refuse(answer)
   // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
   const message = ownMessage(connection, topicName, publish)
   if (core.hooks.publish !== undefined) return publishWithHooks(answer, message)
   const reasonCode = core.publish(message, { route })
-  if (publish.qos > 0) acknowledge(answer, reasonCode)
+  if (qos > 0) acknowledge(answer, reasonCode)
+}
+
+/** What of a PUBLISH its answer needs. */
+interface Arrived {
+  readonly qos: QoS
+  /** 0 at QoS 0. */
+  readonly packetIdentifier: number
+  readonly payloadBytes: number
+}
+
+/** A PUBLISH to be answered; `mark` is where the journal was before it. */
+interface Answer extends Arrived {
+  readonly connection: Connection
+  readonly session: Session
+  readonly mark: number
+  /** Not a QoS 2 message that has come before. */
+  readonly isNew: boolean
+}
+
+/** Receive Maximum, and QoS 2 that has come before; undefined when it is answered already. */
+export function arrive(
+  connection: Connection,
+  session: Session,
+  { qos, packetIdentifier, payloadBytes }: Arrived,
+): Answer | undefined {
+  const { core } = connection
+  const arrival = qos === 0 ? 'new' : session.inbound.publish(packetIdentifier, qos)
+  countPublish(core, payloadBytes)
+  const { mark } = core.journal
+  const isNew = arrival === 'new'
+  const answer = { connection, session, qos, packetIdentifier, payloadBytes, mark, isNew }
+  if (isNew) return answer
+  if (arrival === 'repeated') acknowledge(answer, ReasonCode.Success)
+  else refuseInUse(answer)
+  return undefined
 }
 
 function resolveTopic({ aliases, core }: Connection, publish: Publish): string {
   const topicName = aliases.resolve(publish.topicName, publish.properties.topicAlias)
   if (publish.topicName !== '') parseTopicName(topicName, core.config.limits.topicLevels)
   return topicName
-}
-
-/** A PUBLISH to be answered; `mark` is where the journal was before it. */
-interface Answer {
-  readonly connection: Connection
-  readonly session: Session
-  readonly publish: Publish
-  readonly mark: number
-  /** Not a QoS 2 message that has come before. */
-  readonly isNew: boolean
 }
 
 /** What CONNACK said is not available (U5-3.2.2-a), (U5-3.2.2-b). */
@@ -77,9 +101,9 @@ function checkAbilities(connection: Connection, publish: Publish): void {
   }
 }
 
-function count(connection: Connection, publish: Publish): void {
-  connection.core.statistics.publishReceived++
-  connection.core.statistics.publishBytesReceived += publish.payload.length
+export function countPublish({ statistics }: Core, payloadBytes: number): void {
+  statistics.publishReceived++
+  statistics.publishBytesReceived += payloadBytes
 }
 
 /** The payload and Correlation Data are views of a read buffer: what is kept is copied. */
@@ -102,21 +126,20 @@ function ownProperties({ topicAlias, ...properties }: PublishProperties): Publis
 
 /** Not allowed: told by Reason Code in 5.0; in 3.x acknowledged all the same [MQTT3-3.3.5-2]. */
 function refuse(answer: Answer): void {
-  const { connection, publish } = answer
+  const { connection, qos, payloadBytes } = answer
   const { core, clientIdentifier, version } = connection
-  core.losses.record(clientIdentifier, 'not-authorized', publish.payload.length)
+  core.losses.record(clientIdentifier, 'not-authorized', payloadBytes)
   if (version !== 5 && core.config.access.whenPublishDenied === 'close') {
     return connection.disconnect(ReasonCode.NotAuthorized, 'not allowed to publish this topic')
   }
-  if (publish.qos === 0) return
+  if (qos === 0) return
   acknowledge(answer, version === 5 ? ReasonCode.NotAuthorized : ReasonCode.Success)
 }
 
 /** Between 3. and 4.: the hooks of the program. While one thinks, nothing more is read. */
 function publishWithHooks(answer: Answer, message: Message): void {
-  const { connection, session, publish } = answer
+  const { connection, session, qos, packetIdentifier } = answer
   const { core } = connection
-  const { qos, packetIdentifier } = publish
   const { clientIdentifier, user } = session
   let isHeld = false
   let isDecided = false
@@ -148,26 +171,25 @@ function followHooks(
   message: Message | undefined,
   refusal: HookRefusal | undefined,
 ): void {
-  const { connection, publish } = answer
+  const { connection, qos, payloadBytes } = answer
   const { core, clientIdentifier, version } = connection
   if (message !== undefined && refusal === undefined) {
     const reasonCode = core.publish(message)
-    if (publish.qos > 0) acknowledge(answer, reasonCode)
+    if (qos > 0) acknowledge(answer, reasonCode)
     return
   }
-  core.losses.record(clientIdentifier, 'refused-by-hook', publish.payload.length)
-  if (publish.qos === 0) return
+  core.losses.record(clientIdentifier, 'refused-by-hook', payloadBytes)
+  if (qos === 0) return
   acknowledge(answer, version === 5 ? (refusal?.reasonCode ?? 0) : ReasonCode.Success)
 }
 
 /** The identifier is that of an exchange of the other QoS; 3.x has no answer but the end. */
-function refuseInUse(connection: Connection, publish: Publish): void {
-  const { packetIdentifier } = publish
+function refuseInUse({ connection, qos, packetIdentifier }: Answer): void {
   const reasonCode = ReasonCode.PacketIdentifierInUse
   if (connection.version !== 5) {
     throw new ProtocolError(reasonCode, 'Packet Identifier is in use', 'MQTT3-2.3.1-2')
   }
-  const type = publish.qos === 1 ? 'puback' : 'pubrec'
+  const type = qos === 1 ? 'puback' : 'pubrec'
   connection.sendAcknowledgement(type, packetIdentifier, reasonCode)
 }
 
@@ -175,29 +197,33 @@ function refuseInUse(connection: Connection, publish: Publish): void {
  * PUBACK or PUBREC, when everything before it is durable. The identifier of QoS 2 is stored in the
  * same batch as the message: either both survive a crash or none.
  */
-function acknowledge(answer: Answer, reasonCode: number): void {
-  const { connection, session, publish, mark } = answer
+export function acknowledge(answer: Answer, reasonCode: number): void {
+  const { connection, session, qos, packetIdentifier, mark } = answer
   const { core, version } = connection
-  const { packetIdentifier } = publish
   const isFailure = reasonCode >= firstFailure
   if (version !== 5 && isFailure && core.config.mqtt.whenQueueFull === 'close') {
     return connection.disconnect(reasonCode, 'message could not be queued')
   }
-  if (publish.qos === 2 && session.isStored && !(version === 5 && isFailure)) {
+  if (qos === 2 && session.isStored && !(version === 5 && isFailure)) {
     const { clientIdentifier } = session
     core.journal.add({ kind: 'received', clientIdentifier, packetIdentifier }, session.level)
   }
   if (core.isSettled(connection, mark)) acknowledged(answer, reasonCode)
-  else core.acknowledge(connection, mark, (error) => acknowledged(answer, reasonCode, error))
+  else acknowledgeLater(answer, reasonCode)
+}
+
+// Apart, because a function that makes a closure pays for it also where it does not.
+function acknowledgeLater(answer: Answer, reasonCode: number): void {
+  const { connection, mark } = answer
+  connection.core.acknowledge(connection, mark, (error) => acknowledged(answer, reasonCode, error))
 }
 
 /** Everything before it is durable, or cannot be. */
 function acknowledged(answer: Answer, reasonCode: number, error?: Error): void {
-  const { connection, session, publish, isNew } = answer
+  const { connection, session, qos, packetIdentifier, isNew } = answer
   const { version } = connection
-  const { packetIdentifier } = publish
   // What came before is stored already, and stays so; or it could not be, and is sent once more.
-  const isForgotten = publish.qos === 2 && !isNew && !session.inbound.has(packetIdentifier)
+  const isForgotten = qos === 2 && !isNew && !session.inbound.has(packetIdentifier)
   if (isForgotten) return connection.disconnect(ReasonCode.QuotaExceeded, 'store failed')
   if (error !== undefined && !isNew) {
     return connection.disconnect(failureCode(error), 'store failed')
@@ -208,7 +234,7 @@ function acknowledged(answer: Answer, reasonCode: number, error?: Error): void {
     return connection.disconnect(failureCode(error), 'store failed')
   }
   const code = error === undefined ? reasonCode : failureCode(error)
-  const type = publish.qos === 1 ? 'puback' : 'pubrec'
+  const type = qos === 1 ? 'puback' : 'pubrec'
   if (type === 'puback') session.inbound.acknowledged(packetIdentifier)
   // A failure that 3.x cannot be told is acknowledged like a success.
   else if (version === 5 && code >= firstFailure) session.inbound.refused(packetIdentifier)
@@ -236,13 +262,27 @@ export function inboundPubrel(
     const { clientIdentifier } = session
     core.journal.add({ kind: 'forgotten', clientIdentifier, packetIdentifier }, session.level)
   }
-  const released = (error?: Error) => {
-    if (error !== undefined) {
-      // It is still held in the store: the client has to release it again.
-      if (isKnown) session.inbound.restore(packetIdentifier)
-      return connection.disconnect(failureCode(error), 'store failed')
-    }
+  if (core.isSettled(connection, mark)) {
     connection.sendAcknowledgement('pubcomp', packetIdentifier, reasonCode)
-  }
-  core.acknowledge(connection, mark, released)
+  } else releaseLater({ connection, session, packetIdentifier, mark, isKnown }, reasonCode)
+}
+
+interface Release {
+  readonly connection: Connection
+  readonly session: Session
+  readonly packetIdentifier: number
+  readonly mark: number
+  readonly isKnown: boolean
+}
+
+function releaseLater(release: Release, reasonCode: number): void {
+  const { connection, session, packetIdentifier, mark, isKnown } = release
+  connection.core.acknowledge(connection, mark, (error) => {
+    if (error === undefined) {
+      return connection.sendAcknowledgement('pubcomp', packetIdentifier, reasonCode)
+    }
+    // It is still held in the store: the client has to release it again.
+    if (isKnown) session.inbound.restore(packetIdentifier)
+    connection.disconnect(failureCode(error), 'store failed')
+  })
 }

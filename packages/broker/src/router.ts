@@ -1,4 +1,4 @@
-import { parseSubscriptionFilter, type QoS, TopicTree } from '@busbar/protocol'
+import { parseSubscriptionFilter, type QoS, ReasonCode, TopicTree } from '@busbar/protocol'
 import { Generations } from './generations.ts'
 import type { Message } from './message.ts'
 import { type Route, RouteCache, type Target } from './route-cache.ts'
@@ -184,6 +184,12 @@ export function deliveryTo(target: Target, message: Message): Delivery {
     subscriptionIdentifiers,
     sharedFilter: undefined,
   }
+}
+
+/** For the publisher: whether somebody has got it, or would have if there had been room. */
+export function deliveryCode(delivered: number, lost: number): number {
+  if (delivered > 0) return ReasonCode.Success
+  return lost > 0 ? ReasonCode.QuotaExceeded : ReasonCode.NoMatchingSubscribers
 }
 
 /** One copy at the highest QoS [MQTT5-3.3.4-2] with all identifiers [MQTT5-3.3.4-4]. */

@@ -1,4 +1,11 @@
-import { firstFailure, Inbound, Outbound, type ProtocolVersion, type QoS } from '@busbar/protocol'
+import {
+  firstFailure,
+  IdentifierTable,
+  Inbound,
+  Outbound,
+  type ProtocolVersion,
+  type QoS,
+} from '@busbar/protocol'
 import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
@@ -24,8 +31,10 @@ export interface Delivery {
 /** What a Session needs of the Network Connection that it is on. */
 export interface SessionConnection {
   readonly version: ProtocolVersion | undefined
-  /** A PUBLISH of QoS 0 may be sent to it as it came from its publisher. */
+  /** A PUBLISH may be sent to it as it came from its publisher, but for a Packet Identifier of its own. */
   readonly takesFrames: boolean
+  /** In bytes, which the client has said. */
+  readonly maximumPacketSize: number
   /** Sends a frame as it is; false when it is larger than the client accepts. */
   forward(frame: PassingFrame, payloadLength: number): boolean
   /** So much waits to be sent that deliveries had better wait in the Session's queue. */
@@ -40,8 +49,8 @@ export interface SessionConnection {
 interface GivenUp {
   /** What the client has not seen, or may see again. */
   readonly waiting: readonly QueueEntry[]
-  /** At QoS 2, and with its client already. */
-  readonly begun: readonly QueueEntry[]
+  /** Payload bytes of each that nobody else may get: of QoS 2 that its client has, or only passed on. */
+  readonly begun: readonly number[]
   readonly undecided: number
   /** So many more are in the store only, behind this position. */
   readonly inStore: number
@@ -49,6 +58,12 @@ interface GivenUp {
 }
 
 const noneStored = { inStore: 0, lastInHand: 0 }
+
+/**
+ * What a Session has sent and the client has not acknowledged. A number: the payload bytes of a
+ * message that was only passed on, since the Session ends with its connection and sends nothing again.
+ */
+type Sent = QueueEntry | number
 
 /** What was queued in one batch, which is not committed yet. */
 interface Undecided {
@@ -82,8 +97,8 @@ export class Session extends Timed implements Subject {
   /** Scratch of the access rules. */
   rights: Rights | undefined
   readonly subscriptions = new Subscriptions()
-  readonly outbound = new Outbound<QueueEntry>()
-  readonly inbound = new Inbound()
+  readonly outbound = new Outbound<Sent>()
+  readonly inbound = new Inbound(() => new IdentifierTable())
   /** Made when something has to wait for the first time. */
   #queue: SessionQueue | undefined
   /**
@@ -148,6 +163,19 @@ export class Session extends Timed implements Subject {
   get isReady(): boolean {
     const { connection, outbound } = this
     return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
+  }
+
+  /** A message of QoS 1 or 2 may leave at once, and nothing of it has to be kept. */
+  get takesPassing(): boolean {
+    if (this.isStored || !this.isReady) return false
+    // Nothing overtakes what waits [MQTT5-4.6.0-5], be it for a batch only.
+    return this.#queue?.isEmpty !== false && !this.#unsettled?.size
+  }
+
+  /** The Packet Identifier for a message that is passed on; only while `takesPassing`. */
+  pass(qos: 1 | 2, payloadBytes: number): number {
+    this.#context.statistics.inFlight++
+    return this.outbound.publish(payloadBytes, qos).packetIdentifier
   }
 
   /**
@@ -237,6 +265,7 @@ export class Session extends Timed implements Subject {
       const unfinished = outbound.nextResend()
       if (unfinished === undefined) break
       const { message: entry } = unfinished
+      if (typeof entry === 'number') throw new Error('what was passed on is not sent again')
       if (unfinished.state === 'released') this.#release(entry)
       else if (this.#unsettled?.has(entry) || entry.state === 'queued') {
         mustWait = true
@@ -395,28 +424,38 @@ export class Session extends Timed implements Subject {
   giveUp(decided: (entry: QueueEntry, error: Error | undefined) => void): GivenUp {
     this.#decided = decided
     const waiting: QueueEntry[] = []
-    const begun: QueueEntry[] = []
+    const begun: number[] = []
     for (const { message: entry } of this.outbound.unfinished()) {
+      if (typeof entry === 'number') {
+        begun.push(entry)
+        continue
+      }
       const isNew = this.#unsettled?.get(entry)
       if (isNew === true) continue
       this.#unsettled?.delete(entry)
-      if (entry.qos === 2 && isNew === undefined && entry.state !== 'queued') begun.push(entry)
-      else waiting.push(entry)
+      if (entry.qos === 2 && isNew === undefined && entry.state !== 'queued') {
+        begun.push(entry.message.payload.length)
+      } else waiting.push(entry)
     }
     const unsettled = this.#unsettled?.size ?? 0
     if (this.#queue === undefined) return { waiting, begun, undecided: unsettled, ...noneStored }
     const { inStore, lastInHand } = this.#queue
     const { entries, undecided } = this.#queue.clear()
-    waiting.push(...entries)
+    for (const entry of entries) waiting.push(entry)
     return { waiting, begun, undecided: undecided + unsettled, inStore, lastInHand }
   }
 
   puback(packetIdentifier: number, reasonCode: number): void {
     const finished = this.outbound.puback(packetIdentifier)
     if (finished === undefined) return
-    if (reasonCode >= firstFailure) this.#lose(finished.message.message, 'refused-by-client')
+    if (reasonCode >= firstFailure) this.#refusedByClient(finished.message)
     this.#finish(finished.message)
     this.pump()
+  }
+
+  #refusedByClient(sent: Sent): void {
+    const bytes = typeof sent === 'number' ? sent : sent.message.payload.length
+    this.#context.losses.record(this.clientIdentifier, 'refused-by-client', bytes)
   }
 
   /** Answers with PUBREL, once "PUBREC received" is stored; 0x92 for an unknown identifier. */
@@ -424,9 +463,11 @@ export class Session extends Timed implements Subject {
     const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
     if (outcome === 'unknown') {
       if (reasonCode < firstFailure) this.connection?.sendPubrel(packetIdentifier, 0x92)
-    } else if (entry !== undefined && outcome === 'release') this.#release(entry.message)
-    else if (entry !== undefined) {
-      this.#lose(entry.message.message, 'refused-by-client')
+    } else if (entry !== undefined && outcome === 'release') {
+      if (typeof entry.message === 'number') this.connection?.sendPubrel(packetIdentifier, 0)
+      else this.#release(entry.message)
+    } else if (entry !== undefined) {
+      this.#refusedByClient(entry.message)
       this.#finish(entry.message)
       this.pump()
     }
@@ -459,9 +500,9 @@ export class Session extends Timed implements Subject {
   }
 
   /** Its exchange is over. */
-  #finish(entry: QueueEntry): void {
+  #finish(sent: Sent): void {
     this.#context.statistics.inFlight--
-    this.#done(entry)
+    if (typeof sent !== 'number') this.#done(sent)
   }
 
   #done(entry: QueueEntry): void {

@@ -204,9 +204,7 @@ export class Sessions {
       close()
     })
     open += undecided
-    for (const { message } of begun) {
-      losses.record(clientIdentifier, 'session-ended', message.payload.length)
-    }
+    for (const bytes of begun) losses.record(clientIdentifier, 'session-ended', bytes)
     for (const entry of waiting) this.#passOnEntry(session, entry)
     if (inStore > 0 && hasShared) {
       open++

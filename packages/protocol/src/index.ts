@@ -1,4 +1,5 @@
 export { malformed, ProtocolError, protocolError } from './errors.ts'
+export { IdentifierTable } from './flow/identifier-table.ts'
 export type { InFlightEntry } from './flow/in-flight.ts'
 export { Inbound } from './flow/inbound.ts'
 export { KeepAlive } from './flow/keep-alive.ts'

@@ -29,6 +29,7 @@ const mostWaiting = 100
 export class Subscriber implements SessionConnection {
   readonly version = 5
   readonly takesFrames = false
+  readonly maximumPacketSize = Number.POSITIVE_INFINITY
   isClosed = false
   readonly #core: Core
   readonly #session: Session

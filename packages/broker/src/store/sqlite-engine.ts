@@ -124,7 +124,9 @@ export class SqliteEngine {
         sum[2] += size
       }
     }
-    for (const [session, until] of overtaking) inFlight.push(...this.#overtaken(session, until))
+    for (const [session, until] of overtaking) {
+      for (const position of this.#overtaken(session, until)) inFlight.push(position)
+    }
     inFlight.sort((one, other) => one - other)
     return {
       // By chance, and not a counter: a start changes nothing, also when the disk is full.

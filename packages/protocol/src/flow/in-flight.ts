@@ -9,7 +9,7 @@ export interface InFlightEntry {
 const fewestSlots = 4
 
 /** An empty table of more slots gives its memory back. */
-const mostKept = 64
+const mostKept = 256
 
 /**
  * Entries by Packet Identifier, in order. Identifiers rotate, so those in use lie close together and

@@ -1,34 +1,55 @@
 import { ProtocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
 
+/** A number for each of some Packet Identifiers. */
+export interface IdentifierNumbers extends Iterable<[packetIdentifier: number, number: number]> {
+  readonly size: number
+  get(packetIdentifier: number): number | undefined
+  set(packetIdentifier: number, number: number): unknown
+  delete(packetIdentifier: number): boolean
+}
+
+// What is known of a Packet Identifier, in one number.
+/** For the Session: of QoS 2, between PUBLISH and PUBREL. */
+const held = 1
+/** For the Network Connection: of QoS 2, has come on this one and is unfinished. */
+const counted = 2
+/** For the Network Connection: of QoS 1, for each time that it has come and is not acknowledged. */
+const unacknowledged = 4
+
 /**
  * Messages of QoS 1 and 2 as their receiver sees them: which have come before, and how many are
  * unfinished, which our Receive Maximum limits.
  */
 export class Inbound {
-  // for the Session: identifiers of QoS 2 between PUBLISH and PUBREL; as the others, made when needed
-  #held: Set<number> | undefined
+  /** Made when needed, since many Sessions publish nothing but QoS 0. */
+  #known: IdentifierNumbers | undefined
+  readonly #create: () => IdentifierNumbers
+  #heldCount = 0
   // for the Network Connection
-  /** QoS 1: how often an identifier has come and is not acknowledged. */
-  #unacknowledged: Map<number, number> | undefined
-  #unacknowledgedCount = 0
-  /** One of them that is not in the map: most are acknowledged before the next one comes. 0: none. */
+  #unfinished = 0
+  /** One of QoS 1 that is not in the table: most are acknowledged before the next one comes. 0: none. */
   #latest = 0
-  /** QoS 2: the held identifiers that have come on this Network Connection. */
-  #counted: Set<number> | undefined
   #receiveMaximum = 0
   #allowance = 0
 
+  /** `create`: where Packet Identifiers are kept. */
+  constructor(create: () => IdentifierNumbers = () => new Map()) {
+    this.#create = create
+  }
+
   get size(): number {
-    return this.#held?.size ?? 0
+    return this.#heldCount
   }
 
   /** A Network Connection begins: all counts start anew, held identifiers stay. */
   connected(receiveMaximum: number): void {
-    this.#unacknowledged = undefined
-    this.#unacknowledgedCount = 0
+    const identifiers = [...this.identifiers()]
+    this.#known = undefined
+    this.#heldCount = 0
+    for (const packetIdentifier of identifiers) this.restore(packetIdentifier)
+    this.#unfinished = 0
     this.#latest = 0
-    this.#counted = undefined
     this.#receiveMaximum = receiveMaximum
     this.#allowance = 0
   }
@@ -49,20 +70,18 @@ export class Inbound {
   acknowledged(packetIdentifier: number): void {
     if (packetIdentifier === this.#latest) {
       this.#latest = 0
-      this.#unacknowledgedCount--
+      this.#unfinished--
       return
     }
-    const times = this.#unacknowledged?.get(packetIdentifier)
-    if (times === undefined) return
-    this.#unacknowledgedCount--
-    if (times === 1) this.#unacknowledged?.delete(packetIdentifier)
-    else this.#unacknowledged?.set(packetIdentifier, times - 1)
+    const known = this.#numberOf(packetIdentifier)
+    if (known < unacknowledged) return
+    this.#unfinished--
+    this.#note(packetIdentifier, known - unacknowledged)
   }
 
   /** PUBREC is sent with a failure: the identifier means a new message from now [MQTT5-4.3.3-9]. */
   refused(packetIdentifier: number): void {
-    this.#held?.delete(packetIdentifier)
-    this.#counted?.delete(packetIdentifier)
+    this.#forget(packetIdentifier)
   }
 
   /**
@@ -70,60 +89,78 @@ export class Inbound {
    * False: it is not known, PUBCOMP with Reason Code 0x92.
    */
   pubrel(packetIdentifier: number): boolean {
-    const isHeld = this.#held?.delete(packetIdentifier) === true
+    const known = this.#forget(packetIdentifier)
     // The PUBLISH was sent on an earlier Network Connection, and the PUBCOMP may raise the sender's
     // quota all the same (U5-4.9-a): a sender that goes by that can be ahead by one for each.
-    const isCounted = this.#counted?.delete(packetIdentifier) === true
-    if (!isCounted && this.#allowance < this.#receiveMaximum) this.#allowance++
-    return isHeld
+    if ((known & counted) === 0 && this.#allowance < this.#receiveMaximum) this.#allowance++
+    return (known & held) !== 0
   }
 
   /** Whether the identifier is that of a QoS 2 message waiting for its PUBREL. */
   has(packetIdentifier: number): boolean {
-    return this.#held?.has(packetIdentifier) === true
+    return (this.#numberOf(packetIdentifier) & held) !== 0
   }
 
   /** At start-up: a held identifier from the store. */
   restore(packetIdentifier: number): void {
-    this.#held ??= new Set()
-    this.#held.add(packetIdentifier)
+    const known = this.#numberOf(packetIdentifier)
+    if ((known & held) !== 0) return
+    this.#heldCount++
+    this.#note(packetIdentifier, known | held)
   }
 
   /** The held identifiers. */
-  identifiers(): Iterable<number> {
-    return this.#held ?? []
+  *identifiers(): Iterable<number> {
+    for (const [packetIdentifier, known] of this.#known ?? []) {
+      if ((known & held) !== 0) yield packetIdentifier
+    }
   }
 
   #publishQoS1(packetIdentifier: number): 'new' | 'in-use' {
-    if (this.has(packetIdentifier)) return 'in-use'
+    if (this.#heldCount > 0 && this.has(packetIdentifier)) return 'in-use'
     this.#checkWindow()
     // One that comes twice is two messages, and each gets its PUBACK [MQTT5-4.3.2-4].
-    if (this.#latest !== 0) {
-      this.#unacknowledged ??= new Map()
-      const times = this.#unacknowledged.get(this.#latest) ?? 0
-      this.#unacknowledged.set(this.#latest, times + 1)
-    }
+    const earlier = this.#latest
+    if (earlier !== 0) this.#note(earlier, this.#numberOf(earlier) + unacknowledged)
     this.#latest = packetIdentifier
-    this.#unacknowledgedCount++
+    this.#unfinished++
     return 'new'
   }
 
   #publishQoS2(packetIdentifier: number): 'new' | 'repeated' | 'in-use' {
-    this.#counted ??= new Set()
-    if (this.#counted.has(packetIdentifier)) return 'repeated'
-    const isOther =
-      packetIdentifier === this.#latest || this.#unacknowledged?.has(packetIdentifier) === true
-    if (isOther) return 'in-use'
+    const known = this.#numberOf(packetIdentifier)
+    if ((known & counted) !== 0) return 'repeated'
+    if (packetIdentifier === this.#latest || known >= unacknowledged) return 'in-use'
     this.#checkWindow()
-    this.#counted.add(packetIdentifier)
-    if (this.has(packetIdentifier)) return 'repeated'
-    this.restore(packetIdentifier)
+    this.#unfinished++
+    this.#note(packetIdentifier, held | counted)
+    if ((known & held) !== 0) return 'repeated'
+    this.#heldCount++
     return 'new'
   }
 
+  #numberOf(packetIdentifier: number): number {
+    return this.#known?.get(packetIdentifier) ?? 0
+  }
+
+  #note(packetIdentifier: number, known: number): void {
+    this.#known ??= this.#create()
+    if (known === 0) this.#known.delete(packetIdentifier)
+    else this.#known.set(packetIdentifier, known)
+  }
+
+  /** Ends an exchange of QoS 2; what was known of it. */
+  #forget(packetIdentifier: number): number {
+    const known = this.#numberOf(packetIdentifier)
+    if ((known & (held | counted)) === 0) return known
+    if ((known & held) !== 0) this.#heldCount--
+    if ((known & counted) !== 0) this.#unfinished--
+    this.#note(packetIdentifier, known & ~(held | counted))
+    return known
+  }
+
   #checkWindow(): void {
-    const open = this.#unacknowledgedCount + (this.#counted?.size ?? 0)
-    if (open < this.#receiveMaximum + this.#allowance) return
+    if (this.#unfinished < this.#receiveMaximum + this.#allowance) return
     throw new ProtocolError(
       ReasonCode.ReceiveMaximumExceeded,
       `more than ${this.#receiveMaximum} PUBLISH packets are unfinished`,
