@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { heapFlags } from '../../cli/bin/heap-flags.js'
 import { root } from '../src/busbar.ts'
 import type { BrokerKind } from '../src/crash/broker-process.ts'
 import type { Cell } from './cells.ts'
@@ -17,15 +18,20 @@ export interface Peer {
   kind(cell: Cell): BrokerKind
 }
 
+/** Messages that a client may have unacknowledged; 3.1.1 has no way to say it. */
+const inFlight = 1_000
+
 const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url))
 
 /** As `busbar broker` runs, without the small process that the command starts first. */
 export const busbar = busbarWith('auto')
 
-/** `tracesPauses`: it prints those of the garbage collector. */
 interface BusbarOptions {
+  /** It prints the pauses of the garbage collector. */
   readonly tracesPauses?: boolean
   readonly workers?: number
+  /** How many the broker may use; one where nothing is said. */
+  readonly processors?: number
 }
 
 /** The same with one way to the kernel. */
@@ -34,13 +40,12 @@ export function busbarWith(io: string, options: BusbarOptions = {}): Peer {
   return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind }
 }
 
-function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptions): Peer['kind'] {
-  // As `busbar` does: who chooses the young generation in NODE_OPTIONS is not overruled.
-  const isChosen = process.env.NODE_OPTIONS?.includes('semi-space') === true
-  const flags = [
-    ...(tracesPauses ? ['--trace-gc'] : []),
-    ...(isChosen ? [] : ['--max-semi-space-size=4']),
-  ]
+function kindWith(
+  io: string,
+  { tracesPauses = false, workers = 0, processors = 1 }: BusbarOptions,
+): Peer['kind'] {
+  const heap = heapFlags(process.env.NODE_OPTIONS ?? '', processors)
+  const flags = tracesPauses ? ['--trace-gc', ...heap] : heap
   return (cell) => ({
     name: 'busbar',
     command: (data, port) => {
@@ -50,6 +55,8 @@ function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptio
         `workers=${workers}`,
         'limits.queue.messages=1000000',
         'limits.subscriptionsPerClient=2000000',
+        // As much as Mosquitto is given below.
+        `mqtt.inFlightMaximumMqtt3=${inFlight}`,
         ...(cell.isDurable ? ['durability.default=disk'] : []),
       ]
       return [
@@ -107,7 +114,7 @@ function mosquitto(name: string, noDelay: boolean): BrokerKind {
         'allow_anonymous true',
         `set_tcp_nodelay ${noDelay}`,
         'max_queued_messages 0',
-        'max_inflight_messages 1000',
+        `max_inflight_messages ${inFlight}`,
         'log_type none',
       ]
       writeFileSync(file, `${lines.join('\n')}\n`)

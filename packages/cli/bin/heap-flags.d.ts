@@ -1,0 +1,1 @@
+export function heapFlags(options: string, processors: number): string[]
