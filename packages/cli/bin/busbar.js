@@ -2,12 +2,9 @@
 // Plain ES2020 on purpose: it has to start, and say what is missing, on any Node.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import * as os from 'node:os'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { heapFlags } from './heap-flags.js'
-
-const { availableParallelism, constants, cpus } = os
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const source = join(folder, '..', 'src', 'main.ts')
@@ -27,14 +24,10 @@ else {
 /** In a clone nothing is built: the runtime that npm installed runs the sources. */
 function runFromSource(runtime) {
   const { NODE_OPTIONS: options = '' } = process.env
-  const processors = (availableParallelism || (() => cpus().length))()
-  const args = [
-    ...heapFlags(options, processors),
-    '-C',
-    '@busbar/source',
-    source,
-    ...process.argv.slice(2),
-  ]
+  // What a broker makes is gone at the end of the turn or stays as long as a connection: a larger
+  // young generation would only be memory that a storm of connections leaves behind.
+  const heap = options.includes('semi-space') ? [] : ['--max-semi-space-size=8']
+  const args = [...heap, '-C', '@busbar/source', source, ...process.argv.slice(2)]
   const child = spawn(runtime, args, {
     // What TypeScript was stripped to is kept: the compiler for that takes 25 MB and a moment.
     env: { NODE_COMPILE_CACHE: join(modules, '.cache', 'busbar'), ...process.env },

@@ -17,6 +17,11 @@ export interface Cell {
   readonly figures: readonly Figure[]
   /** Peers that cannot do it. */
   readonly without?: readonly string[]
+  /**
+   * Its load is over in a fraction of a second, with which a compiler at run time has only begun: it is
+   * put on the same broker twice, and the better time counts.
+   */
+  readonly isTwice?: true
   /** Ours keeps everything on disk; the peers cannot, and stay as they are. */
   readonly isDurable?: true
 }
@@ -162,6 +167,7 @@ export const cells: readonly Cell[] = [
     name: 'filters',
     title: '100,000 filters, three quarters with wildcards; each message meets three',
     load: options('--scenario=filters --subscribers=100 --publishers=10 --size=100'),
+    isTwice: true,
     figures: [
       us(1.8),
       figure('usPerFilter', 'µs a filter', 1.5),
@@ -193,6 +199,7 @@ export const cells: readonly Cell[] = [
     name: 'retained',
     title: '50,000 retained messages of 100 B: store, then take all by one filter',
     load: options('--scenario=retained --messages=50000 --size=100'),
+    isTwice: true,
     figures: [
       figure('usPerRetained', 'µs in', 1.3),
       figure('usPerDrained', 'µs out', 0.5),
@@ -204,6 +211,7 @@ export const cells: readonly Cell[] = [
     name: 'queue',
     title: '50,000 messages of 100 B, QoS 1, for a client that is away, in memory',
     load: options('--scenario=queue --messages=50000 --size=100'),
+    isTwice: true,
     figures: queueFigures,
     without: exactOnly,
   },
@@ -211,6 +219,7 @@ export const cells: readonly Cell[] = [
     name: 'queue-durable',
     title: 'the same, on disk before PUBACK; the peers in memory',
     load: options('--scenario=queue --messages=50000 --size=100 --version=5'),
+    isTwice: true,
     figures: [figure('usPerQueued', 'µs in', 2), ...queueFigures.slice(1)],
     without: [...exactOnly, 'aedes'],
     isDurable: true,

@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { heapFlags } from '../../cli/bin/heap-flags.js'
 import { root } from '../src/busbar.ts'
 import type { BrokerKind } from '../src/crash/broker-process.ts'
 import type { Cell } from './cells.ts'
@@ -30,8 +29,6 @@ interface BusbarOptions {
   /** It prints the pauses of the garbage collector. */
   readonly tracesPauses?: boolean
   readonly workers?: number
-  /** How many the broker may use; one where nothing is said. */
-  readonly processors?: number
 }
 
 /** The same with one way to the kernel. */
@@ -40,12 +37,13 @@ export function busbarWith(io: string, options: BusbarOptions = {}): Peer {
   return { name: 'busbar', family: 'busbar', version: `with io: ${io}`, kind }
 }
 
-function kindWith(
-  io: string,
-  { tracesPauses = false, workers = 0, processors = 1 }: BusbarOptions,
-): Peer['kind'] {
-  const heap = heapFlags(process.env.NODE_OPTIONS ?? '', processors)
-  const flags = tracesPauses ? ['--trace-gc', ...heap] : heap
+function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptions): Peer['kind'] {
+  // As `busbar` does: who chooses the young generation in NODE_OPTIONS is not overruled.
+  const isChosen = process.env.NODE_OPTIONS?.includes('semi-space') === true
+  const flags = [
+    ...(tracesPauses ? ['--trace-gc'] : []),
+    ...(isChosen ? [] : ['--max-semi-space-size=8']),
+  ]
   return (cell) => ({
     name: 'busbar',
     command: (data, port) => {

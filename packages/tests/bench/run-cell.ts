@@ -35,16 +35,32 @@ export async function runCell(
   await broker.start()
   await pause(setting.settleMs)
   const where = ['--port', String(address.port), '--pid', String(broker.pid)]
-  const before = broker.output.length
   const command = ['-c', String(setting.loadCore), load, ...cell.load, ...where]
+  const what = `${cell.name}, ${peer.name}`
+  const first = cell.isTwice ? await runLoad(command, what) : undefined
+  const before = broker.output.length
+  const last = await runLoad([...command, '--round', '1'], what)
+  await broker.expectAlive()
+  return { ...last, ...(first && betterOf(first, last)), ...pausesIn(broker.output.slice(before)) }
+}
+
+async function runLoad(command: readonly string[], what: string): Promise<Run> {
   await using program = new Program('taskset', command)
   const limit = setTimeout(() => program.kill('SIGKILL'), longestMs)
   const code = await program.exited
   clearTimeout(limit)
-  if (code !== 0)
-    throw new Error(`${cell.name}, ${peer.name}: the load ended with ${code}: ${program.stderr}`)
-  await broker.expectAlive()
-  return { ...(JSON.parse(program.stdout) as Run), ...pausesIn(broker.output.slice(before)) }
+  if (code !== 0) throw new Error(`${what}: the load ended with ${code}: ${program.stderr}`)
+  return JSON.parse(program.stdout) as Run
+}
+
+/** The less time of each; what was freed in between is used again, so its memory is that of the first. */
+function betterOf(first: Run, last: Run): Run {
+  const figures: Record<string, number> = {}
+  for (const [key, value] of Object.entries(first)) {
+    if (/^bytesPer(Queued|Filter)$/.test(key)) figures[key] = value
+    if (key.startsWith('us')) figures[key] = Math.min(value, last[key] ?? value)
+  }
+  return figures
 }
 
 /** How long a collection has kept the broker from everything else, as --trace-gc prints it. */

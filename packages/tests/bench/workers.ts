@@ -33,7 +33,7 @@ for (const cell of values.cells.split(',').map(cellNamed)) {
   const runs = new Map<number, Run[]>(counts.map((count) => [count, []]))
   for (let i = 0; i < Number(values.runs); i++) {
     for (const [count, each] of runs) {
-      const peer = busbarWith(values.io, { workers: count, processors: cpus().length - 1 })
+      const peer = busbarWith(values.io, { workers: count })
       each.push(await runCell(cell, peer, tools.load, setting))
     }
   }

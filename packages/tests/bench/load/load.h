@@ -17,6 +17,8 @@ struct options {
   double storm;
   /* Exact subscriptions and retained messages that nobody ever touches again. */
   int standing_filters, standing_retained;
+  /* Of topics that are stored: those of an earlier run on the same broker are others. */
+  int round;
   /* Messages a second of all publishers together; 0 is as fast as the window allows. */
   double rate;
   double seconds, warmup;

@@ -51,6 +51,7 @@ static const struct {
     {"--deaf", &options.deaf},
     {"--standing-filters", &options.standing_filters},
     {"--standing-retained", &options.standing_retained},
+    {"--round", &options.round},
 };
 
 static bool set_number(const char *name, const char *value) {

@@ -214,7 +214,7 @@ static void retained(void) {
   create_clients(2);
   for (int i = 0; i < options.messages; i++) {
     char topic[64];
-    sprintf(topic, "kept/a%d/d%d/temp", i / 100, i % 100);
+    sprintf(topic, "kept%d/a%d/d%d/temp", options.round, i / 100, i % 100);
     add_template(&clients[0], topic, true);
   }
   open_clients(0, 1);
@@ -240,7 +240,9 @@ static void queue(void) {
   options.qos = subscription_qos = 1;
   create_clients(2);
   struct client *publisher = &clients[0], *subscriber = &clients[1];
-  add_template(publisher, "queue/one", false);
+  char topic[64];
+  filter_of_queue(subscriber, 0, topic);
+  add_template(publisher, topic, false);
   write_filter = filter_of_queue;
   subscriber->is_lasting = true;
   subscriber->last_filter = 1;

@@ -44,12 +44,12 @@ void filter_of_many(const struct client *client, uint32_t index, char *filter) {
 
 void filter_of_retained(const struct client *client, uint32_t index, char *filter) {
   (void)client, (void)index;
-  strcpy(filter, "kept/#");
+  sprintf(filter, "kept%d/#", options.round);
 }
 
 void filter_of_queue(const struct client *client, uint32_t index, char *filter) {
   (void)client, (void)index;
-  strcpy(filter, "queue/one");
+  sprintf(filter, "queue/round%d", options.round);
 }
 
 void filter_of_standing(const struct client *client, uint32_t index, char *filter) {

@@ -1,1 +1,0 @@
-export function heapFlags(options: string, processors: number): string[]
