@@ -219,10 +219,11 @@ export class Core implements Context {
 
   /** Their passwords or groups are not what they were: who is connected has to come again. */
   disconnectUsers(names: ReadonlySet<string>): void {
-    for (const { user, clientIdentifier } of [...this.sessions]) {
+    // Not by their Sessions: one that was let in and has none yet is among them.
+    for (const connection of [...this.#connections]) {
+      const { user } = connection.authentication
       if (user === undefined || !names.has(user)) continue
-      const connection = this.connectionOf(clientIdentifier)
-      connection?.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
+      connection.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
     }
   }
 

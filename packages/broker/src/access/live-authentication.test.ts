@@ -70,6 +70,42 @@ test('another configuration is in force once it is put there, and who is gone is
   assert.deepEqual(methods, [])
 })
 
+test('who is verified while others are put in force is asked about anew', async () => {
+  const { live, ask } = await startWith({ users: [ada, bob] })
+  using _ = live
+  const commit = await live.follow(configOf({ users: [bob] }))
+  const answers = [ask('ada'), ask('bob')]
+  const [method] = live.methods
+  const exchange = method?.start({
+    clientIdentifier: 'c',
+    username: undefined,
+    password: undefined,
+    protocolVersion: 5,
+    address: '192.0.2.1:1',
+  })
+  await exchange?.next(new TextEncoder().encode('n,,n=ada,r=abc'))
+  commit()
+  assert.deepEqual(await Promise.all(answers), ['86', 'bob'])
+  const step = await exchange?.next(new TextEncoder().encode('c=biws,r=abc,p='))
+  assert.ok(step?.outcome === 'refused' && step.reasonCode === 0x89)
+})
+
+test('wrong passwords that somebody else finds are counted with all others', async () => {
+  const { live, ask } = await startWith({ users: [ada] })
+  using _ = live
+  const wrong = { outcome: 'refused', reasonCode: 0x86, reason: 'wrong' } as const
+  const guarded = live.guarded({ authenticate: () => wrong })
+  const guess = async () => {
+    const about = { clientIdentifier: 'c', password: undefined, protocolVersion: 5 } as const
+    const from = { username: 'ada', address: '192.0.2.1:1' }
+    const answer = await guarded.authenticate({ ...about, ...from }, { isOver: false })
+    return answer.outcome === 'refused' ? answer.reasonCode : undefined
+  }
+  for (let at = 0; at < 6; at++) assert.equal(await guess(), 0x86)
+  assert.equal(await guess(), 0x9f)
+  assert.equal(await ask('ada'), '9f')
+})
+
 test('what is remembered outlives a reload of the same', async () => {
   const { live, ask } = await startWith({ users: [ada] })
   using _ = live

@@ -35,6 +35,8 @@ export interface AuthenticationRim {
 export interface OpenAuthentication extends Disposable {
   readonly authenticator: Authenticator
   readonly methods: readonly AuthenticationMethod[]
+  /** Where wrong passwords are counted. */
+  readonly guard: AttemptGuard
   /** Called with the names of the users who are gone, or not what they were. */
   usersChanged: (names: ReadonlySet<string>) => void
   /** What is kept of each user, for comparisons only. */
@@ -64,6 +66,7 @@ export async function openAuthentication(rim: AuthenticationRim): Promise<OpenAu
   return Object.assign(opened, {
     authenticator: isOpen ? everybody : new AuthenticationChain([...links, last]),
     methods: listed === undefined ? [] : [listed.users.method()],
+    guard,
     reload: async () => listed?.watch?.check(),
     userRecords: () =>
       new Map([
