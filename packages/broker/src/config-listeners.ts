@@ -118,7 +118,7 @@ const webSocketListener = z
       .default([])
       .meta({
         description:
-          'Web sites whose pages may connect, beside those of the same host and port. Programs that send no Origin always may. `*`: every site.',
+          'Web sites whose pages may connect, beside those of the same host and port; on loopback without TLS, that host is an address or localhost. Programs that send no Origin always may. `*`: every site.',
       }),
     tls,
     proxyProtocol,

@@ -139,6 +139,28 @@ const origins = [
   ['any page', ['*'], ['Origin: http://evil.example'], 101],
 ] as const
 
+// By what name the page and we are reached: whether the page is believed to be ours.
+const names = [
+  ['127.0.0.1', '127.0.0.1:8083', {}, 101],
+  ['127.0.0.1', '[::1]:8083', {}, 101],
+  ['127.0.0.1', 'busbar.localhost', {}, 101],
+  ['127.0.0.1', 'evil.example:8083', {}, 403],
+  ['localhost', 'notlocalhost:8083', {}, 403],
+  ['127.0.0.1', 'good.example:8083', { origins: ['http://good.example:8083'] }, 101],
+] as const
+
+for (const [host, name, changed, status] of names) {
+  test(`on ${host}, a page of ${name} that leads to us gets ${status}`, async () => {
+    const accept: Accept = (transport) => {
+      transport.destroy()
+      return deaf
+    }
+    await using listener = await start(accept, { host, ...changed })
+    const lines = connecting(`Origin: http://${name}`).replace(/Host: .*/, `Host: ${name}`)
+    assert.match(await exchange(listener.url, lines), new RegExp(`^HTTP/1\\.1 ${status} `))
+  })
+}
+
 for (const [name, allowed, lines, status] of origins) {
   test(`${name} is answered with ${status}`, { timeout: 10_000 }, async () => {
     // Closed as soon as it is accepted.

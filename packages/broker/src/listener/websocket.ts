@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { isLoopback } from '../exposure.ts'
 import type { Log } from '../log.ts'
 import { createServer, STATUS_CODES } from '../node-http.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
@@ -89,7 +90,7 @@ export async function startWebSocketListener(
 
 const refusals = {
   400: 'MQTT over WebSocket needs the subprotocol mqtt.\n',
-  403: 'Pages of this web site may not connect.\n',
+  403: 'Pages of this web site may not connect, unless the setting origins has it.\n',
   404: 'There is nothing here.\n',
   426: 'This is the address of an MQTT broker: connect with MQTT over WebSocket.\n',
 } as const
@@ -106,19 +107,31 @@ function refuse(socket: Socket, status: 400 | 403 | 404): void {
 
 function refusalOf(
   request: IncomingMessage,
-  { path, origins }: WebSocketOptions,
+  options: WebSocketOptions,
 ): 400 | 403 | 404 | undefined {
-  if (!isPath(request, path)) return 404
-  if (!mayCome(request, origins)) return 403
+  if (!isPath(request, options.path)) return 404
+  if (!mayCome(request, options)) return 403
   return offersMqtt(request) ? undefined : 400
 }
 
 /** Browsers say which site a page is from, and would let the page of any site connect. */
-function mayCome({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+function mayCome({ headers }: IncomingMessage, options: WebSocketOptions): boolean {
   const { origin, host } = headers
+  const { origins } = options
   if (origin === undefined || origins.includes('*')) return true
-  const own = host !== undefined && [`http://${host}`, `https://${host}`]
-  return [...origins, ...(own || [])].some((allowed) => isSame(allowed, origin))
+  const own =
+    host !== undefined && isOurName(host, options) ? [`http://${host}`, `https://${host}`] : []
+  return [...origins, ...own].some((allowed) => isSame(allowed, origin))
+}
+
+/**
+ * Whether a page that was loaded from this host can be ours. A stranger's page can let the name of its
+ * site lead to loopback, and would be of the same host then; only TLS proves a name.
+ */
+function isOurName(host: string, { tls, host: ours }: WebSocketOptions): boolean {
+  if (tls !== undefined || !isLoopback(ours)) return true
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isIP(name) !== 0 || /^(.+\.)?localhost$/i.test(name)
 }
 
 const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()

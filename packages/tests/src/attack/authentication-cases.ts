@@ -12,6 +12,7 @@ import { eventually, within } from '../deadline.ts'
 import { run } from '../program.ts'
 import { connectPacket, RawClient } from '../raw-client.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { askedAddresses } from './asked-addresses.ts'
 import type { AttackCase, Ground } from './attack-case.ts'
 import {
   codeOf,
@@ -72,6 +73,12 @@ export const authenticationCases: readonly AttackCase[] = [
     name: 'AUTH out of sequence, or as another user',
     own: 'it needs SCRAM',
     run: authOutOfSequence,
+  },
+  {
+    number: 60,
+    name: 'a hook or a key set on the local link, or a redirect',
+    own: ownChain,
+    run: askedAddresses,
   },
   {
     number: 61,
