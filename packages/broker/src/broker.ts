@@ -9,7 +9,7 @@ import { type ControlSocket, startControlSocket } from './admin/control-socket.t
 import { Admission } from './admission.ts'
 import { systemClock } from './clock.ts'
 import type { Config, ConfigInput, ListenerConfig } from './config.ts'
-import { checkConfig } from './config-check.ts'
+import { openChecked } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
 import type { Hook } from './hooks/hook.ts'
@@ -139,12 +139,15 @@ export async function startBroker(
     authenticators.length > 0 ||
     (methods ?? []).length > 0 ||
     hooks.some(({ authenticate }) => authenticate !== undefined)
-  const { config, tls, policies } = await checkConfig(input, source, isGuarded)
-  const ownLog = options.log === undefined ? createLog(config.log) : undefined
-  const log = options.log ?? ownLog ?? silentLog
   const random = { bytes: (count: number) => randomBytes(count) }
-  const rim = { clock: systemClock, random, log, authenticators, isGuarded }
-  const authentication = await LiveAuthentication.open(config, rim, source)
+  const open = async (config: Config) => {
+    const ownLog = options.log === undefined ? createLog(config.log) : undefined
+    const log = options.log ?? ownLog ?? silentLog
+    const rim = { clock: systemClock, random, log, authenticators, isGuarded }
+    return { ownLog, log, authentication: await LiveAuthentication.open(config, rim, source) }
+  }
+  const { config, tls, policies, opened } = await openChecked(input, { source, isGuarded, open })
+  const { ownLog, log, authentication } = opened
   const store = await openStore(config)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {

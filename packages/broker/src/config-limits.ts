@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { always } from './config-text.ts'
 
 const queueMessages = z.int().min(1).max(1_000_000_000)
 const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
@@ -32,17 +33,15 @@ const output = z
         'Unsent bytes of one client from which on nothing is read from it; at least `pauseBytes`.',
     }),
   })
-  .check(({ value, issues }) => {
-    if (value.stopReadingBytes < value.pauseBytes)
-      issues.push({
-        code: 'custom',
-        input: value.stopReadingBytes,
-        path: ['stopReadingBytes'],
-        params: {
-          text: `is ${value.stopReadingBytes}; allowed is pauseBytes (${value.pauseBytes}) or more`,
-        },
-      })
-  })
+  .check(
+    always(({ value, issues }) => {
+      const { stopReadingBytes, pauseBytes } = value
+      if (!(stopReadingBytes < pauseBytes)) return
+      const text = `is ${stopReadingBytes}; allowed is pauseBytes (${pauseBytes}) or more`
+      const path = ['stopReadingBytes']
+      issues.push({ code: 'custom', input: stopReadingBytes, path, params: { text } })
+    }),
+  )
 
 /** The section `limits`. */
 export const limits = z.strictObject({

@@ -171,8 +171,8 @@ async function reconnect({ rig }: Ground): Promise<void> {
 
 async function malformedFile(): Promise<void> {
   const files = [
-    ['', /users: has no users/],
-    [' \n \n', /users: has no users/],
+    ['', /"users", which has no users/],
+    [' \n \n', /"users", which has no users/],
     ['ada:hunter2\n', /users:1: is not a user/],
     [
       formatEntry(await userEntry('ada', 'lovelace')).repeat(2),
