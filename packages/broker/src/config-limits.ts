@@ -73,6 +73,10 @@ export const limits = z.strictObject({
     description:
       'New connections are refused (0x89) while the event loop comes later than this to what is due; 0 lets them in always.',
   }),
+  memoryBytes: z.int().min(0).max(1_099_511_627_776).optional().meta({
+    description:
+      'Bytes of heap and buffers from which on nothing more waits in memory for clients that are slow or away, and new connections are refused (0x89); what is dropped is counted as lost. Not given: three quarters of what the system allows; 0 sets no limit but that of the runtime.',
+  }),
   messageRate: z.int().min(0).max(10_000_000).default(0).meta({
     description:
       'MQTT packets a second from one client; 0 sets no limit. A faster one is not read from for a while, so that nothing is lost.',
