@@ -265,6 +265,30 @@ test('a client that has yet to log in cannot make the broker keep a long message
   assert.equal(received, 0)
 })
 
+for (const [name, answer, isClosed] of [
+  ['an AUTH does not lift', 'f0 02 18 00', true],
+  ['a CONNACK lifts', '20 03 00 00 00', false],
+] as const) {
+  test(`${name} the limit before CONNECT is accepted`, { timeout: 10_000 }, async () => {
+    const accept: Accept = (transport) => ({
+      ...deaf,
+      receive: () => transport.write(Buffer.from(answer.replaceAll(' ', ''), 'hex')),
+    })
+    await using listener = await start(accept, { connectBytes: 65_536 })
+    const socket = new WebSocket(listener.url, 'mqtt')
+    await once(socket, 'open')
+    socket.on('error', () => {})
+    socket.send(new Uint8Array(100))
+    await once(socket, 'message')
+    socket.send(new Uint8Array(40_000), { fin: false })
+    socket.send(new Uint8Array(40_000), { fin: false })
+    socket.ping()
+    await Promise.race([once(socket, 'close'), once(socket, 'pong')])
+    assert.equal(socket.readyState === WebSocket.CLOSED, isClosed)
+    socket.terminate()
+  })
+}
+
 test('a request that does not end is given up', { timeout: 10_000 }, async () => {
   await using listener = await start(() => deaf, { handshakeTimeoutMs: 200 })
   for (const start of ['', 'GET /mqtt HTTP/1.1\r\nHost: a\r\n'])

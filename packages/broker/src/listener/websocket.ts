@@ -18,7 +18,7 @@ export interface WebSocketOptions extends PortOptions, FrontOptions {
   readonly origins: readonly string[]
   /** The largest MQTT packet; a message may be a little larger, as it may hold several. */
   readonly maximumPacketSize: number
-  /** Taken from a client before anything was sent to it. */
+  /** Taken from a client before its CONNECT is answered. */
   readonly connectBytes: number
 }
 
@@ -146,6 +146,8 @@ function offersMqtt(request: IncomingMessage): boolean {
   return offered.some((name) => subprotocols.includes(name.trim()))
 }
 
+const firstByteOfAuth = 0xf0
+
 /** Of section 7.4.1 of RFC 6455. */
 const closeCodes = { normal: 1_000, unsupportedData: 1_003 } as const
 
@@ -157,7 +159,7 @@ class WebSocketTransport implements Transport {
   readonly #options: WebSocketOptions
   #drain: Drain | undefined
   #isEnding = false
-  #hasWritten = false
+  #hasAnswered = false
   #deadline: NodeJS.Timeout | undefined
 
   constructor(
@@ -199,7 +201,7 @@ class WebSocketTransport implements Transport {
   #limitUnanswered(): void {
     const limit = this.#socket.bytesRead + this.#options.connectBytes
     const count = () => {
-      if (this.#hasWritten) this.#socket.off('data', count)
+      if (this.#hasAnswered) this.#socket.off('data', count)
       else if (this.#socket.bytesRead > limit) this.destroy()
     }
     this.#socket.on('data', count)
@@ -211,7 +213,8 @@ class WebSocketTransport implements Transport {
 
   write(bytes: Uint8Array): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
-    this.#hasWritten = true
+    // AUTH asks for more: who gets it has not logged in.
+    this.#hasAnswered ||= bytes[0] !== firstByteOfAuth
     this.#webSocket.send(bytes)
     this.#drain?.watch()
   }
