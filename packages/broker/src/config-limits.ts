@@ -75,7 +75,7 @@ export const limits = z.strictObject({
   }),
   memoryBytes: z.int().min(0).max(1_099_511_627_776).optional().meta({
     description:
-      'Bytes of heap and buffers from which on nothing more waits in memory for clients that are slow or away, and new connections are refused (0x89); what is dropped is counted as lost. Not given: three quarters of what the system allows; 0 sets no limit but that of the runtime.',
+      'Bytes of heap and buffers from which on nothing more waits in memory for clients that are slow or away, and new connections (0x89), subscriptions and retained messages (0x97) are refused; what is dropped is counted as lost. Not given: three quarters of what the system allows; 0 sets no limit but that of the runtime.',
   }),
   messageRate: z.int().min(0).max(10_000_000).default(0).meta({
     description:

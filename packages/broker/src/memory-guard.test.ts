@@ -69,6 +69,20 @@ test('what this process takes is known', () => {
   assert.ok(available > 64 * MiB && available < 2 ** 50)
 })
 
+test('while memory is short, nothing new is subscribed to or retained', async () => {
+  const memory = { isShort: false }
+  await using broker = await startTestBroker({}, { memory })
+  const peer = broker.open().connect()
+  const subscribed = (filter: string) =>
+    peer.send(subscribe(filter, 1)).take('suback')[0]?.reasonCodes[0]
+  const retained = (topic: string) =>
+    peer.send(publish(topic, { qos: 1, retain: true })).take('puback')[0]?.reasonCode
+  assert.deepEqual([subscribed('a'), retained('r')], [1, 0x10])
+  memory.isShort = true
+  assert.deepEqual([subscribed('b'), retained('s')], [0x97, 0x97])
+  assert.deepEqual([subscribed('a'), retained('r')], [1, 0x10], 'what is there may be replaced')
+})
+
 for (const policy of ['drop-newest', 'drop-oldest'] as const) {
   test(`while memory is short, queues in it do not grow (${policy})`, async () => {
     const memory = { isShort: false }
