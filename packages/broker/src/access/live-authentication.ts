@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ReasonCode } from '@busbar/protocol'
 import type { Config } from '../config.ts'
-import type { ConfigSource } from '../config-error.ts'
+import { ConfigError, type ConfigSource } from '../config-error.ts'
 import { allowsAnonymous, passwordFileOf } from '../exposure.ts'
 import { guarded } from './authentication-chain.ts'
 import type {
@@ -98,6 +98,7 @@ export class LiveAuthentication implements Authenticator, Guarding, Disposable {
 
   /** Prepares what another configuration asks for; the result puts it in force. Throws `ConfigError`. */
   async follow(config: Config): Promise<() => void> {
+    this.#refuseOpening(config)
     const isSame =
       isDeepStrictEqual(config.auth, this.#config.auth) &&
       passwordFileOf(config) === this.#passwordFile
@@ -105,6 +106,20 @@ export class LiveAuthentication implements Authenticator, Guarding, Disposable {
     if (isSame && !hasOtherFiles(config)) return () => void this.#open.reload()
     const next = await openFor(config, this.#rim)
     return () => this.#replace(config, next)
+  }
+
+  /** A file that was moved away, or a section left out, does not let everybody in. */
+  #refuseOpening(config: Config): void {
+    const isOpen = (of: Config) => allowsAnonymous(of, this.#rim.isGuarded)
+    const wasOpen = this.#passwordFile === undefined && isOpen(this.#config)
+    if (wasOpen || !isOpen(config) || config.auth.allowAnonymous === true) return
+    const file = this.#passwordFile
+    const isGone = file !== undefined && passwordFileOf(config) === undefined
+    const found = isGone
+      ? `has no users any more: ${file} is gone`
+      : 'has nothing to authenticate by'
+    const text = `${found}; allowed is that with auth.allowAnonymous: true, or after a restart`
+    throw new ConfigError([{ path: 'auth', text }])
   }
 
   #replace(config: Config, next: OpenAuthentication): void {
