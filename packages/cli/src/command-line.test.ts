@@ -15,6 +15,12 @@ const answers = [
     /^busbar: no case, suite or statement is called NOPE$/,
   ],
   [
+    ['conformance', 'mqtt://127.0.0.1:1'],
+    1,
+    /^$/,
+    /^busbar: no broker at mqtt:[^\n]+REFUSED[^\n]+$/,
+  ],
+  [
     ['conformance', '--start', '/nonexistent {config}', '--only', 'MQTT5-1.5.4-1'],
     1,
     /^$/,

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type BrokerOptions, Brokers, type Place } from './brokers.ts'
 import type { Case } from './case.ts'
 import { cases as allCases } from './cases/index.ts'
@@ -18,6 +20,20 @@ export interface ConformanceOptions extends BrokerOptions {
   readonly onProgress?: (result: CaseResult) => void
   /** The cases instead of ours. */
   readonly cases?: readonly Case[]
+}
+
+/** One sentence instead of as many failures as there are cases. */
+async function refuseUnreachable({ href, hostname, port, protocol }: URL): Promise<void> {
+  const usual = protocol === 'mqtt:' ? 1_883 : 80
+  const socket = connect(Number(port) || usual, hostname.replace(/^\[(.*)\]$/, '$1'))
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(10_000) })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConformanceError('no-broker', `no broker at ${href}: ${reason}`)
+  } finally {
+    socket.destroy()
+  }
 }
 
 interface Run {
@@ -51,6 +67,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Repor
   await using brokers = new Brokers(options)
   const first = await brokers.place('default')
   if ('missing' in first) throw new ConformanceError('no-broker', first.missing)
+  await refuseUnreachable(first.url)
   // Before the cases, because processes that start take the time of those that are timed.
   const profiles = [...new Set(runs.map(({ profile }) => profile))]
   await inParallel(profiles, 4, async (profile) => void (await brokers.place(profile)))
