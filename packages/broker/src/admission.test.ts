@@ -11,17 +11,27 @@ function start(limits: Partial<Config['limits']> = {}) {
   const log = createLog({ level: 'info', format: 'text' }, { write: (line) => lines.push(line) })
   const statistics = new Statistics()
   const clock = { now: () => at.now, wallNow: () => at.now }
-  const admission = new Admission({ limits: () => at.limits, clock, statistics, log })
+  const memory = { isShort: false }
+  const admission = new Admission({ limits: () => at.limits, clock, statistics, log, memory })
   /** The Reason Code of a refusal, `welcome`, or `closed`. */
   const enter = (address: string, isCostly = false) =>
     outcome(admission.enter(address, { isCostly }))
-  return { at, admission, statistics, lines, enter }
+  return { at, admission, statistics, lines, enter, memory }
 }
 
 function outcome(entry: Entry | undefined): string | number {
   if (entry === undefined) return 'closed'
   return entry.refusal?.reasonCode ?? 'welcome'
 }
+
+test('while memory is short, connections are refused', () => {
+  const { enter, memory } = start()
+  assert.equal(enter('192.0.2.1:1'), 'welcome')
+  memory.isShort = true
+  assert.equal(enter('192.0.2.1:2'), 0x89)
+  memory.isShort = false
+  assert.equal(enter('192.0.2.1:3'), 'welcome')
+})
 
 test('without limits everybody is welcome', () => {
   const { enter, admission } = start()

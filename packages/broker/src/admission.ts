@@ -49,6 +49,8 @@ export interface AdmissionOptions {
   readonly clock: Clock
   readonly statistics: Statistics
   readonly log: Log
+  /** There is always enough when left out. */
+  readonly memory?: { readonly isShort: boolean }
 }
 
 /** Refused connections that may wait for their CONNECT, to be told why; more are closed at once. */
@@ -137,6 +139,9 @@ export class Admission {
   ): (Refusal & { isFinal?: true }) | undefined {
     const limits = this.#options.limits()
     const { ConnectionRateExceeded, QuotaExceeded, ServerBusy } = ReasonCode
+    if (this.#options.memory?.isShort === true) {
+      return { reasonCode: ServerBusy, reason: 'the broker is short of memory' }
+    }
     if (this.isOverloaded) return { reasonCode: ServerBusy, reason: 'the broker is overloaded' }
     const connecting = this.#open - this.#options.statistics.clientsConnected
     if (limits.connecting > 0 && connecting >= limits.connecting) {

@@ -208,3 +208,20 @@ test('who was changed or deleted is disconnected, and nobody else', async () => 
     [true, false, false],
   )
 })
+
+test('neither is one in who waits for another connection when the user is deleted', async () => {
+  await using broker = await startWith(({ username: user }) => ({ outcome: 'accepted', user }))
+  const first = broker.open().connect({ clientIdentifier: 'c', username: 'ada' })
+  let goOn = () => {}
+  const { transport } = broker.core.connectionOf('c') ?? assert.fail()
+  transport.hear = (heard) => {
+    goOn = heard
+  }
+  const second = broker.open().connect({ clientIdentifier: 'c', username: 'ada' })
+  broker.core.disconnectUsers(new Set(['ada']))
+  broker.endTurn()
+  goOn()
+  broker.endTurn()
+  assert.deepEqual([first.isClosed, second.isClosed], [true, true])
+  assert.deepEqual(second.take('connack'), [])
+})

@@ -61,6 +61,11 @@ export class Authentication {
     this.#connection = connection
   }
 
+  /** Whom the client was let in as. */
+  get user(): string | undefined {
+    return this.#identity?.user
+  }
+
   /** Starts with CONNECT. */
   begin(connect: Connect, answered: Answered): void {
     const { core, transport } = this.#connection

@@ -9,7 +9,7 @@ import { type ControlSocket, startControlSocket } from './admin/control-socket.t
 import { Admission } from './admission.ts'
 import { systemClock } from './clock.ts'
 import type { Config, ConfigInput, ListenerConfig } from './config.ts'
-import { checkConfig } from './config-check.ts'
+import { openChecked } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
 import type { Hook } from './hooks/hook.ts'
@@ -32,6 +32,7 @@ import { IoWorkers } from './listener/workers/io-workers.ts'
 import type { Reloaded } from './live-config.ts'
 import { createLog, type Log, silentLog } from './log.ts'
 import type { Losses } from './losses.ts'
+import { MemoryGuard, memoryOfProcess } from './memory-guard.ts'
 import { Reloader, type ReloaderOptions, type UncheckedConfig } from './reloader.ts'
 import type { Statistics } from './statistics.ts'
 import { createMemoryStore } from './store/memory.ts'
@@ -139,19 +140,28 @@ export async function startBroker(
     authenticators.length > 0 ||
     (methods ?? []).length > 0 ||
     hooks.some(({ authenticate }) => authenticate !== undefined)
-  const { config, tls, policies } = await checkConfig(input, source, isGuarded)
-  const ownLog = options.log === undefined ? createLog(config.log) : undefined
-  const log = options.log ?? ownLog ?? silentLog
   const random = { bytes: (count: number) => randomBytes(count) }
-  const rim = { clock: systemClock, random, log, authenticators, isGuarded }
-  const authentication = await LiveAuthentication.open(config, rim, source)
+  const open = async (config: Config) => {
+    const ownLog = options.log === undefined ? createLog(config.log) : undefined
+    const log = options.log ?? ownLog ?? silentLog
+    const rim = { clock: systemClock, random, log, authenticators, isGuarded }
+    return { ownLog, log, authentication: await LiveAuthentication.open(config, rim, source) }
+  }
+  const { config, tls, policies, opened } = await openChecked(input, { source, isGuarded, open })
+  const { ownLog, log, authentication } = opened
   const store = await openStore(config)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<Error>((resolve) => {
     fail = resolve
   })
-  const core = createBroker({
+  const memory = new MemoryGuard({
+    ...memoryOfProcess(),
+    limit: () => core.config.limits.memoryBytes,
+    log,
+  })
+  const core: Core = createBroker({
     config,
+    memory,
     clock: systemClock,
     random,
     store,
@@ -172,6 +182,7 @@ export async function startBroker(
   if (options.access === undefined && policies !== undefined) warnOfDenial(policies, log)
   const running = new RunningBroker({
     core,
+    memory,
     log,
     ownLog,
     failed,
@@ -213,6 +224,7 @@ async function openStore(config: Config): Promise<Store> {
 interface BrokerParts extends Omit<ReloaderOptions, 'listeners' | 'followers'> {
   readonly failed: Promise<Error>
   readonly authentication: LiveAuthentication
+  readonly memory: MemoryGuard
   /** By the position of the listener. */
   readonly tls: readonly (TlsFiles | undefined)[]
 }
@@ -224,6 +236,7 @@ class RunningBroker implements Broker {
   readonly #log: Log
   readonly #authentication: LiveAuthentication
   readonly #tls: readonly (TlsFiles | undefined)[]
+  readonly #memory: MemoryGuard
   readonly #admission: Admission
   readonly #program: Program
   readonly #listeners: Listener[] = []
@@ -236,7 +249,7 @@ class RunningBroker implements Broker {
   #closing: Promise<void> | undefined
 
   constructor(options: BrokerParts) {
-    const { core, log, failed, tls, authentication } = options
+    const { core, log, failed, tls, authentication, memory } = options
     this.durability = core.level
     this.failed = failed
     this.#core = core
@@ -244,8 +257,10 @@ class RunningBroker implements Broker {
     this.#authentication = authentication
     authentication.usersChanged = (names) => core.disconnectUsers(names)
     this.#tls = tls
+    this.#memory = memory
     const { clock, statistics } = core
-    this.#admission = new Admission({ limits: () => core.config.limits, clock, statistics, log })
+    const limits = () => core.config.limits
+    this.#admission = new Admission({ limits, clock, statistics, log, memory })
     const followsUsers = (config: Config) => authentication.follow(config)
     this.#reloader = new Reloader({
       ...options,
@@ -297,6 +312,7 @@ class RunningBroker implements Broker {
     return () => {
       const now = clock.now()
       this.#admission.noteLag(now - dueAt)
+      this.#memory.look()
       dueAt = now + tickMs
       this.#core.advance()
     }

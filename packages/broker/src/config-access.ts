@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { accessActions } from './access/access.ts'
 import { parseTopicPattern } from './access/topic-pattern.ts'
-import { mqttText } from './config-text.ts'
+import { always, mqttText } from './config-text.ts'
 
 const actions = z.array(z.enum(accessActions)).min(1).optional()
 
@@ -57,15 +57,14 @@ const rule = z
         'Topic Filters, in which `%c` is the Client Identifier, `%u` the user, `%{name}` a variable of the authentication and `%%` a percent sign.',
     }),
   })
-  .check(({ value, issues }) => {
-    if ((value.allow === undefined) !== (value.deny === undefined)) return
-    const found = value.allow === undefined ? 'has neither allow nor deny' : 'has allow and deny'
-    issues.push({
-      code: 'custom',
-      input: undefined,
-      params: { text: `${found}; allowed is one of them` },
-    })
-  })
+  .check(
+    always(({ value, issues }) => {
+      if ((value.allow === undefined) !== (value.deny === undefined)) return
+      const found = value.allow === undefined ? 'has neither allow nor deny' : 'has allow and deny'
+      const params = { text: `${found}; allowed is one of them` }
+      issues.push({ code: 'custom', input: undefined, params })
+    }),
+  )
 
 const rules = z.array(rule)
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { preparedName } from './access/sasl-prep.ts'
 import { minimumScramIterations } from './access/scram.ts'
 import { hostOf, isInTheClear, isLinkLocal } from './bounded-request.ts'
-import { mqttText } from './config-text.ts'
+import { always, mqttText } from './config-text.ts'
 
 const path = z.string().min(1).meta({ allowed: 'a path' })
 
@@ -93,21 +93,17 @@ const jwt = z
     allowInsecure,
     allowLinkLocal,
   })
-  .check(({ value, issues }) => {
-    const sources = [value.jwksUrl, value.publicKeyFile, value.secretFile]
-    if (sources.filter((source) => source !== undefined).length !== 1) {
-      const text = 'has not exactly one of jwksUrl, publicKeyFile and secretFile; allowed is one'
-      issues.push({ code: 'custom', input: value, params: { text } })
-    }
-    const hasSecret = value.secretFile !== undefined
-    const wrong = value.algorithms?.find((name) => name.startsWith('HS') !== hasSecret)
-    // A public key taken for a secret is known to everybody.
-    if (wrong !== undefined) {
-      const text = `has ${wrong}; allowed ${hasSecret ? 'with a secret is HS256, HS384 and HS512' : 'without secretFile is anything but HS'}`
-      issues.push({ code: 'custom', input: wrong, path: ['algorithms'], params: { text } })
-    }
-    if (value.jwksUrl !== undefined) checkAddress('jwksUrl', value.jwksUrl, value, issues)
-  })
+  .check(
+    always(({ value, issues }) => {
+      const sources = [value.jwksUrl, value.publicKeyFile, value.secretFile]
+      if (sources.filter((source) => source !== undefined).length !== 1) {
+        const text = 'has not exactly one of jwksUrl, publicKeyFile and secretFile; allowed is one'
+        issues.push({ code: 'custom', input: value, params: { text } })
+      }
+      checkAlgorithms(value, issues)
+      if (value.jwksUrl !== undefined) checkAddress('jwksUrl', value.jwksUrl, value, issues)
+    }),
+  )
 
 const http = z
   .strictObject({
@@ -128,9 +124,23 @@ const http = z
     allowInsecure,
     allowLinkLocal,
   })
-  .check(({ value, issues }) => checkAddress('url', value.url, value, issues))
+  .check(always(({ value, issues }) => checkAddress('url', value.url, value, issues)))
 
 type Issues = z.core.ParsePayload['issues']
+
+function checkAlgorithms(
+  { algorithms, secretFile }: { readonly algorithms?: unknown; readonly secretFile?: unknown },
+  issues: Issues,
+): void {
+  const hasSecret = secretFile !== undefined
+  const known = Array.isArray(algorithms) ? algorithms : []
+  const names = known.filter((name) => algorithm.safeParse(name).success) as string[]
+  const wrong = names.find((name) => name.startsWith('HS') !== hasSecret)
+  // A public key taken for a secret is known to everybody.
+  if (wrong === undefined) return
+  const text = `has ${wrong}; allowed ${hasSecret ? 'with a secret is HS256, HS384 and HS512' : 'without secretFile is anything but HS'}`
+  issues.push({ code: 'custom', input: wrong, path: ['algorithms'], params: { text } })
+}
 
 function checkAddress(
   name: string,
@@ -206,7 +216,7 @@ export const auth = z.strictObject({
         scram: scram.meta({ description: 'Keys for SCRAM-SHA-256.' }),
       }),
     )
-    .check(forbidRepeatedNames)
+    .check(always(forbidRepeatedNames))
     .prefault([])
     .meta({ description: 'Users beside those of the file.' }),
   cacheSeconds: z.int().min(0).max(86_400).default(60).meta({
@@ -229,7 +239,10 @@ export const auth = z.strictObject({
 
 function forbidRepeatedNames(payload: z.core.ParsePayload<{ name: string }[]>): void {
   const seen = new Set<string>()
-  for (const [index, { name: written }] of payload.value.entries()) {
+  const users: readonly unknown[] = Array.isArray(payload.value) ? payload.value : []
+  for (const [index, user] of users.entries()) {
+    const written = typeof user === 'object' && user !== null && 'name' in user && user.name
+    if (typeof written !== 'string') continue
     const name = preparedName(written)
     if (seen.has(name))
       payload.issues.push({

@@ -9,8 +9,9 @@ import { describeSchema, listSettings } from './config-settings.ts'
 
 function configOf(text: string, environment: Record<string, string>) {
   const file = parseConfigText(text, 'a.yaml')
-  const { input, source } = overrideConfig(file, environmentOverrides(environment))
-  return parseConfig(input, source)
+  const { overrides, problems } = environmentOverrides(environment)
+  const { input, source } = overrideConfig(file, overrides)
+  return parseConfig(input, { ...source, problems })
 }
 
 test('settings win over those of the file', () => {
@@ -42,7 +43,7 @@ test('every setting has a name of its own that is read as that setting', () => {
     const name = environmentName(path)
     assert.equal(names.get(name), undefined, name)
     names.set(name, path)
-    const [override] = environmentOverrides({ [name]: 'x' })
+    const [override] = environmentOverrides({ [name]: 'x' }).overrides
     const read = override?.path.reduce<string>(
       (text, key) => (typeof key === 'number' ? `${text}[]` : text === '' ? key : `${text}.${key}`),
       '',
@@ -70,9 +71,13 @@ for (const [environment, message] of refused) {
   })
 }
 
-test('all mistakes are reported at once', () => {
+test('all mistakes are reported at once, with those of the file', () => {
   assert.throws(
-    () => environmentOverrides({ BUSBAR_A_A: '1', BUSBAR_LOG_LEVEL: '[' }),
-    (error) => error instanceof ConfigError && error.problems.length === 2,
+    () => configOf('limit: 5', { BUSBAR_A_A: '1', BUSBAR_LOG_LEVEL: '[' }),
+    (error) => error instanceof ConfigError && error.problems.length === 3,
   )
+})
+
+test('the password of clients is no setting', () => {
+  configOf('', { BUSBAR_PASSWORD: 'secret' })
 })

@@ -6,19 +6,28 @@ import { closest } from './did-you-mean.ts'
 
 const prefix = 'BUSBAR_'
 
+/** Is for clients, and may be there when a broker is started. */
+const passwordName = 'BUSBAR_PASSWORD'
+
+/** What the environment says of a configuration. */
+export interface EnvironmentOverrides {
+  readonly overrides: readonly Override[]
+  /** Names that begin like those of settings and are none, and values that are not YAML. */
+  readonly problems: readonly ConfigProblem[]
+}
+
 /**
  * Settings from the environment: `BUSBAR_LIMITS_QUEUE_MESSAGES=5` is `limits.queue.messages`,
- * `BUSBAR_LISTENERS_0_PORT=0` is `listeners[0].port`. Values are YAML. Throws `ConfigError` for names
- * that begin like that and are no setting.
+ * `BUSBAR_LISTENERS_0_PORT=0` is `listeners[0].port`. Values are YAML.
  */
 export function environmentOverrides(
   environment: Readonly<Record<string, string | undefined>>,
-): Override[] {
+): EnvironmentOverrides {
   const known = knownNames()
   const overrides: Override[] = []
   const problems: ConfigProblem[] = []
   for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith(prefix) || value === undefined) continue
+    if (!name.startsWith(prefix) || name === passwordName || value === undefined) continue
     const path = pathOf(name, known)
     if (path === undefined) problems.push(unknown(name, known))
     else {
@@ -30,8 +39,7 @@ export function environmentOverrides(
       }
     }
   }
-  if (problems.length > 0) throw new ConfigError(problems)
-  return overrides
+  return { overrides, problems }
 }
 
 /** The path of each setting, or section, by its name without what is only there to be read. */

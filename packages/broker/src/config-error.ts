@@ -13,6 +13,8 @@ import { closest, plain } from './did-you-mean.ts'
 export interface ConfigSource {
   /** The place of a setting, such as `busbar.yaml:3:5`; of what encloses it when it is absent. */
   locate(path: readonly PropertyKey[]): string | undefined
+  /** What was found wrong when it was read. */
+  readonly problems?: readonly ConfigProblem[]
 }
 
 /** One thing that is wrong with a configuration. */
@@ -30,10 +32,71 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly ConfigProblem[]
 
-  constructor(problems: readonly ConfigProblem[]) {
+  constructor(found: readonly ConfigProblem[]) {
+    const problems = inOrder(found)
     super(problems.map(problemLine).join('\n'))
     this.problems = problems
   }
+}
+
+/** Gathers what is wrong, and lets checks go on behind one that has failed. */
+export class Problems {
+  readonly #found: ConfigProblem[]
+
+  constructor(found: readonly ConfigProblem[] = []) {
+    this.#found = [...found]
+  }
+
+  async gather<T>(check: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await check()
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      this.#found.push(...error.problems)
+      return undefined
+    }
+  }
+
+  get error(): ConfigError {
+    return new ConfigError(this.#found)
+  }
+
+  throwAny(): void {
+    if (this.#found.length > 0) throw this.error
+  }
+}
+
+/** What is wrong with a file as a whole is told where the file is named. */
+export function fileProblem(
+  error: unknown,
+  file: string,
+  { path, source }: { path: readonly PropertyKey[]; source: ConfigSource | undefined },
+): unknown {
+  if (!(error instanceof ConfigError)) return error
+  const named = { place: source?.locate(path), path: pathText(path) }
+  return new ConfigError(
+    error.problems.map((problem) =>
+      problem.place === file && problem.path === ''
+        ? { ...named, text: `is ${JSON.stringify(file)}, which ${problem.text}` }
+        : problem,
+    ),
+  )
+}
+
+/** As an editor would go through them: one file after the other, line by line. */
+function inOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const places = problems.map(({ place = '' }) => {
+    const [, file = place, line = 0, column = 0] = /^(.*):(\d+):(\d+)$/s.exec(place) ?? []
+    return { file, line: Number(line), column: Number(column) }
+  })
+  const files = places.map(({ file }) => file)
+  return problems
+    .map((problem, at) => ({ problem, ...(places[at] as (typeof places)[number]) }))
+    .sort(
+      (a, b) =>
+        files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+    )
+    .map(({ problem }) => problem)
 }
 
 function problemLine({ place, path, text }: ConfigProblem): string {

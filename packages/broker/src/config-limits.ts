@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { always } from './config-text.ts'
 
 const queueMessages = z.int().min(1).max(1_000_000_000)
 const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
@@ -32,17 +33,15 @@ const output = z
         'Unsent bytes of one client from which on nothing is read from it; at least `pauseBytes`.',
     }),
   })
-  .check(({ value, issues }) => {
-    if (value.stopReadingBytes < value.pauseBytes)
-      issues.push({
-        code: 'custom',
-        input: value.stopReadingBytes,
-        path: ['stopReadingBytes'],
-        params: {
-          text: `is ${value.stopReadingBytes}; allowed is pauseBytes (${value.pauseBytes}) or more`,
-        },
-      })
-  })
+  .check(
+    always(({ value, issues }) => {
+      const { stopReadingBytes, pauseBytes } = value
+      if (!(stopReadingBytes < pauseBytes)) return
+      const text = `is ${stopReadingBytes}; allowed is pauseBytes (${pauseBytes}) or more`
+      const path = ['stopReadingBytes']
+      issues.push({ code: 'custom', input: stopReadingBytes, path, params: { text } })
+    }),
+  )
 
 /** The section `limits`. */
 export const limits = z.strictObject({
@@ -73,6 +72,10 @@ export const limits = z.strictObject({
   overloadLagMs: z.int().min(0).max(600_000).default(2_000).meta({
     description:
       'New connections are refused (0x89) while the event loop comes later than this to what is due; 0 lets them in always.',
+  }),
+  memoryBytes: z.int().min(0).max(1_099_511_627_776).optional().meta({
+    description:
+      'Bytes of heap and buffers from which on nothing more waits in memory for clients that are slow or away, and new connections (0x89), subscriptions and retained messages (0x97) are refused; what is dropped is counted as lost. Not given: three quarters of what the system allows; 0 sets no limit but that of the runtime.',
   }),
   messageRate: z.int().min(0).max(10_000_000).default(0).meta({
     description:

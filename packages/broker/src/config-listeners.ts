@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { z } from 'zod'
-import { level } from './config-text.ts'
+import { always, level } from './config-text.ts'
 
 const host = z.string().min(1).default('127.0.0.1').meta({
   allowed: 'an IP address or a host name',
@@ -66,18 +66,20 @@ const tls = z
       .default('TLSv1.2')
       .meta({ description: 'Oldest version of TLS that is spoken.' }),
   })
-  .check(({ value, issues }) => {
-    const wrong = (path: string, text: string) =>
-      issues.push({ code: 'custom', input: value, path: [path], params: { text } })
-    if (value.clientCertificate === 'none') {
-      if (value.ca !== undefined)
-        wrong('ca', 'has no effect; add clientCertificate: require (or request), or leave it out')
-    } else if (value.ca === undefined) {
-      wrong('ca', 'is missing; allowed is a file with the authorities that clients may come from')
-    }
-    if (value.crl !== undefined && value.ca === undefined)
-      wrong('crl', 'has no effect; allowed is a list beside ca')
-  })
+  .check(
+    always(({ value, issues }) => {
+      const wrong = (path: string, text: string) =>
+        issues.push({ code: 'custom', input: value, path: [path], params: { text } })
+      if (value.clientCertificate === 'none') {
+        if (value.ca !== undefined)
+          wrong('ca', 'has no effect; add clientCertificate: require (or request), or leave it out')
+      } else if (value.ca === undefined) {
+        wrong('ca', 'is missing; allowed is a file with the authorities that clients may come from')
+      }
+      if (value.crl !== undefined && value.ca === undefined)
+        wrong('crl', 'has no effect; allowed is a list beside ca')
+    }),
+  )
   .optional()
   .meta({ description: 'TLS, with these settings; left out: none.' })
 
@@ -118,7 +120,7 @@ const webSocketListener = z
       .default([])
       .meta({
         description:
-          'Web sites whose pages may connect, beside those of the same host and port. Programs that send no Origin always may. `*`: every site.',
+          'Web sites whose pages may connect, beside those of the same host and port; on loopback without TLS, that host is an address or localhost. Programs that send no Origin always may. `*`: every site.',
       }),
     tls,
     proxyProtocol,
@@ -141,13 +143,14 @@ const unixListener = z
   })
   .meta({ title: 'unix' })
 
-const listener = z.discriminatedUnion('kind', [tcpListener, webSocketListener, unixListener])
+/** One of them. */
+export const listener = z.discriminatedUnion('kind', [tcpListener, webSocketListener, unixListener])
 type Listener = z.output<typeof listener>
 
 /** The section `listeners`. */
 export const listeners = z
   .array(listener)
-  .check(forbidSharedAddresses)
+  .check(always(forbidSharedAddresses))
   .prefault([{ kind: 'tcp' }, { kind: 'ws' }])
   .meta({
     description:
@@ -163,8 +166,11 @@ function placeOf(listener: Listener) {
 
 function forbidSharedAddresses(payload: z.core.ParsePayload<Listener[]>): void {
   const seen = new Map<string, number>()
-  for (const [index, listener] of payload.value.entries()) {
-    const { key, value, host: at, other } = placeOf(listener)
+  const listed: readonly unknown[] = Array.isArray(payload.value) ? payload.value : []
+  for (const [index, each] of listed.entries()) {
+    const { data } = listener.safeParse(each)
+    if (data === undefined) continue // which is said already
+    const { key, value, host: at, other } = placeOf(data)
     if (value === 0) continue
     const place = `${key} ${at} ${value}`
     const first = seen.get(place)

@@ -35,6 +35,7 @@ export function overrideConfig(file: ConfigFile, overrides: readonly Override[])
   return {
     input,
     source: {
+      ...file.source,
       locate: (path) =>
         overrides.findLast((override) => madeBy(override, path, file.input))?.place ??
         file.source.locate(path),

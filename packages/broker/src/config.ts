@@ -112,6 +112,8 @@ export type ListenerConfig = Config['listeners'][number]
 /** Checks a configuration and fills in the defaults. Throws `ConfigError`. */
 export function parseConfig(input: unknown, source?: ConfigSource): Config {
   const result = configSchema.safeParse(input ?? {})
-  if (result.success) return result.data
-  throw new ConfigError(describeIssues(configSchema, result.error.issues, input, source))
+  const { problems = [] } = source ?? {}
+  if (result.success && problems.length === 0) return result.data
+  const { issues } = result.error ?? { issues: [] }
+  throw new ConfigError([...problems, ...describeIssues(configSchema, issues, input, source)])
 }

@@ -34,6 +34,7 @@ export interface Context {
   /** What is retained, or waits at QoS 0. */
   readonly messages: PackedMessages
   readonly statistics: Statistics
+  readonly memory: { readonly isShort: boolean }
   /** The next position in the order of all queued messages. */
   nextPosition(): number
 }

@@ -68,6 +68,8 @@ export interface CoreOptions {
   readonly slabMemory?: Allocate
   /** Bytes of heap in use, for `$SYS`. */
   readonly heapBytes?: () => number
+  /** There is always enough when left out. */
+  readonly memory?: Context['memory']
 }
 
 /** The broker without sockets, timers and files: bytes, events and time in, bytes out. */
@@ -89,6 +91,7 @@ export class Core implements Context {
   readonly losses = new Losses()
   readonly messages = new PackedMessages()
   readonly statistics = new Statistics()
+  readonly memory: Context['memory']
   readonly router: Router
   readonly retained: Retained
   readonly wills: Wills
@@ -122,6 +125,7 @@ export class Core implements Context {
 
   constructor(options: CoreOptions) {
     this.config = options.config
+    this.memory = options.memory ?? { isShort: false }
     this.slab = new Slab(options.slabMemory)
     this.acknowledgements = new Slab(options.slabMemory)
     this.clock = options.clock
@@ -219,10 +223,11 @@ export class Core implements Context {
 
   /** Their passwords or groups are not what they were: who is connected has to come again. */
   disconnectUsers(names: ReadonlySet<string>): void {
-    for (const { user, clientIdentifier } of [...this.sessions]) {
+    // Not by their Sessions: one that was let in and has none yet is among them.
+    for (const connection of [...this.#connections]) {
+      const { user } = connection.authentication
       if (user === undefined || !names.has(user)) continue
-      const connection = this.connectionOf(clientIdentifier)
-      connection?.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
+      connection.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
     }
   }
 

@@ -3,7 +3,8 @@
  * publisher was refused, otherwise the receiver's.
  */
 export const lossCauses = {
-  'queue-full': 'The queue of the Session had no room left, in messages or in bytes.',
+  'queue-full':
+    'The queue of the Session had no room left, in messages or in bytes, or memory was short.',
   expired: 'The Message Expiry Interval ended before the message could be sent.',
   'packet-too-large': 'The PUBLISH would exceed the Maximum Packet Size of the receiver.',
   'not-authorized': 'The access rules deny publishing it, or delivering it to this receiver.',

@@ -4,6 +4,7 @@ import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
+import { formatEntry } from './access/password-file.ts'
 import { startBroker } from './broker.ts'
 import type { ConfigInput } from './config.ts'
 import { ConfigError } from './config-error.ts'
@@ -36,6 +37,26 @@ test('a configuration that is wrong changes nothing, and the log says why', asyn
   await assert.rejects(broker.reload(wrong), ConfigError)
   assert.equal(broker.config.limits.connections, 100_000)
   assert.match(lines.join(''), /error the new configuration cannot be used, the old one stays/)
+})
+
+test('files that cannot be used are told to whoever reloads, and nothing changes', async () => {
+  using folder = lab.folder()
+  const passwordFile = join(folder.path, 'passwords')
+  const entry = { name: 'ada', groups: [], password: `$6$c2FsdHNhbHQ=$${'A'.repeat(86)}==` }
+  writeFileSync(passwordFile, formatEntry(entry))
+  const input = { ...base, auth: { passwordFile } }
+  await using broker = await startBroker(input, { log: silentLog })
+  writeFileSync(passwordFile, 'ada:hunter2\n')
+  const secretFile = join(folder.path, 'absent')
+  const wrong = { ...input, limits: { connections: 7 } }
+  await assert.rejects(broker.reload(wrong), /passwords:1: is not a user/)
+  const auth = { ...input.auth, jwt: { secretFile, audience: 'a' } }
+  await assert.rejects(broker.reload({ ...wrong, auth, limits: { connections: -1 } }), (error) => {
+    assert.ok(error instanceof ConfigError)
+    assert.equal(error.problems.length, 3, error.message)
+    return true
+  })
+  assert.equal(broker.config.limits.connections, 100_000)
 })
 
 test('what the broker was started with is read again', async () => {

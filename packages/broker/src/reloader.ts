@@ -1,6 +1,6 @@
 import { changePolicies } from './access-change.ts'
 import type { Config } from './config.ts'
-import { type CheckedConfig, checkConfig } from './config-check.ts'
+import { type CheckedConfig, checkConfig, tryAuthentication } from './config-check.ts'
 import { ConfigError, type ConfigSource } from './config-error.ts'
 import type { Core } from './core.ts'
 import type { Listener } from './listener/listener.ts'
@@ -51,10 +51,15 @@ export class Reloader {
     const { core, log, ownLog, isGuarded, followsAccess, followers } = this.#options
     try {
       const { input, source } = given ?? (await this.#read())
-      const checked = await checkConfig(input, source, isGuarded)
-      const merged = mergeLive(core.config, checked.config)
+      const merge = (config: Config) => mergeLive(core.config, config)
+      const checked = await checkConfig(input, {
+        source,
+        isGuarded,
+        open: (config) => tryAuthentication(merge(config).config, source),
+      })
+      const merged = merge(checked.config)
       // What is open keeps its place: its files are read where they were.
-      const open = await checkConfig(merged.config, source, isGuarded)
+      const open = await checkConfig(merged.config, { source, isGuarded, open: async () => {} })
       const commits = await Promise.all(followers.map((follow) => follow(merged.config)))
       // From here on nothing can fail.
       core.config = merged.config

@@ -43,7 +43,7 @@ export class Retained {
       (retainedMessages === 0 || this.#limited.messages + count <= retainedMessages) &&
       (retainedBytes === 0 || this.#limited.bytes + bytes <= retainedBytes)
     const bytes = messageBytes(message)
-    if (fits(1, bytes)) return true
+    if (!this.#context.memory.isShort && fits(1, bytes)) return true
     // What it replaces makes room.
     const replaced = this.#find(message.topicName)
     return replaced !== undefined && fits(0, bytes - messageBytes(replaced))

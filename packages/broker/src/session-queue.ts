@@ -256,6 +256,12 @@ export class SessionQueue {
 
   #makeRoom(entry: QueueEntry, isStored: boolean): boolean {
     const { policy } = this.#context.config.limits.queue
+    if (policy === 'drop-oldest' && this.#isShort(isStored)) {
+      // In exchange: all that waits would be dropped before there is memory again.
+      const oldest = this.#dropOldest(entry, isStored)
+      this.#lose((oldest ?? entry).message)
+      return oldest !== undefined
+    }
     while (!this.#hasRoom(entry.message, isStored)) {
       const oldest = policy === 'drop-oldest' ? this.#dropOldest(entry, isStored) : undefined
       if (oldest === undefined) {
@@ -268,14 +274,24 @@ export class SessionQueue {
   }
 
   #hasRoom(message: Message, isStored: boolean): boolean {
+    if (this.#isShort(isStored)) return false
     const { messages, bytes } = this.#limits(isStored)
     return this.length < messages && this.#bytes + messageBytes(message) <= bytes
+  }
+
+  /** It would wait in memory, and there is none. */
+  #isShort(isStored: boolean): boolean {
+    return this.#context.memory.isShort && this.#isInMemory(isStored)
+  }
+
+  #isInMemory(isStored: boolean): boolean {
+    return !isStored || this.#context.store.level === 'memory'
   }
 
   /** On a disk there is more room than in memory. */
   #limits(isStored: boolean): { readonly messages: number; readonly bytes: number } {
     const { queue } = this.#context.config.limits
-    if (!isStored || this.#context.store.level === 'memory') return queue
+    if (this.#isInMemory(isStored)) return queue
     return { messages: queue.storedMessages, bytes: queue.storedBytes }
   }
 

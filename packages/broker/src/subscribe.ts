@@ -128,6 +128,7 @@ function checkFilter(
 /** A subscription that is there already may be replaced. */
 function hasRoom({ core }: Connection, session: Session, { text }: SubscriptionFilter): boolean {
   if (session.subscriptions.has(text)) return true
+  if (core.memory.isShort) return false
   const { subscriptionsPerClient, subscriptions } = core.config.limits
   const isWithin = (count: number, limit: number) => limit === 0 || count < limit
   return (

@@ -19,7 +19,9 @@ async function dispatch(args: readonly string[], output: Output): Promise<number
     say(`busbar ${await version()}`)
     return 0
   }
-  if (first === 'help' || first === '--help') {
+  // As a flag of `pub` and `sub` it is the host; alone, it asks for help as everywhere.
+  const isAsked = first === '-h' && rest.length === 0
+  if (first === 'help' || first === '--help' || isAsked) {
     const [topic] = rest
     say(topic === undefined ? await overview() : await help(findCommand(topic)))
     return 0

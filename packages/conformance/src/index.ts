@@ -11,6 +11,6 @@ export {
   type StatementResult,
   type Verdict,
 } from './report.ts'
-export { type ConformanceOptions, runConformance } from './run.ts'
+export { ConformanceError, type ConformanceOptions, runConformance } from './run.ts'
 export type { StartOptions } from './start.ts'
 export { type Statement, statements } from './statement.ts'

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { type BrokerOptions, Brokers, type Place } from './brokers.ts'
 import type { Case } from './case.ts'
 import { cases as allCases } from './cases/index.ts'
@@ -20,13 +22,38 @@ export interface ConformanceOptions extends BrokerOptions {
   readonly cases?: readonly Case[]
 }
 
+/** One sentence instead of as many failures as there are cases. */
+async function refuseUnreachable({ href, hostname, port, protocol }: URL): Promise<void> {
+  const usual = protocol === 'mqtt:' ? 1_883 : 80
+  const socket = connect(Number(port) || usual, hostname.replace(/^\[(.*)\]$/, '$1'))
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(10_000) })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConformanceError('no-broker', `no broker at ${href}: ${reason}`)
+  } finally {
+    socket.destroy()
+  }
+}
+
 interface Run {
   readonly one: Case
   readonly version: Version
   readonly profile: ProfileName
 }
 
-/** Runs the cases and judges the statements. Rejects only when there is no broker at all. */
+/** There is nothing to run, or nothing to run it on. The message is one sentence for the operator. */
+export class ConformanceError extends Error {
+  override readonly name = 'ConformanceError'
+  readonly code: 'no-case' | 'no-broker'
+
+  constructor(code: ConformanceError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Runs the cases and judges the statements. Rejects with `ConformanceError`. */
 export async function runConformance(options: ConformanceOptions): Promise<Report> {
   const { versions = [5, 4, 3], only, concurrency = 64 } = options
   if (options.url === undefined && options.start === undefined) {
@@ -34,10 +61,13 @@ export async function runConformance(options: ConformanceOptions): Promise<Repor
   }
   const startedAt = new Date()
   const runs = chooseRuns(options.cases ?? allCases, versions, only)
-  if (runs.length === 0) throw new Error(`no case is called ${only}`)
+  if (runs.length === 0) {
+    throw new ConformanceError('no-case', `no case, suite or statement is called ${only}`)
+  }
   await using brokers = new Brokers(options)
   const first = await brokers.place('default')
-  if ('missing' in first) throw new Error(first.missing)
+  if ('missing' in first) throw new ConformanceError('no-broker', first.missing)
+  await refuseUnreachable(first.url)
   // Before the cases, because processes that start take the time of those that are timed.
   const profiles = [...new Set(runs.map(({ profile }) => profile))]
   await inParallel(profiles, 4, async (profile) => void (await brokers.place(profile)))

@@ -199,8 +199,8 @@ test('a bad configuration file is exit code 2 and every error with its line', as
   assert.deepEqual(starts, [
     `${file.path}:3:5: listeners[0].port:`,
     `${file.path}:4:5: listeners[1].kind:`,
-    `${file.path}:7:3: mqtt.maximumQoS:`,
     `${file.path}:6:3: mqtt.recieveMaximum:`,
+    `${file.path}:7:3: mqtt.maximumQoS:`,
     `${file.path}:9:12: limits.queue.messages:`,
   ])
 })

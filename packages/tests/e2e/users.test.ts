@@ -75,7 +75,7 @@ test('users from the command line to the running broker', { timeout: 120_000 }, 
 })
 
 const bad = [
-  ['an empty file', '', /passwords: has no users, .*`busbar user add NAME`/],
+  ['an empty file', '', /"passwords", which has no users, .*`busbar user add NAME`/],
   ['a plain password', 'ada:hunter2\n', /passwords:1: is not a user; a line is /],
 ] as const
 for (const [name, content, expected] of bad) {

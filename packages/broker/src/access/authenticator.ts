@@ -64,6 +64,11 @@ export interface Authenticator {
   authenticate(credentials: Credentials, attempt: Attempt): Authentication | Promise<Authentication>
 }
 
+/** Slows down who guesses passwords, also those that somebody else checks. */
+export interface Guarding {
+  guarded(link: Authenticator): Authenticator
+}
+
 export type ExchangeStep =
   /** AUTH 0x18 with these data; the client answers with the next ones. */
   | { readonly outcome: 'continue'; readonly data: Uint8Array }

@@ -64,6 +64,13 @@ test('one client does not fill the log, nor do many, nor does the table grow', (
   assert.equal(lines.length, before + 1)
 })
 
+test('what is kept of long names is short', () => {
+  const { denials, deny } = start()
+  deny('c'.repeat(65_535), 't'.repeat(65_535))
+  const [entry] = denials.list()
+  assert.deepEqual([entry?.clientId.length, entry?.topic.length], [512, 512])
+})
+
 test('a topic cannot forge a line', () => {
   const { lines, deny } = start()
   deny('c', 'a\n2026 error x')

@@ -42,9 +42,9 @@ const windowMs = 60_000
 /** No client fills the log, or keeps others out of it. */
 const linesOfClient = 20
 const linesInAll = 200
-/** Of the entries together, and of one topic, in characters. */
+/** Of the entries together, and of each text of a stranger, in characters. */
 const mostEntries = 1_000
-const longestTopic = 512
+const longestText = 512
 
 /**
  * Counts denials, and logs each once a minute: the table and the lines are bounded, the counts are
@@ -95,8 +95,9 @@ export class Denials {
   }
 
   #entry({ subject, action, topic: whole, rule, isShadow }: Denial, now: number): Kept {
-    const { clientIdentifier: clientId, user } = subject
-    const topic = whole.slice(0, longestTopic)
+    const clientId = shortened(subject.clientIdentifier)
+    const user = subject.user === undefined ? undefined : shortened(subject.user)
+    const topic = shortened(whole)
     const key = JSON.stringify([clientId, user, action, topic, rule, isShadow])
     const known = this.#entries.get(key)
     if (known !== undefined) return known
@@ -130,4 +131,10 @@ export class Denials {
       this.#log.warn('further denials of this client are counted only, for a minute', { clientId })
     }
   }
+}
+
+/** A copy, as a slice would keep all of it in memory. */
+function shortened(text: string): string {
+  if (text.length <= longestText) return text
+  return Buffer.from(text.slice(0, longestText), 'utf16le').toString('utf16le')
 }

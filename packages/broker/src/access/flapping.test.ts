@@ -24,6 +24,15 @@ test('takeovers are counted within their time', () => {
   )
 })
 
+test('long Client Identifiers are told apart, and take no more memory than others', () => {
+  const flapping = new Flapping(() => limits)
+  const [one, other] = ['1', '2'].map((end) => 'x'.repeat(60_000) + end) as [string, string]
+  for (let at = 0; at < 4; at++) flapping.takeover(one, 0)
+  assert.equal(flapping.takeover(one, 0), 'blocked')
+  assert.equal(flapping.takeover(other, 0), 'allowed')
+  assert.ok(flapping.characters < 200, `${flapping.characters}`)
+})
+
 test('0 sets no limit', () => {
   const flapping = new Flapping(() => ({ ...limits, takeovers: 0 }))
   for (let at = 0; at < 100; at++) assert.equal(flapping.takeover('a', at), 'allowed')

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 export interface FlappingLimits {
   /** Takeovers of one Client Identifier within the time that are borne; 0 sets no limit. */
   readonly takeovers: number
@@ -41,15 +43,27 @@ export class Flapping {
     return 'begins'
   }
 
+  /** What is remembered of Client Identifiers, in characters. */
+  get characters(): number {
+    return [...this.#takeovers.keys()].reduce((count, key) => count + key.length, 0)
+  }
+
   #recent(clientIdentifier: string, now: number): Takeovers {
-    const known = this.#takeovers.get(clientIdentifier)
+    const key = keyOf(clientIdentifier)
+    const known = this.#takeovers.get(key)
     if (known !== undefined && known.endsAt > now) return known
     const endsAt = now + this.#limits().withinSeconds * 1_000
     const fresh = { count: 0, isBlocked: false, endsAt }
-    this.#takeovers.delete(clientIdentifier)
-    this.#takeovers.set(clientIdentifier, fresh)
+    this.#takeovers.delete(key)
+    this.#takeovers.set(key, fresh)
     const [oldest] = this.#takeovers.keys()
     if (this.#takeovers.size > remembered && oldest !== undefined) this.#takeovers.delete(oldest)
     return fresh
   }
+}
+
+/** A long one is remembered by its hash: ten thousand of 64 KiB would be much memory. */
+function keyOf(clientIdentifier: string): string {
+  if (clientIdentifier.length <= 64) return clientIdentifier
+  return `hash ${createHash('sha256').update(clientIdentifier).digest('base64')}`
 }

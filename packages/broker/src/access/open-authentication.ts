@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { WebClient } from '../bounded-request.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config.ts'
-import { ConfigError, type ConfigSource, pathText } from '../config-error.ts'
+import { ConfigError, type ConfigSource, fileProblem, Problems, pathText } from '../config-error.ts'
 import { readFailure } from '../config-file.ts'
 import type { Random } from '../context.ts'
 import type { Log } from '../log.ts'
@@ -35,6 +35,8 @@ export interface AuthenticationRim {
 export interface OpenAuthentication extends Disposable {
   readonly authenticator: Authenticator
   readonly methods: readonly AuthenticationMethod[]
+  /** Where wrong passwords are counted. */
+  readonly guard: AttemptGuard
   /** Called with the names of the users who are gone, or not what they were. */
   usersChanged: (names: ReadonlySet<string>) => void
   /** What is kept of each user, for comparisons only. */
@@ -49,32 +51,55 @@ export async function openAuthentication(rim: AuthenticationRim): Promise<OpenAu
   const { auth } = config
   const open = new DisposableStack()
   const guard = new AttemptGuard(auth.attempts, { now: () => clock.now(), log })
+  const opened: Pick<OpenAuthentication, 'usersChanged'> = { usersChanged: () => {} }
+  const listed = await openAll(rim, { guard, open, usersChanged: (n) => opened.usersChanged(n) })
+  const { tokens, users, hook } = listed
   const links: Authenticator[] = []
   if (auth.certificate !== 'none') links.push(createCertificateAuthenticator(auth.certificate))
   links.push(...authenticators.map((each) => guarded(each, guard)))
-  if (auth.jwt !== undefined) links.push(await openTokens(auth.jwt, rim, open))
-  const opened: Pick<OpenAuthentication, 'usersChanged'> = { usersChanged: () => {} }
-  const listed = await openUsers(rim, guard, (names) => opened.usersChanged(names))
-  if (listed !== undefined) links.push(listed.users)
-  if (auth.http !== undefined) links.push(guarded(await openHook(auth.http, rim, open), guard))
-  const refuseUnknown = listed?.users.refuseUnknown.bind(listed.users)
+  if (tokens !== undefined) links.push(tokens)
+  if (users !== undefined) links.push(users.users)
+  if (hook !== undefined) links.push(guarded(hook, guard))
+  const refuseUnknown = users?.users.refuseUnknown.bind(users.users)
   const last = lastLink({ allowAnonymous, refuseUnknown })
   // Nobody is known, and everybody may come: a name that is given is as good as none.
   const isOpen = links.length === 0 && allowAnonymous
   return Object.assign(opened, {
     authenticator: isOpen ? everybody : new AuthenticationChain([...links, last]),
-    methods: listed === undefined ? [] : [listed.users.method()],
-    reload: async () => listed?.watch?.check(),
+    methods: users === undefined ? [] : [users.users.method()],
+    guard,
+    reload: async () => users?.watch?.check(),
     userRecords: () =>
       new Map([
-        ...(listed?.watch?.records() ?? []),
+        ...(users?.watch?.records() ?? []),
         ...auth.users.map((user) => [preparedName(user.name), JSON.stringify(user)] as const),
       ]),
-    [Symbol.dispose]: () => {
-      listed?.watch?.[Symbol.dispose]()
-      open.dispose()
-    },
+    [Symbol.dispose]: () => open.dispose(),
   })
+}
+
+interface Opening {
+  readonly guard: AttemptGuard
+  /** What has to be closed later, or at once when something is wrong. */
+  readonly open: DisposableStack
+  readonly usersChanged: (names: ReadonlySet<string>) => void
+}
+
+/** Opens all that the configuration names, and says all that is wrong with it. */
+async function openAll(rim: AuthenticationRim, opening: Opening) {
+  const { jwt, http } = rim.config.auth
+  const { open } = opening
+  const problems = new Problems()
+  try {
+    const tokens = jwt && (await problems.gather(() => openTokens(jwt, rim, open)))
+    const users = await problems.gather(() => openUsers(rim, opening))
+    const hook = http && (await problems.gather(() => openHook(http, rim, open)))
+    problems.throwAny()
+    return { tokens, users, hook }
+  } catch (error) {
+    open.dispose()
+    throw error
+  }
 }
 
 const everybody: Authenticator = {
@@ -84,8 +109,7 @@ const everybody: Authenticator = {
 /** Users of the configuration and of the password file, as one: nobody can tell which knows a name. */
 async function openUsers(
   rim: AuthenticationRim,
-  guard: AttemptGuard,
-  usersChanged: (names: ReadonlySet<string>) => void,
+  { guard, open, usersChanged }: Opening,
 ): Promise<{ users: Users; watch: PasswordFileWatch | undefined } | undefined> {
   const { config, clock, random, passwordFile, log } = rim
   const { auth } = config
@@ -108,7 +132,13 @@ async function openUsers(
     users.replace(join(fromFile))
     usersChanged(names)
   })
-  const fromFile = await watch.open()
+  open.use(watch)
+  const fromFile = await watch.open().catch((error: unknown) => {
+    const path = ['auth', 'passwordFile']
+    throw auth.passwordFile === undefined
+      ? error
+      : fileProblem(error, passwordFile, { path, source: rim.source })
+  })
   refuseSharedNames(inline, fromFile, rim)
   users.replace(join(fromFile))
   watch.start()

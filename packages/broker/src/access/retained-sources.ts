@@ -1,14 +1,16 @@
 import type { Message } from '../message.ts'
 import type { Access, Subject } from './access.ts'
 
-/** More publishers than these are looked up anew. */
+/** More publishers than these, or longer names of theirs, are looked up anew. */
 const mostPublishers = 10_000
+const mostCharacters = 4_000_000
 
 /** Whether those who retained messages still may. */
 export class RetainedSources {
   readonly #access: Access
   readonly #sessionOf: (clientIdentifier: string) => Subject | undefined
   readonly #gone = new Map<string, Subject>()
+  #characters = 0
 
   constructor(access: Access, sessionOf: (clientIdentifier: string) => Subject | undefined) {
     this.#access = access
@@ -31,7 +33,11 @@ export class RetainedSources {
     const key = JSON.stringify([clientIdentifier, user])
     const known = this.#gone.get(key)
     if (known !== undefined) return known
-    if (this.#gone.size >= mostPublishers) this.#gone.clear()
+    this.#characters += key.length
+    if (this.#gone.size >= mostPublishers || this.#characters > mostCharacters) {
+      this.#gone.clear()
+      this.#characters = key.length
+    }
     const subject = { clientIdentifier, user, groups: undefined, variables: undefined }
     this.#gone.set(key, subject)
     return subject

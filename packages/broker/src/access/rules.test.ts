@@ -44,6 +44,13 @@ test('an unknown variable is anything where that favours the client, else nothin
   assert.equal(resolvePattern(pattern, nobody, false), undefined)
 })
 
+test('a name of two levels is no way around what is denied', () => {
+  const own = parseTopicPattern('d/%c/keys')
+  assert.equal(resolvePattern(own, subject({ clientIdentifier: 'a/b' }), true), undefined)
+  assert.equal(resolvePattern(own, subject({ clientIdentifier: 'a/b' }), false), 'd/a/b/keys')
+  assert.equal(resolvePattern(own, subject({ clientIdentifier: '+' }), false), undefined)
+})
+
 for (const text of [
   '',
   'a/%',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { saslPrep } from './sasl-prep.ts'
+import { preparedName, saslPrep } from './sasl-prep.ts'
 
 const prepared = [
   // the examples of RFC 4013, section 3
@@ -30,3 +30,9 @@ const prepared = [
 for (const [name, text, result] of prepared) {
   test(`SASLprep: ${name}`, () => assert.equal(saslPrep(text), result))
 }
+
+test('a name of a stranger that takes long to be prepared is left as it is', () => {
+  assert.equal(preparedName('\u0301\u0323'), '\u0323\u0301')
+  const name = '\u0301\u0323'.repeat(16_000) // half a second
+  assert.equal(preparedName(name), name)
+})

@@ -32,7 +32,14 @@ export function saslPrep(text: string): string | undefined {
   return prohibited.test(mapped) ? undefined : mapped
 }
 
-/** How a user is called. A name that SASLprep refuses stands for itself; SCRAM cannot send it. */
+/** No honest name comes near: to put many combining marks in order takes time by their square. */
+const longestPrepared = 1_024
+
+/**
+ * How a user is called. A name that SASLprep refuses, or one that is too long to be brought into its
+ * form for any stranger, stands for itself; SCRAM cannot send it.
+ */
 export function preparedName(name: string): string {
+  if (name.length > longestPrepared) return name
   return saslPrep(name) ?? name
 }

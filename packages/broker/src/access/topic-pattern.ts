@@ -50,17 +50,18 @@ function readToken(text: string, claim: string | undefined): Piece {
 /**
  * The filter that the pattern is for a client; undefined when it matches nothing for it. A value
  * stands for itself within one level: one that has `/`, `+` or `#` matches nothing, and so does one
- * that would lead to topics that begin with `$`. `isInFavour`: an unknown claim may be anything.
+ * that would lead to topics that begin with `$`. What is denied is denied to a value with `/` as well.
+ * An unknown claim may be anything that is allowed.
  */
 export function resolvePattern(
   { levels }: TopicPattern,
   subject: Subject,
-  isInFavour: boolean,
+  isAllowing: boolean,
 ): TopicFilter | undefined {
   const texts: string[] = []
   for (const pieces of levels) {
-    const text = resolveLevel(pieces, subject)
-    if (text === undefined || (text === unknown && !isInFavour)) return undefined
+    const text = resolveLevel(pieces, subject, isAllowing)
+    if (text === undefined || (text === unknown && !isAllowing)) return undefined
     texts.push(text === unknown ? '+' : text)
   }
   const filter = texts.join('/')
@@ -74,11 +75,12 @@ const unknown = Symbol()
 function resolveLevel(
   pieces: readonly Piece[],
   subject: Subject,
+  isAllowing: boolean,
 ): string | typeof unknown | undefined {
   let text = ''
   let isUnknown = false
   for (const piece of pieces) {
-    const value = valueIn(piece, subject)
+    const value = valueIn(piece, subject, isAllowing)
     if (value === undefined) return undefined
     if (value === unknown) isUnknown = true
     else text += value
@@ -86,18 +88,26 @@ function resolveLevel(
   return isUnknown ? unknown : text
 }
 
-function valueIn(piece: Piece, subject: Subject): string | typeof unknown | undefined {
+function valueIn(
+  piece: Piece,
+  subject: Subject,
+  isAllowing: boolean,
+): string | typeof unknown | undefined {
   if (typeof piece === 'string') return piece
-  if ('claim' in piece) {
-    if (subject.variables === undefined) return unknown
-    return literal(subject.variables.get(piece.claim))
-  }
-  return literal(piece.variable === 'user' ? subject.user : subject.clientIdentifier)
+  if ('claim' in piece && subject.variables === undefined) return unknown
+  const value =
+    'claim' in piece
+      ? subject.variables?.get(piece.claim)
+      : piece.variable === 'user'
+        ? subject.user
+        : subject.clientIdentifier
+  return isFit(value, isAllowing) ? value : undefined
 }
 
-/** Undefined for what cannot be, or be a part of, one level of a Topic Name. */
-function literal(value: string | undefined): string | undefined {
-  return value === undefined || value === '' || /[+#/\0]/.test(value) ? undefined : value
+/** Whether it can be, or be a part of, one level of a Topic Name; of some levels to deny them. */
+function isFit(value: string | undefined, isAllowing: boolean): boolean {
+  if (value === undefined || value === '') return false
+  return !(isAllowing ? /[+#/\0]/ : /[+#\0]/).test(value)
 }
 
 function startsWithDollar(level: readonly Piece[] | undefined): boolean {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { createHmac, pbkdf2Sync } from 'node:crypto'
 import { test } from 'node:test'
 import { silentLog } from '../log.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { AttemptGuard } from './attempt-guard.ts'
 import type { Attempt, Authentication, Credentials } from './authenticator.ts'
 import { scramVerifier, type Verifier } from './password-verifier.ts'
-import { deriveScramCredentials } from './scram.ts'
+import { deriveScramCredentials, type ScramCredentials } from './scram.ts'
 import { type User, Users, type UsersOptions } from './users.ts'
 
 const salt = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')
@@ -73,6 +74,22 @@ function counted(verifier: Verifier): Verifier & { calls: number } {
       return verifier.verify(password)
     },
   }
+}
+
+/** client-final-message (RFC 5802, section 3) for a server-first-message. */
+function scramFinal(options: {
+  readonly scram: ScramCredentials
+  readonly password: string
+  readonly bare: string
+  readonly first: string
+}): Uint8Array {
+  const { scram, password, bare, first } = options
+  const salted = pbkdf2Sync(password, scram.salt, scram.iterations, 32, 'sha256')
+  const hmac = (key: Uint8Array, text: string) => createHmac('sha256', key).update(text).digest()
+  const withoutProof = `c=biws,${first.slice(0, first.indexOf(','))}`
+  const signature = hmac(scram.storedKey, `${bare},${first},${withoutProof}`)
+  const proof = hmac(salted, 'Client Key').map((byte, at) => byte ^ (signature[at] ?? 0))
+  return new TextEncoder().encode(`${withoutProof},p=${Buffer.from(proof).toString('base64')}`)
 }
 
 function outcome(answer: Authentication): string | undefined {
@@ -285,6 +302,26 @@ test('the same users serve SCRAM', async () => {
   users.replace([await user('bob', 'x', 5_000)])
   assert.match(await first('bob'), /,i=5000$/)
   assert.match(await first('ada'), /,s=[\w+/]{22}==,i=5000$/) // as if she had never been
+})
+
+test('a user who is changed or deleted between the messages of SCRAM is not let in', async () => {
+  const { users } = usersOf(listed)
+  const [ada] = listed
+  assert.ok(ada?.scram !== undefined)
+  const { scram } = ada
+  const log = async (between: () => void) => {
+    const exchange = users.method().start(credentials(undefined, undefined))
+    const bare = 'n=ada,r=abc'
+    const step = await exchange.next(new TextEncoder().encode(`n,,${bare}`))
+    assert.ok(step.outcome === 'continue')
+    const first = new TextDecoder().decode(step.data)
+    between()
+    const last = await exchange.next(scramFinal({ scram, password: 'lovelace', bare, first }))
+    return last.outcome
+  }
+  assert.equal(await log(() => {}), 'accepted')
+  assert.equal(await log(() => users.replace([{ ...ada }])), 'refused', 'changed')
+  assert.equal(await log(() => users.replace([])), 'refused', 'deleted')
 })
 
 test('wrong SCRAM proofs are counted as wrong passwords are', async () => {

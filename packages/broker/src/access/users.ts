@@ -54,6 +54,13 @@ const busy: Refused = {
   reason: 'too many passwords wait to be verified',
 }
 
+/** In the words of SCRAM, for whom it was right a moment ago. */
+const replaced: Refused = {
+  outcome: 'refused',
+  reasonCode: ReasonCode.NotAuthorized,
+  reason: 'SCRAM-SHA-256: wrong user name or password',
+}
+
 const passedOn: PassedOn = { outcome: 'passed-on' }
 
 /** Keys that no password has: what is verified for a user who does not exist. */
@@ -214,9 +221,9 @@ export class Users implements Authenticator {
     }
     const scram = createScram((name) => users.#byName.get(name)?.scram, random, shape)
     const start = (credentials: Credentials): Exchange => {
-      let tried: string | undefined
+      let tried: Tried | undefined
       const exchange = scram.start(credentials, (name) => {
-        tried = name
+        tried = { name, user: users.#byName.get(name) }
       })
       return {
         next: async (data) => {
@@ -228,15 +235,23 @@ export class Users implements Authenticator {
     return { name: scram.name, start }
   }
 
-  #judge(step: ExchangeStep, tried: string, { address }: Credentials): ExchangeStep {
+  #judge(step: ExchangeStep, { name, user }: Tried, { address }: Credentials): ExchangeStep {
     const { guard } = this.#options
-    const refusal = guard.refusal(address, tried)
+    const refusal = guard.refusal(address, name)
     if (refusal !== undefined) return refusal
-    if (step.outcome === 'refused') guard.failed(address, tried)
+    if (step.outcome === 'refused') guard.failed(address, name)
     if (step.outcome !== 'accepted') return step
-    guard.succeeded(address, tried)
-    return { ...step, groups: this.#byName.get(tried)?.groups ?? [] }
+    // The user may have been changed or deleted between the messages.
+    if (user === undefined || this.#byName.get(name) !== user) return replaced
+    guard.succeeded(address, name)
+    return { ...step, groups: user.groups }
   }
+}
+
+/** Who a client of SCRAM wants to be, as the user was when it said so. */
+interface Tried {
+  readonly name: string
+  readonly user: User | undefined
 }
 
 interface Given {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Connect, Publish, QoS } from '@busbar/protocol'
+import type { Authenticator } from '../access/authenticator.ts'
 import { startTestBroker, type TestBroker, type TestPeer } from '../testing/index.ts'
 import { subscribe } from '../testing/packets.contract.ts'
 import type { Hook } from './hook.ts'
@@ -126,17 +127,42 @@ test('authenticate: the hooks decide, or pass on to the authenticator', async ()
   const authenticate: Hook['authenticate'] = async ({ username }) => {
     if (username === 'ann') return { outcome: 'accepted', user: 'ann', groups: ['staff'] }
     if (username === 'bob') return { outcome: 'refused', reasonCode: 0x86, reason: 'no' }
+    if (username === 'odd') return {} as unknown as undefined
     return username === 'broken' ? throwing() : undefined
   }
   await using broker = await start({ authenticate })
   const codes: (number | undefined)[] = []
-  for (const username of ['ann', 'bob', 'broken', 'else']) {
+  for (const username of ['ann', 'bob', 'broken', 'odd', 'else']) {
     const peer = open(broker, username, { username })
     await settle(broker)
     codes.push(peer.take('connack')[0]?.reasonCode)
   }
-  assert.deepEqual(codes, [0, 0x86, 0x88, 0])
+  assert.deepEqual(codes, [0, 0x86, 0x88, 0x88, 0])
   assert.deepEqual(broker.core.sessions.get('ann')?.groups, ['staff'])
+})
+
+test('authenticate: wrong passwords are told to whoever counts them', async () => {
+  const seen: string[] = []
+  const guarding = {
+    authenticate: () => ({ outcome: 'accepted', user: undefined }) as const,
+    guarded: ({ authenticate }: Authenticator): Authenticator => ({
+      authenticate: async (credentials, attempt) => {
+        const answer = await authenticate(credentials, attempt)
+        seen.push(answer.outcome)
+        return answer
+      },
+    }),
+  }
+  const wrong = { outcome: 'refused', reasonCode: 0x86, reason: 'no' } as const
+  const hooks = [
+    { name: 'gate', authenticate: ({ username = '' }) => (username === 'bob' ? wrong : undefined) },
+  ]
+  await using broker = await startTestBroker({}, { authenticator: guarding, hooks })
+  for (const username of ['bob', 'ann']) {
+    open(broker, username, { username })
+    await settle(broker)
+  }
+  assert.deepEqual(seen, ['refused', 'passed-on'])
 })
 
 test('authorize: comes before the rules, at once; a failure is a no', async () => {

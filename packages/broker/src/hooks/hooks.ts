@@ -11,6 +11,7 @@ import type {
   Authentication,
   Authenticator,
   Credentials,
+  Guarding,
 } from '../access/authenticator.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -126,28 +127,42 @@ export class Hooks {
   }
 
   /** Asks the hooks first, and another authenticator when none of them decides. */
-  authenticator(otherwise: Authenticator): Authenticator {
-    const hooks = this.#authenticating
-    if (hooks.length === 0) return otherwise
-    const ask = (credentials: Credentials, attempt: Attempt) =>
-      new Promise<Authentication>((resolve, reject) => {
-        let decided: Authentication | undefined
-        this.#run<Authentication>({
-          point: 'authenticate',
-          hooks,
-          ask: (hook) => (hook as With<'authenticate'>).authenticate(credentials, attempt),
-          take: (answer) => {
-            decided = answer
-            return true
-          },
-          done: (hasFailed) => {
-            if (hasFailed) reject(new Error('a hook failed to authenticate'))
-            else resolve(decided ?? otherwise.authenticate(credentials, attempt))
-          },
-        })
-      })
-    return { authenticate: ask }
+  authenticator(otherwise: Authenticator & Partial<Guarding>): Authenticator {
+    if (this.#authenticating.length === 0) return otherwise
+    const asked = { authenticate: this.#authenticate }
+    // Their wrong passwords count like all others.
+    const first = otherwise.guarded?.(asked) ?? asked
+    return {
+      authenticate: async (credentials, attempt) => {
+        const answer = await first.authenticate(credentials, attempt)
+        return answer.outcome === 'passed-on'
+          ? otherwise.authenticate(credentials, attempt)
+          : answer
+      },
+    }
   }
+
+  readonly #authenticate = (credentials: Credentials, attempt: Attempt) =>
+    new Promise<Authentication>((resolve, reject) => {
+      let decided: Authentication = { outcome: 'passed-on' }
+      this.#run<Authentication>({
+        point: 'authenticate',
+        hooks: this.#authenticating,
+        ask: (hook) => (hook as With<'authenticate'>).authenticate(credentials, attempt),
+        take: (answer) => {
+          const outcome: unknown = answer?.outcome
+          if (outcome !== 'accepted' && outcome !== 'refused') {
+            throw new TypeError('authenticate answers accepted, refused or undefined')
+          }
+          decided = answer
+          return true
+        },
+        done: (hasFailed) => {
+          if (hasFailed) reject(new Error('a hook failed to authenticate'))
+          else resolve(decided)
+        },
+      })
+    })
 
   #authorizing(hooks: readonly With<'authorize'>[]): Authorize {
     return (client: Subject, action: AccessAction, topic: string) => {

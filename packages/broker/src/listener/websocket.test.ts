@@ -139,6 +139,28 @@ const origins = [
   ['any page', ['*'], ['Origin: http://evil.example'], 101],
 ] as const
 
+// By what name the page and we are reached: whether the page is believed to be ours.
+const names = [
+  ['127.0.0.1', '127.0.0.1:8083', {}, 101],
+  ['127.0.0.1', '[::1]:8083', {}, 101],
+  ['127.0.0.1', 'busbar.localhost', {}, 101],
+  ['127.0.0.1', 'evil.example:8083', {}, 403],
+  ['localhost', 'notlocalhost:8083', {}, 403],
+  ['127.0.0.1', 'good.example:8083', { origins: ['http://good.example:8083'] }, 101],
+] as const
+
+for (const [host, name, changed, status] of names) {
+  test(`on ${host}, a page of ${name} that leads to us gets ${status}`, async () => {
+    const accept: Accept = (transport) => {
+      transport.destroy()
+      return deaf
+    }
+    await using listener = await start(accept, { host, ...changed })
+    const lines = connecting(`Origin: http://${name}`).replace(/Host: .*/, `Host: ${name}`)
+    assert.match(await exchange(listener.url, lines), new RegExp(`^HTTP/1\\.1 ${status} `))
+  })
+}
+
 for (const [name, allowed, lines, status] of origins) {
   test(`${name} is answered with ${status}`, { timeout: 10_000 }, async () => {
     // Closed as soon as it is accepted.
@@ -242,6 +264,30 @@ test('a client that has yet to log in cannot make the broker keep a long message
   await once(socket, 'close')
   assert.equal(received, 0)
 })
+
+for (const [name, answer, isClosed] of [
+  ['an AUTH does not lift', 'f0 02 18 00', true],
+  ['a CONNACK lifts', '20 03 00 00 00', false],
+] as const) {
+  test(`${name} the limit before CONNECT is accepted`, { timeout: 10_000 }, async () => {
+    const accept: Accept = (transport) => ({
+      ...deaf,
+      receive: () => transport.write(Buffer.from(answer.replaceAll(' ', ''), 'hex')),
+    })
+    await using listener = await start(accept, { connectBytes: 65_536 })
+    const socket = new WebSocket(listener.url, 'mqtt')
+    await once(socket, 'open')
+    socket.on('error', () => {})
+    socket.send(new Uint8Array(100))
+    await once(socket, 'message')
+    socket.send(new Uint8Array(40_000), { fin: false })
+    socket.send(new Uint8Array(40_000), { fin: false })
+    socket.ping()
+    await Promise.race([once(socket, 'close'), once(socket, 'pong')])
+    assert.equal(socket.readyState === WebSocket.CLOSED, isClosed)
+    socket.terminate()
+  })
+}
 
 test('a request that does not end is given up', { timeout: 10_000 }, async () => {
   await using listener = await start(() => deaf, { handshakeTimeoutMs: 200 })

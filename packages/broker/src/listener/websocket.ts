@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { isLoopback } from '../exposure.ts'
 import type { Log } from '../log.ts'
 import { createServer, STATUS_CODES } from '../node-http.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
@@ -17,7 +18,7 @@ export interface WebSocketOptions extends PortOptions, FrontOptions {
   readonly origins: readonly string[]
   /** The largest MQTT packet; a message may be a little larger, as it may hold several. */
   readonly maximumPacketSize: number
-  /** Taken from a client before anything was sent to it. */
+  /** Taken from a client before its CONNECT is answered. */
   readonly connectBytes: number
 }
 
@@ -89,7 +90,7 @@ export async function startWebSocketListener(
 
 const refusals = {
   400: 'MQTT over WebSocket needs the subprotocol mqtt.\n',
-  403: 'Pages of this web site may not connect.\n',
+  403: 'Pages of this web site may not connect, unless the setting origins has it.\n',
   404: 'There is nothing here.\n',
   426: 'This is the address of an MQTT broker: connect with MQTT over WebSocket.\n',
 } as const
@@ -106,19 +107,31 @@ function refuse(socket: Socket, status: 400 | 403 | 404): void {
 
 function refusalOf(
   request: IncomingMessage,
-  { path, origins }: WebSocketOptions,
+  options: WebSocketOptions,
 ): 400 | 403 | 404 | undefined {
-  if (!isPath(request, path)) return 404
-  if (!mayCome(request, origins)) return 403
+  if (!isPath(request, options.path)) return 404
+  if (!mayCome(request, options)) return 403
   return offersMqtt(request) ? undefined : 400
 }
 
 /** Browsers say which site a page is from, and would let the page of any site connect. */
-function mayCome({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+function mayCome({ headers }: IncomingMessage, options: WebSocketOptions): boolean {
   const { origin, host } = headers
+  const { origins } = options
   if (origin === undefined || origins.includes('*')) return true
-  const own = host !== undefined && [`http://${host}`, `https://${host}`]
-  return [...origins, ...(own || [])].some((allowed) => isSame(allowed, origin))
+  const own =
+    host !== undefined && isOurName(host, options) ? [`http://${host}`, `https://${host}`] : []
+  return [...origins, ...own].some((allowed) => isSame(allowed, origin))
+}
+
+/**
+ * Whether a page that was loaded from this host can be ours. A stranger's page can let the name of its
+ * site lead to loopback, and would be of the same host then; only TLS proves a name.
+ */
+function isOurName(host: string, { tls, host: ours }: WebSocketOptions): boolean {
+  if (tls !== undefined || !isLoopback(ours)) return true
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isIP(name) !== 0 || /^(.+\.)?localhost$/i.test(name)
 }
 
 const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
@@ -133,6 +146,8 @@ function offersMqtt(request: IncomingMessage): boolean {
   return offered.some((name) => subprotocols.includes(name.trim()))
 }
 
+const firstByteOfAuth = 0xf0
+
 /** Of section 7.4.1 of RFC 6455. */
 const closeCodes = { normal: 1_000, unsupportedData: 1_003 } as const
 
@@ -144,7 +159,7 @@ class WebSocketTransport implements Transport {
   readonly #options: WebSocketOptions
   #drain: Drain | undefined
   #isEnding = false
-  #hasWritten = false
+  #hasAnswered = false
   #deadline: NodeJS.Timeout | undefined
 
   constructor(
@@ -186,7 +201,7 @@ class WebSocketTransport implements Transport {
   #limitUnanswered(): void {
     const limit = this.#socket.bytesRead + this.#options.connectBytes
     const count = () => {
-      if (this.#hasWritten) this.#socket.off('data', count)
+      if (this.#hasAnswered) this.#socket.off('data', count)
       else if (this.#socket.bytesRead > limit) this.destroy()
     }
     this.#socket.on('data', count)
@@ -198,7 +213,8 @@ class WebSocketTransport implements Transport {
 
   write(bytes: Uint8Array): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
-    this.#hasWritten = true
+    // AUTH asks for more: who gets it has not logged in.
+    this.#hasAnswered ||= bytes[0] !== firstByteOfAuth
     this.#webSocket.send(bytes)
     this.#drain?.watch()
   }

@@ -11,13 +11,13 @@ import {
   type Policies,
   parseConfig,
   printable,
-  readConfigFile,
   readPolicyTests,
   runPolicyTests,
 } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
 import { dataFlags, dataFolder } from './data-folder.ts'
+import { readSettings } from './settings.ts'
 
 type Action = (typeof accessActions)[number]
 
@@ -145,9 +145,9 @@ function variablesOf(given: Arguments): ReadonlyMap<string, string> {
 }
 
 async function policiesOf(path: string): Promise<Policies | undefined> {
-  const { input, source } = await readConfigFile(path)
+  const { input, source } = await readSettings(path)
   const config = parseConfig(input, source)
-  return await loadPolicies(config, hasAuthentication(config, false))
+  return await loadPolicies(config, hasAuthentication(config, false), source)
 }
 
 function policyOf(policies: Policies | undefined, isShadow: boolean) {

@@ -16,10 +16,10 @@ export const brokerFlags: Flags = {
 
 export const brokerNotes = [
   'The environment wins over the file, as BUSBAR_LIMITS_CONNECTIONS=5 for limits.connections, and flags',
-  'win over both. SIGHUP reads the file again, as `busbar reload` does. --port and --ws-port change the first listener of their kind,',
-  '--host all of them. With a --port other than 1883 and no --ws-port, the WebSocket listener',
-  'takes a free port unless the file names one; with --port 0 it always does, so that several',
-  'brokers can run side by side. docs/configuration.md has all settings.',
+  'win over both. SIGHUP reads the file again, as `busbar reload` does. --port and --ws-port change the',
+  'first listener of their kind, --host all of them. With a --port other than 1883 and no --ws-port, the',
+  'WebSocket listener takes a free port unless the file names one; with --port 0 it always does, so that',
+  'several brokers can run side by side. docs/configuration.md has all settings.',
 ]
 
 /** What the flags change of a configuration that has been read and not yet checked. */

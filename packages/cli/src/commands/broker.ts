@@ -3,16 +3,15 @@ import {
   type Broker,
   type ConfigFile,
   type ConfigInput,
-  environmentOverrides,
   isLocal,
   overrideConfig,
-  readConfigFile,
   startBroker,
   version,
 } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { type Output, UsageError } from '../output.ts'
 import { brokerFlags, brokerNotes, brokerOverrides } from './broker-flags.ts'
+import { readSettings } from './settings.ts'
 
 export const brokerCommand: Command = {
   name: 'broker',
@@ -22,24 +21,20 @@ export const brokerCommand: Command = {
   run,
 }
 
-const noFile: ConfigFile = { input: {}, source: { locate: () => undefined } }
-
-/** The file, over it the environment, over that the flags. */
-export async function readSettings(given: Arguments): Promise<ConfigFile> {
-  const path = given.value('config')
-  const file = path === undefined ? noFile : await readConfigFile(path)
-  const withEnvironment = overrideConfig(file, environmentOverrides(process.env))
-  return overrideConfig(withEnvironment, brokerOverrides(given, withEnvironment.input))
+/** The flags win over the file and the environment. */
+async function readAll(given: Arguments): Promise<ConfigFile> {
+  const settings = await readSettings(given.value('config'))
+  return overrideConfig(settings, brokerOverrides(given, settings.input))
 }
 
 async function run(given: Arguments, output: Output): Promise<number> {
   const [surplus] = given.positionals
   if (surplus !== undefined) throw new UsageError(`busbar broker takes no ${surplus}`)
-  const { input, source } = await readSettings(given)
+  const { input, source } = await readAll(given)
   // Before the banner, because whoever has read it may send a signal.
   const toldToStop = untilToldToStop(output)
   // `startBroker` checks it, and the errors point to the file or the flag.
-  const reread = () => readSettings(given)
+  const reread = () => readAll(given)
   const broker = await startBroker(input as ConfigInput, { source, reread })
   // What is wrong is in the log, and the old settings stay.
   process.on('SIGHUP', () => void broker.reload().catch(() => {}))
@@ -89,9 +84,9 @@ function banner(broker: Broker): string {
     `  ${durabilities[broker.durability]}${place(broker)}`,
     `  io: ${broker.io.backEnd}${workers(broker)}${whyNotFaster(broker)}`,
     ...addresses
-      .filter(({ kind }) => kind === 'tcp')
+      .flatMap(({ kind, url }, index) => (kind === 'tcp' ? [{ url, index }] : []))
       .slice(0, 1)
-      .map(({ url }) => `  try: ${publishCommand(url, isOpen)}`),
+      .map(({ url, index }) => `  try: ${publishCommand(url, credentials(config, index))}`),
     ...(isOpen ? exposed : []).map(
       ({ url }) =>
         `  warning: whoever reaches ${url} may publish and subscribe, as nobody has to authenticate`,
@@ -117,10 +112,18 @@ const durabilities = {
   disk: 'disk: what is acknowledged is on the disk',
 } as const
 
-function publishCommand(address: string, isOpen: boolean): string {
+function publishCommand(address: string, credentials: string): string {
   const { hostname, port, protocol } = new URL(address)
   const host = { '0.0.0.0': '127.0.0.1', '[::]': '::1' }[hostname] ?? hostname.replace(/[[\]]/g, '')
-  const user = isOpen ? '' : ' -u NAME -P PASSWORD'
   const tls = protocol === 'mqtts:' ? ' --cafile ca.crt' : ''
-  return `mosquitto_pub -h ${host} -p ${port}${tls}${user} -t hello -m world`
+  return `mosquitto_pub -h ${host} -p ${port}${tls}${credentials} -t hello -m world`
+}
+
+/** What a client of this listener has to show. */
+function credentials(config: Broker['config'], index: number): string {
+  const listener = config.listeners[index]
+  const isShown = listener?.kind === 'tcp' && listener.tls?.clientCertificate === 'require'
+  const certificate = isShown ? ' --cert client.crt --key client.key' : ''
+  const isNamed = isShown && config.auth.certificate !== 'none'
+  return certificate + (isNamed || allowsAnonymous(config, false) ? '' : ' -u NAME -P PASSWORD')
 }

@@ -1,7 +1,7 @@
 import { tryConfig } from '@busbar/broker'
 import type { Arguments, Command } from '../command.ts'
 import { type Output, UsageError } from '../output.ts'
-import { readSettings } from './broker.ts'
+import { readSettings } from './settings.ts'
 
 export const checkCommand: Command = {
   name: 'check',
@@ -18,8 +18,7 @@ async function run(given: Arguments, { say }: Output): Promise<number> {
   const [file, surplus] = given.positionals
   if (file === undefined) throw new UsageError('busbar check needs FILE')
   if (surplus !== undefined) throw new UsageError(`busbar check takes no ${surplus}`)
-  const asFlag = (flag: string) => (flag === 'config' ? file : undefined)
-  const { input, source } = await readSettings({ ...given, value: asFlag })
+  const { input, source } = await readSettings(file)
   for (const warning of await tryConfig(input, source)) say(`warning: ${warning}`)
   say(`${file}: sound`)
   return 0

@@ -29,17 +29,23 @@ export const conformanceCommand: Command = {
   run,
 }
 
-async function run(given: Arguments, { say }: Output): Promise<number> {
+async function run(given: Arguments, { say, complain }: Output): Promise<number> {
   // By way of `exit`, at which what was started is ended.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]))
   }
   // Only now: a broker that starts does not need the cases.
-  const { formatReport, profileNames, runConformance } = await import('@busbar/conformance')
-  const report = await runConformance({
-    ...readOptions(given, profileNames),
-    onProgress: progress(),
+  const conformance = await import('@busbar/conformance')
+  const { ConformanceError, formatReport, profileNames, runConformance } = conformance
+  const options = { ...readOptions(given, profileNames), onProgress: progress() }
+  const report = await runConformance(options).catch((error: unknown) => {
+    if (error instanceof ConformanceError && error.code === 'no-broker') return error
+    throw error instanceof ConformanceError ? new UsageError(error.message) : error
   })
+  if (report instanceof ConformanceError) {
+    complain(`busbar: ${report.message}`)
+    return 1
+  }
   const json = given.value('json')
   if (json !== undefined) await writeFile(json, formatReport(report, 'json'))
   say(formatReport(report).trimEnd())

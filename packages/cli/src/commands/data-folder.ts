@@ -1,6 +1,7 @@
-import { parseConfig, readConfigFile } from '@busbar/broker'
+import { parseConfig } from '@busbar/broker'
 import type { Arguments, Flags } from '../command.ts'
 import { UsageError } from '../output.ts'
+import { readSettings } from './settings.ts'
 
 /** Of every command that is about one data folder. */
 export const dataFlags: Flags = {
@@ -16,13 +17,13 @@ export async function dataFolder(given: Arguments): Promise<string> {
   const folder = given.value('data')
   const path = given.value('config')
   if (folder !== undefined) return folder
-  const { input, source } = path === undefined ? noFile : await readConfigFile(path)
+  const { input, source } = await readSettings(path)
   const { engine, dir } = parseConfig(input, source).store
-  if (engine === 'memory') throw new UsageError(`by ${path} nothing is kept in a folder`)
+  if (engine === 'memory') {
+    throw new UsageError(`by ${path ?? 'BUSBAR_STORE_ENGINE'} nothing is kept in a folder`)
+  }
   return dir
 }
-
-const noFile = { input: {}, source: undefined }
 
 /** Throws `UsageError` unless there are exactly these. */
 export function readPositionals<Name extends string>(

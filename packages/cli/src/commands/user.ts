@@ -10,7 +10,6 @@ import {
   passwordFileName,
   preparedName,
   printable,
-  readConfigFile,
   readPassword,
   readPasswordFile,
 } from '@busbar/broker'
@@ -18,6 +17,7 @@ import type { Arguments, Command } from '../command.ts'
 import { columns, type Output, UsageError } from '../output.ts'
 import { readNewPassword } from '../secret-input.ts'
 import { dataFlags } from './data-folder.ts'
+import { readSettings } from './settings.ts'
 
 export const userCommand: Command = {
   name: 'user',
@@ -89,12 +89,10 @@ async function passwordFile(given: Arguments): Promise<string> {
   const [file, folder, path] = [given.value('file'), given.value('data'), given.value('config')]
   if (file !== undefined) return file
   if (folder !== undefined) return join(folder, passwordFileName)
-  const { input, source } = path === undefined ? noFile : await readConfigFile(path)
+  const { input, source } = await readSettings(path)
   const { auth, store } = parseConfig(input, source)
   return auth.passwordFile ?? join(store.dir, passwordFileName)
 }
-
-const noFile = { input: {}, source: undefined }
 
 async function add({ file, subject: name, given, output }: At): Promise<void> {
   checkName(name)

@@ -12,6 +12,7 @@ import { eventually, within } from '../deadline.ts'
 import { run } from '../program.ts'
 import { connectPacket, RawClient } from '../raw-client.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
+import { askedAddresses } from './asked-addresses.ts'
 import type { AttackCase, Ground } from './attack-case.ts'
 import {
   codeOf,
@@ -72,6 +73,12 @@ export const authenticationCases: readonly AttackCase[] = [
     name: 'AUTH out of sequence, or as another user',
     own: 'it needs SCRAM',
     run: authOutOfSequence,
+  },
+  {
+    number: 60,
+    name: 'a hook or a key set on the local link, or a redirect',
+    own: ownChain,
+    run: askedAddresses,
   },
   {
     number: 61,
@@ -164,8 +171,8 @@ async function reconnect({ rig }: Ground): Promise<void> {
 
 async function malformedFile(): Promise<void> {
   const files = [
-    ['', /users: has no users/],
-    [' \n \n', /users: has no users/],
+    ['', /"users", which has no users/],
+    [' \n \n', /"users", which has no users/],
     ['ada:hunter2\n', /users:1: is not a user/],
     [
       formatEntry(await userEntry('ada', 'lovelace')).repeat(2),

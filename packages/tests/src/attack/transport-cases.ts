@@ -177,6 +177,10 @@ async function foreignOrigin(target: BrokerUrls): Promise<void> {
   for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example']) {
     assert.equal(await statusOf(target, upgrade(mqtt, `Origin: ${origin}`)), 403, origin)
   }
+  // Its name leads to loopback by now, so that the browser takes us for its own server.
+  const rebound = upgrade(mqtt, 'Origin: http://evil.example')
+  const request = rebound.replace('Host: localhost', 'Host: evil.example')
+  assert.equal(await statusOf(target, request), 403, 'a name that leads here')
   assert.equal(await statusOf(target, upgrade(mqtt, 'Origin: http://localhost')), 101)
   assert.equal(await statusOf(target, upgrade(mqtt)), 101)
   await checkOthers(target)
