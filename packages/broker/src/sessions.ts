@@ -154,13 +154,15 @@ export class Sessions {
     session.sessionExpiryInterval = limitExpiry(this.#context.config, seconds)
   }
 
-  /** Adds a subscription, or replaces the one with the same filter. */
-  subscribe(subscription: Subscription): void {
+  /** Adds a subscription, or replaces the one with the same filter: then it returns false. */
+  subscribe(subscription: Subscription): boolean {
     const { session, text, shareName } = subscription
-    if (!session.subscriptions.has(text)) this.#countSubscription(subscription, 1)
+    const isNew = !session.subscriptions.has(text)
+    if (isNew) this.#countSubscription(subscription, 1)
     session.subscriptions.set(subscription)
     session.hasShared ||= shareName !== undefined
     this.#router.add(subscription)
+    return isNew
   }
 
   /** Removes a subscription for good. */

@@ -127,14 +127,17 @@ function checkFilter(
 
 /** A subscription that is there already may be replaced. */
 function hasRoom({ core }: Connection, session: Session, { text }: SubscriptionFilter): boolean {
-  if (session.subscriptions.has(text)) return true
-  if (core.memory.isShort) return false
   const { subscriptionsPerClient, subscriptions } = core.config.limits
-  const isWithin = (count: number, limit: number) => limit === 0 || count < limit
-  return (
+  const hasRoomForMore =
+    !core.memory.isShort &&
     isWithin(session.subscriptions.size, subscriptionsPerClient) &&
     isWithin(core.statistics.subscriptions, subscriptions)
-  )
+  return hasRoomForMore || session.subscriptions.has(text)
+}
+
+/** 0 is no limit. */
+function isWithin(count: number, limit: number): boolean {
+  return limit === 0 || count < limit
 }
 
 /** 3.1 has no refusal in SUBACK: it says that the client is then told the QoS that it asked for. */
@@ -155,8 +158,9 @@ function unavailable(connection: Connection, reasonCode: number, statement: stri
 
 function grantedOptions(connection: Connection, request: SubscriptionRequest) {
   const { maximumQoS } = connection.core.config.mqtt
-  const qos = Math.min(request.options.qos, maximumQoS) as QoS // [MQTT5-3.2.2-10]
-  return shared({ ...request.options, qos })
+  const { options } = request
+  if (options.qos <= maximumQoS) return shared(options)
+  return shared({ ...options, qos: maximumQoS as QoS }) // [MQTT5-3.2.2-10]
 }
 
 const knownOptions = new Map<number, SubscriptionOptions>()
@@ -172,9 +176,7 @@ function shared(options: SubscriptionOptions): SubscriptionOptions {
 
 /** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
 export function addSubscription(core: Core, subscription: Subscription): boolean {
-  const { session, text } = subscription
-  const isNew = !session.subscriptions.has(text)
-  core.sessions.subscribe(subscription)
+  const isNew = core.sessions.subscribe(subscription)
   core.sessions.saveSubscription(subscription)
   return isNew
 }
