@@ -5,7 +5,7 @@ import {
   noProperties,
   type Packet,
   type PacketReader,
-  ProtocolError,
+  type ProtocolError,
   protocolError,
   ReasonCode,
 } from '@busbar/protocol'
@@ -17,11 +17,9 @@ import { Connection, type ConnectionEvents } from './connection.ts'
 import { deferred } from './deferred.ts'
 import type { Destination } from './destination.ts'
 import { ClientError } from './errors.ts'
-import { ClientKeepAlive } from './keep-alive.ts'
 import { negotiate } from './negotiate.ts'
 import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
-import { dismissed, type Ending, failed, permanent, refused } from './outcome.ts'
 import type { Session } from './session.ts'
 
 export interface AttemptOptions {
@@ -31,8 +29,6 @@ export interface AttemptOptions {
   readonly older: OlderVersion | undefined
   readonly clientId: string
   readonly cleanStart: boolean
-  /** Whether there was no connection before. */
-  readonly isFirst: boolean
   readonly attempt: number
   readonly credentials: NonNullable<ClientOptions['credentials']>
   readonly session: Session
@@ -40,6 +36,12 @@ export interface AttemptOptions {
   /** CONNACK has come, and the Session may go on. */
   connected(connection: Connection, negotiated: Negotiated): void
 }
+
+/** What has ended an attempt. */
+export type End =
+  | { readonly error: unknown }
+  | { readonly refusal: Connack; readonly reasonCode: number }
+  | { readonly disconnect: Disconnect }
 
 /** How long a closing connection may take to send what is left. */
 const closeGraceMs = 2_000
@@ -51,7 +53,7 @@ export class Attempt implements ConnectionEvents {
   readonly #version: 4 | 5
   readonly #abort = new AbortController()
   readonly #closed = deferred<void>()
-  readonly #ended = deferred<Ending | undefined>()
+  readonly #ended = deferred<End | undefined>()
   /** Where there is an Authentication Method. */
   authenticator: Authenticator | undefined
   connection: Connection | undefined
@@ -64,27 +66,29 @@ export class Attempt implements ConnectionEvents {
   }
 
   /** Resolves when it is over; with undefined when the next one is to follow at once. */
-  run(): Promise<Ending | undefined> {
+  run(): Promise<End | undefined> {
     const { options, clock } = this.#at
     const ms = options.connectTimeoutMs ?? defaultConnectTimeoutMs
     const late = new ClientError('connect-timeout', `no CONNACK within ${ms} ms`)
-    this.#timer = clock.set(() => this.#end(failed(late)), ms)
-    this.#open().catch((error: unknown) => this.#end(endingOf(error, this.#at.isFirst)))
+    this.#timer = clock.set(() => this.#end({ error: late }), ms)
+    this.#open().catch((error: unknown) => this.#end({ error }))
     return this.#ended.promise
   }
 
   /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
   async leave(reasonCode: number, sessionExpiryInterval: number | undefined): Promise<void> {
-    const ending = failed(new ClientError('closed', 'the client was closed'))
-    if (this.#state !== 'connected') return this.#end(ending)
+    const error = new ClientError('closed', 'the client was closed')
+    if (this.#state !== 'connected') return this.destroy(error)
     const properties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }
-    this.#end(ending, { type: 'disconnect', reasonCode, properties })
+    this.authenticator?.closed(error)
+    this.#end({ error }, { type: 'disconnect', reasonCode, properties })
     await this.#closed.promise
   }
 
   /** Ends it without a word, as a cut would. */
   destroy(error: ClientError): void {
-    this.#end(failed(error))
+    this.authenticator?.closed(error)
+    this.#end({ error })
   }
 
   packet(packet: Packet): void {
@@ -95,7 +99,7 @@ export class Attempt implements ConnectionEvents {
       throw protocolError(`${packet.type} comes before CONNACK`, 'MQTT5-3.2.0-1')
     }
     if (packet.type === 'pingresp') this.connection?.keepAlive?.answered()
-    else if (packet.type === 'disconnect') this.#end(dismissed(packet))
+    else if (packet.type === 'disconnect') this.#end({ disconnect: packet })
     else if (packet.type === 'connack') throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
     else this.#at.session.packet(packet)
   }
@@ -119,12 +123,12 @@ export class Attempt implements ConnectionEvents {
 
   /** The server has not proved itself. */
   failed(error: ClientError): void {
-    this.#end(permanent(error), this.#disconnect(ReasonCode.UnspecifiedError))
+    this.#end({ error }, this.#disconnect(ReasonCode.UnspecifiedError))
   }
 
   silent(): void {
     const error = new ClientError('transport-failed', 'the server does not answer PINGREQ')
-    this.#end(failed(error))
+    this.#end({ error })
   }
 
   drained(): void {
@@ -132,13 +136,13 @@ export class Attempt implements ConnectionEvents {
   }
 
   violated(error: ProtocolError): void {
-    this.#end(endingOf(error), this.#disconnect(error.reasonCode))
+    this.#end({ error }, this.#disconnect(error.reasonCode))
   }
 
   closed(cause: unknown): void {
     this.#closed.resolve()
     const text = this.#state === 'opening' ? 'closed before CONNACK' : 'the connection was lost'
-    this.#end(failed(new ClientError('transport-failed', text, { cause })))
+    this.#end({ error: new ClientError('transport-failed', text, { cause }) })
   }
 
   async #open(): Promise<void> {
@@ -175,9 +179,9 @@ export class Attempt implements ConnectionEvents {
   }
 
   #connack(packet: Connack): void {
-    const { older, isFirst, cleanStart } = this.#at
+    const { older, cleanStart } = this.#at
     const reasonCode = older?.reasonCodeOf(packet.reasonCode) ?? packet.reasonCode
-    if (reasonCode !== 0) return this.#end(refused(reasonCode, packet, isFirst))
+    if (reasonCode !== 0) return this.#end({ refusal: packet, reasonCode })
     if (packet.sessionPresent && cleanStart) {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
@@ -194,7 +198,7 @@ export class Attempt implements ConnectionEvents {
         if (this.#state === 'opening') this.#connected(connection, packet)
         connection.release('authentication')
       },
-      (error: unknown) => this.#end(endingOf(error)),
+      (error: unknown) => this.#end({ error }),
     )
   }
 
@@ -205,29 +209,39 @@ export class Attempt implements ConnectionEvents {
     this.#state = 'connected'
     const negotiated = negotiate(options, { version, clientId }, packet)
     connection.maximumSentSize = negotiated.maximumPacketSize
-    connection.keepAlive = new ClientKeepAlive(negotiated.keepAlive, clock, connection)
     this.#at.connected(connection, negotiated)
+    this.#keep(connection, negotiated).catch((error: unknown) => this.#end({ error }))
+  }
+
+  /** What the connection needs to last, but not for its first messages. */
+  async #keep(connection: Connection, negotiated: Negotiated): Promise<void> {
+    const { clock, session } = this.#at
+    const since = clock.now()
+    const { ClientKeepAlive, OutboundTopicAliases } = await parts.upkeep()
+    if (this.#state !== 'connected') return
+    const interval = { seconds: negotiated.keepAlive, since }
+    connection.keepAlive = new ClientKeepAlive(interval, clock, connection)
+    session.publisher.useAliases(OutboundTopicAliases)
   }
 
   /**
    * It is over. With a DISCONNECT packet the stream is closed behind it, else at once. Without an
    * ending the next attempt follows when it is closed.
    */
-  #end(ending: Ending | undefined, packet?: Disconnect): void {
+  #end(end: End | undefined, packet?: Disconnect): void {
     if (this.#state === 'ended') return
     const wasConnected = this.#state === 'connected'
     const { connection } = this
     this.#state = 'ended'
     this.#at.clock.clear(this.#timer)
     connection?.keepAlive?.stop()
-    this.#abort.abort(ending?.error)
-    if (ending !== undefined) this.authenticator?.closed(ending.error)
+    this.#abort.abort(end && 'error' in end ? end.error : undefined)
     if (connection !== undefined && !connection.isClosed) {
       if (packet === undefined) connection.destroy()
       else this.#endGently(connection, packet)
     }
     if (wasConnected) this.#at.session.disconnected()
-    if (ending !== undefined) this.#ended.resolve(ending)
+    if (end !== undefined) this.#ended.resolve(end)
     else void this.#closed.promise.then(() => this.#ended.resolve(undefined))
   }
 
@@ -244,22 +258,4 @@ export class Attempt implements ConnectionEvents {
     const mayTell = this.#state === 'connected' && this.#version === 5
     return mayTell ? { type: 'disconnect', reasonCode, properties: noProperties } : undefined
   }
-}
-
-function endingOf(error: unknown, isFirst = false): Ending {
-  if (error instanceof ClientError) {
-    // A server that was trusted before gets a new certificate, or is another one only for a while.
-    const isPassing = error.code === 'invalid-certificate' && !isFirst
-    const isPermanent = /^(invalid|authentication)-/.test(error.code) && !isPassing
-    return isPermanent ? permanent(error) : failed(error)
-  }
-  if (error instanceof ProtocolError) {
-    const { message, reasonCode } = error
-    return failed(new ClientError('protocol-error', message, { cause: error, reasonCode }))
-  }
-  if (error instanceof RangeError) {
-    return permanent(new ClientError('invalid-argument', error.message, { cause: error }))
-  }
-  const text = error instanceof Error ? error.message : String(error)
-  return failed(new ClientError('transport-failed', text, { cause: error }))
 }

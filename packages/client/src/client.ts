@@ -2,7 +2,7 @@ import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
-import { type ClientState, Connector, type Platform } from './connector.ts'
+import { type ClientState, Connector } from './connector.ts'
 import type { Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import type { ClientEvent } from './events.ts'
@@ -32,6 +32,7 @@ import type { SubscribeOptions, Subscription } from './subscription.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
 import { withTraceContext } from './trace-context.ts'
+import type { OpenTransport } from './transport/transport.ts'
 import type { TypedSubscribeOptions, TypedSubscription } from './typed-subscription.ts'
 
 /** What a subscription to it gives. */
@@ -56,12 +57,12 @@ const storeGraceMs = 2_000
 /** One client of one server: publishes, subscribes, and stays connected. */
 export class Client implements AsyncDisposable {
   readonly #connector: Connector
-  #requests: Promise<Requests> | undefined
+  #requests: Requests | undefined
   #checkedTopic: string | undefined
   #closing: Promise<{ readonly left: number }> | undefined
 
-  constructor(target: Target, options: ClientOptions, platform: Platform) {
-    this.#connector = new Connector(target, options, platform)
+  constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
+    this.#connector = new Connector(target, options, openTransport)
   }
 
   /** Where it stands with its connection. */
@@ -224,8 +225,9 @@ export class Client implements AsyncDisposable {
   }
 
   /** Loaded when first used, so that a page without requests does without their code. */
-  #loadRequests(): Promise<Requests> {
-    this.#requests ??= parts.requests().then(({ Requests }) => new Requests(this))
+  async #loadRequests(): Promise<Requests> {
+    const { Requests } = await parts.requests()
+    this.#requests ??= new Requests(this)
     return this.#requests
   }
 

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import { connect, lazyConnect } from './connect.ts'
 import { ClientError, MqttConnectError } from './errors.ts'
-import type { ClientOptions } from './options.ts'
+import type { Authentication, ClientOptions } from './options.ts'
 import { isCode, testOptions } from './testing/client-options.ts'
 import { connack, publish, ScriptedPeer, textOf } from './testing/scripted-peer.ts'
 import { settle, type VirtualClock } from './testing/virtual-clock.ts'
@@ -24,6 +24,21 @@ for (const reasonCode of [0x81, 0x82, 0x84, 0x85, 0x86, 0x87, 0x88, 0x8a, 0x8c, 
     assert.equal(peer.connections.length, 1)
   })
 }
+
+test('authentication that is larger than the server takes ends the client', async () => {
+  const properties = { authenticationMethod: 'long', maximumPacketSize: 50 }
+  const peer = new ScriptedPeer().serve({ properties })
+  let data = new Uint8Array(1)
+  const authentication: Authentication = {
+    method: 'long',
+    start: () => ({ first: async () => data, next: async () => undefined, finish: async () => {} }),
+  }
+  const client = await connect(peer.target, { ...base(), authentication })
+  data = new Uint8Array(100)
+  await assert.rejects(client.reauthenticate(), isCode('packet-too-large'))
+  await settle()
+  assert.equal(client.state, 'stopped')
+})
 
 test('transient refusals back off, doubling, with full jitter, and begin anew after a lasting connection', async () => {
   const peer = new ScriptedPeer().accept({ reasonCode: 0x89 })

@@ -1,4 +1,4 @@
-import { openTransport, watchNetwork } from '#platform'
+import { openTransport } from '#platform'
 import { Client } from './client.ts'
 import type { Target } from './destination.ts'
 import type { ClientOptions } from './options.ts'
@@ -15,5 +15,5 @@ export async function connect(target: Target, options: ClientOptions = {}): Prom
 
 /** The same for programs that begin with their outbox: returns at once, and connects on the side. */
 export function lazyConnect(target: Target, options: ClientOptions = {}): Client {
-  return new Client(target, options, { openTransport, watchNetwork })
+  return new Client(target, options, openTransport)
 }

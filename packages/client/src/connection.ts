@@ -43,6 +43,9 @@ export interface ConnectionEvents {
   closed(error: unknown): void
 }
 
+// A microtask for less than `queueMicrotask`, which Node gives a resource of its own.
+const soon = Promise.resolve()
+
 type WritePacket = (writer: PacketWriter, packet: never, version: 4 | 5) => void
 
 /** One Network Connection: bytes to packets and back, one write for each turn. */
@@ -225,7 +228,7 @@ export class Connection implements TransportEvents, Watched {
   #schedule(): void {
     this.#isScheduled = true
     this.#quiet = 0
-    queueMicrotask(this.#endTurn)
+    void soon.then(this.#endTurn)
   }
 
   /** The turn is over when several microtasks in a row have written nothing. */
@@ -233,7 +236,7 @@ export class Connection implements TransportEvents, Watched {
     const { length } = this.#writer
     this.#quiet = length === this.#seen ? this.#quiet + 1 : 0
     this.#seen = length
-    if (this.#quiet < quietMicrotasks) return queueMicrotask(this.#endTurn)
+    if (this.#quiet < quietMicrotasks) return void soon.then(this.#endTurn)
     this.#isScheduled = false
     this.flush()
   }

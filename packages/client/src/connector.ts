@@ -1,27 +1,23 @@
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
-import { Attempt } from './attempt.ts'
+import { Attempt, type End } from './attempt.ts'
 import type { Authenticator } from './authenticator.ts'
-import { Backoff } from './backoff.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { Destination, type Target } from './destination.ts'
 import { ClientError } from './errors.ts'
-import { type ClientEvent, ClientEvents } from './events.ts'
+import { ClientEvents } from './events.ts'
 import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
-import type { Ending } from './outcome.ts'
+import type { Recovery } from './recovery.ts'
 import { Session } from './session.ts'
 import type { OpenTransport } from './transport/transport.ts'
 
 /** How long a program has to subscribe again after it has taken up a Session. */
 const unclaimedMs = 10_000
 
-/** What a client has of Node or of a browser. */
-export interface Platform {
-  readonly openTransport: OpenTransport
-  watchNetwork(isBack: () => void): () => void
-}
+/** How long a page waits that cannot load what follows a lost connection. */
+const reloadMs = 1_000
 
 /** `waiting` is for the next attempt to connect; nothing follows after `stopped`. */
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
@@ -42,37 +38,34 @@ export class Connector {
   isLoaded = false
   /** Why the client has stopped. */
   error: ClientError | undefined
-  readonly #destination: Destination
-  readonly #forgetNetwork: () => void
+  readonly destination: Destination
+  readonly startedAt: number
   #forgetSignal: () => void = () => {}
-  readonly #backoff: Backoff
   readonly random: () => number
   readonly #first: Deferred<void> = deferred()
   #clientId: string
   #attempt: Attempt | undefined
   #attempts = 0
-  #connectedAt: number | undefined
-  #lostAt: number
+  /** Of the connection that there is, or that was lost just now. */
+  connectedAt: number | undefined
   /** Whether there was a connection that had a Session. */
   hadSession = false
   /** While the version is 3.1.1. */
-  #older: OlderVersion | undefined
+  older: OlderVersion | undefined
   /** What the last attempt has ended with. */
   #failure: ClientError | undefined
   #isLeaving = false
-  #wake: (() => void) | undefined
+  #recovery: Recovery | undefined
   #deadline: unknown
   #unclaimedTimer: unknown
 
-  constructor(target: Target, options: ClientOptions, platform: Platform) {
-    this.#destination = new Destination(target, options, platform.openTransport)
+  constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
+    this.destination = new Destination(target, options, openTransport)
     this.options = options
     this.clock = options.clock ?? systemClock
     this.random = options.random ?? Math.random
-    this.#forgetNetwork = platform.watchNetwork(() => this.wake())
     this.#clientId = options.clientId ?? ''
-    this.#backoff = new Backoff(options.reconnect || {}, this.random)
-    this.#lostAt = this.clock.now()
+    this.startedAt = this.clock.now()
     this.session = new Session(options, this.clock, ({ topicName }, error) =>
       this.events.emit({ type: 'undelivered', topicName, error }),
     )
@@ -92,7 +85,7 @@ export class Connector {
 
   /** The next attempt begins now, as when the network has come back. */
   wake(): void {
-    this.#wake?.()
+    this.#recovery?.wake()
   }
 
   /** Of the connection that there is; undefined too where there is no Authentication Method. */
@@ -118,14 +111,13 @@ export class Connector {
     this.error = error
     this.clock.clear(this.#deadline)
     this.clock.clear(this.#unclaimedTimer)
-    this.#forgetNetwork()
     this.#forgetSignal()
     const reason = error ?? new ClientError('closed', 'the client was closed')
     this.#attempt?.destroy(reason)
     this.session.publisher.close(reason)
     this.session.subscriber.close(error)
     this.#first.reject(reason)
-    this.#wake?.()
+    this.wake()
     this.events.emit({ type: 'stopped', error })
     this.events.close()
   }
@@ -136,7 +128,7 @@ export class Connector {
       const { takeUp } = await parts.earlierSession()
       await takeUp(this, store)
     }
-    if (this.options.version === 4) await this.#takeOlderVersion()
+    if (this.options.version === 4) await this.takeOlderVersion()
     this.isLoaded = true
   }
 
@@ -161,11 +153,36 @@ export class Connector {
       this.events.emit({ type: 'connecting', attempt: this.#attempts })
       const attempt = this.#nextAttempt()
       this.#attempt = attempt
-      const ending = await attempt.run()
+      const end = await attempt.run()
       this.#attempt = undefined
-      if (this.#isOver) return
-      if (ending !== undefined && !(await this.#fallBack(ending))) await this.#pause(ending)
+      if (end !== undefined) await this.#recover(attempt, end)
     }
+  }
+
+  async #recover(attempt: Attempt, end: End): Promise<void> {
+    this.#recovery ??= await this.#loadRecovery()
+    if (!this.#isOver) await this.#recovery?.after(attempt, end)
+  }
+
+  /** A page that cannot load it has no network either: it tries until it can. Undefined at the end. */
+  async #loadRecovery(): Promise<Recovery | undefined> {
+    while (!this.#isOver) {
+      try {
+        const { Recovery } = await parts.upkeep()
+        return new Recovery(this)
+      } catch (error) {
+        this.lost(error as ClientError, reloadMs)
+        await new Promise<void>((resolve) => this.clock.set(resolve, reloadMs))
+      }
+    }
+    return undefined
+  }
+
+  /** Tells of it; without a delay the client ends. */
+  lost(error: ClientError, retryInMs: number | undefined): void {
+    this.#failure = error
+    if (retryInMs !== undefined && this.state !== 'closing') this.state = 'waiting'
+    this.events.emit({ type: 'disconnected', error, retryInMs })
   }
 
   get #isOver(): boolean {
@@ -174,7 +191,7 @@ export class Connector {
 
   #nextAttempt(): Attempt {
     const { options, clock, session } = this
-    const older = this.#older
+    const older = this.older
     if (this.#clientId === '') this.#clientId = older?.clientId() ?? ''
     return new Attempt({
       options,
@@ -183,10 +200,9 @@ export class Connector {
       older,
       clientId: this.#clientId,
       cleanStart: older?.cleanSession() ?? (!this.hadSession && this.beginsAnew),
-      isFirst: this.reconnects === 0 && this.#connectedAt === undefined && !this.hadSession,
       attempt: this.#attempts,
-      credentials: options.credentials ?? (async () => this.#destination.credentials),
-      destination: this.#destination,
+      credentials: options.credentials ?? (async () => this.destination.credentials),
+      destination: this.destination,
       connected: (connection, negotiated) => {
         this.#becomeConnected(negotiated)
         session.connected(connection, negotiated)
@@ -195,9 +211,14 @@ export class Connector {
     })
   }
 
+  /** Whether there was no connection before. */
+  get isFirst(): boolean {
+    return this.reconnects === 0 && this.connectedAt === undefined && !this.hadSession
+  }
+
   /** There is no second connection to it. */
   get isLink(): boolean {
-    return this.#destination.isLink
+    return this.destination.isLink
   }
 
   /** Whether what the server has of an earlier program is not wanted. */
@@ -212,7 +233,7 @@ export class Connector {
     if (this.negotiated !== undefined) this.reconnects++
     this.negotiated = negotiated
     this.#clientId = negotiated.clientId
-    this.#connectedAt = this.clock.now()
+    this.connectedAt = this.clock.now()
     this.#attempts = 0
     if (this.state !== 'closing') this.state = 'connected'
   }
@@ -231,65 +252,8 @@ export class Connector {
     this.events.emit({ type: 'connected', session, requeued, negotiated })
   }
 
-  /** Whether to come again with 3.1.1, at once. */
-  async #fallBack({ error }: Ending): Promise<boolean> {
-    const { version = 'auto' } = this.options
-    const mayFall = version === 'auto' && this.#connectedAt === undefined
-    if (this.#older !== undefined || !mayFall || error.reasonCode !== 0x84) return false
-    return await this.#takeOlderVersion().then(
-      () => true,
-      () => false, // a page could not load it
-    )
-  }
-
-  async #takeOlderVersion(): Promise<void> {
+  async takeOlderVersion(): Promise<void> {
     const { OlderVersion } = await parts.olderVersion()
-    this.#older = new OlderVersion(this)
-  }
-
-  /** Waits for the next attempt, or stops. */
-  async #pause(ending: Ending): Promise<void> {
-    const now = this.clock.now()
-    if (this.#connectedAt !== undefined) {
-      this.#backoff.lasted(now - this.#connectedAt)
-      this.#lostAt = now
-    }
-    this.#connectedAt = undefined
-    const stopsWith = this.#reasonToStop(ending, now)
-    if (stopsWith !== undefined) {
-      this.#tellDisconnected(ending.error, undefined)
-      return this.stop(stopsWith)
-    }
-    const ms = this.#backoff.next()
-    if (this.state !== 'closing') this.state = 'waiting'
-    this.#tellDisconnected(ending.error, ms)
-    await this.#sleep(ms)
-  }
-
-  #tellDisconnected(error: ClientError, retryInMs: number | undefined): void {
-    this.#failure = error
-    this.events.emit({ type: 'disconnected', error, retryInMs } satisfies ClientEvent)
-  }
-
-  #reasonToStop(ending: Ending, now: number): ClientError | undefined {
-    const { reconnect = {} } = this.options
-    const { error, isPermanent } = ending
-    const { reasonCode } = error
-    const follows = this.#destination.follow(error)
-    if (follows !== undefined) return follows ? undefined : error
-    if (this.isLink || reconnect === false) return error
-    const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
-    if (isPermanent && !isRetried) return error
-    if (now - this.#lostAt < (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) return undefined
-    return new ClientError('gave-up', 'no connection for too long', { cause: error })
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    const over = deferred<void>()
-    const timer = this.clock.set(() => over.resolve(), ms)
-    this.#wake = () => over.resolve()
-    await over.promise
-    this.#wake = undefined
-    this.clock.clear(timer)
+    this.older = new OlderVersion(this)
   }
 }

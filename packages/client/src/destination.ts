@@ -1,6 +1,6 @@
 import type { Link } from '@busbar/protocol'
 import { parts } from '#platform'
-import { ClientError, MqttConnectError } from './errors.ts'
+import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials } from './options.ts'
 import type { OpenTransport, Transport, TransportEvents } from './transport/transport.ts'
 
@@ -9,24 +9,25 @@ export type Target = string | URL | Link | (() => Link)
 
 /** Where the server is, until it sends us elsewhere. */
 export class Destination {
-  #target: Target
+  /** Changes where the application follows a redirect. */
+  target: Target
   readonly #options: ClientOptions
   readonly #open: OpenTransport
 
   constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
-    this.#target = target
+    this.target = target
     this.#options = options
     this.#open = options.transport ?? openTransport
   }
 
   /** There is no second connection to it. */
   get isLink(): boolean {
-    return isLink(this.#target)
+    return isLink(this.target)
   }
 
   /** A URL may name who logs in. */
   get credentials(): Credentials {
-    const target = this.#target
+    const target = this.target
     if (typeof target !== 'string' && !(target instanceof URL)) return {}
     const { username, password } = parseUrl(target)
     try {
@@ -43,23 +44,12 @@ export class Destination {
 
   /** Throws what the target says, when there is none today. */
   async open(events: TransportEvents, signal: AbortSignal): Promise<Transport> {
-    const given = typeof this.#target === 'function' ? this.#target() : this.#target
+    const given = typeof this.target === 'function' ? this.target() : this.target
     if (isLink(given)) {
       const { openLink } = await parts.link()
       return openLink(given, events)
     }
     return await this.#open({ url: parseUrl(given), tls: this.#options.tls }, events, signal)
-  }
-
-  /** Undefined where the server has not sent us away, else whether the application follows. */
-  follow(error: ClientError): boolean | undefined {
-    const { reasonCode } = error
-    if (reasonCode !== 0x9c && reasonCode !== 0x9d) return undefined
-    const serverReference =
-      error instanceof MqttConnectError ? error.properties.serverReference : undefined
-    const url = this.#options.onRedirect?.({ reasonCode, serverReference })
-    if (url !== undefined) this.#target = url
-    return url !== undefined
   }
 }
 

@@ -29,15 +29,19 @@ export class ClientKeepAlive {
   /** From PINGREQ to PINGRESP, measured last. */
   rttMs: number | undefined
 
-  /** 0 seconds turn it off. */
-  constructor(seconds: number, clock: Clock, watched: Watched) {
+  /** 0 seconds turn it off; `since` is when the connection was there. */
+  constructor(
+    { seconds, since }: { readonly seconds: number; readonly since: number },
+    clock: Clock,
+    watched: Watched,
+  ) {
     this.#clock = clock
     this.#watched = watched
     // A tenth early, since a timer may be late [MQTT5-3.1.2-20] [MQTT3-3.1.2-23].
     this.#intervalMs = seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 900
     this.#graceMs = Math.min(seconds * 1_000, 20_000)
-    this.#sentAt = clock.now()
-    this.#heardAt = this.#sentAt
+    this.#sentAt = since
+    this.#heardAt = since
     this.#watch()
   }
 

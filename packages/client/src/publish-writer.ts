@@ -1,4 +1,4 @@
-import { OutboundTopicAliases, type Publish } from '@busbar/protocol'
+import type { OutboundTopicAliases, Publish } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { ClientError } from './errors.ts'
@@ -12,12 +12,15 @@ const shortestAliased = 8
 /** QoS 0: the system has taken the bytes. */
 export const sent = plainResult('sent')
 
+/** The class of Topic Aliases, which comes later than a page's first message. */
+export type MakesAliases = new (maximum: number) => OutboundTopicAliases
+
 /** Messages onto one Network Connection, within the limits that the server has set for it. */
 export class PublishWriter {
   readonly connection: Connection
   readonly limits: Negotiated
   readonly #clock: Clock
-  readonly #aliases: OutboundTopicAliases
+  #aliases: OutboundTopicAliases | undefined
   #batch: Promise<void> | undefined
   #batchSent: Promise<PublishResult> | undefined
 
@@ -25,7 +28,10 @@ export class PublishWriter {
     this.connection = connection
     this.limits = limits
     this.#clock = clock
-    this.#aliases = new OutboundTopicAliases(limits.topicAliasMaximum)
+  }
+
+  useAliases(Aliases: MakesAliases): void {
+    this.#aliases = new Aliases(this.limits.topicAliasMaximum)
   }
 
   get isCongested(): boolean {
@@ -58,13 +64,13 @@ export class PublishWriter {
     const fields = { dup, qos, retain, topicName, packetIdentifier, properties, payload }
     const packet: Publish = { type: 'publish', ...fields }
     const isShort = topicName.length < shortestAliased
-    const assigned = isShort ? undefined : this.#aliases.assign(topicName)
+    const assigned = isShort ? undefined : this.#aliases?.assign(topicName)
     if (assigned === undefined) return this.connection.write(packet)
     packet.properties = { ...properties, topicAlias: assigned.alias }
     if (assigned.isKnown) packet.topicName = ''
     if (this.connection.write(packet)) return true
     // The alias that was to be announced can have been what made it too large.
-    this.#aliases.forget(topicName)
+    this.#aliases?.forget(topicName)
     return this.connection.write({ ...packet, topicName, properties })
   }
 }

@@ -15,7 +15,7 @@ import { Outbox } from './outbox.ts'
 import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
 import type { PacketIdentifiers } from './packet-identifiers.ts'
 import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
-import { PublishWriter, sent } from './publish-writer.ts'
+import { type MakesAliases, PublishWriter, sent } from './publish-writer.ts'
 import { InFlight } from './queue.ts'
 
 type Entry = OutboundEntry<OutgoingMessage>
@@ -49,6 +49,8 @@ export class Publisher {
   outbound: OutboundFlow<OutgoingMessage>
   /** Of the latest message. */
   sequence = 0
+  /** Once they are there. */
+  #Aliases: MakesAliases | undefined
   // for the Network Connection
   #writer: PublishWriter | undefined
 
@@ -94,12 +96,20 @@ export class Publisher {
   connected(connection: Connection, limits: Negotiated): void {
     if (!limits.sessionPresent) this.#requeue()
     this.#writer = new PublishWriter(connection, limits, this.#shared.clock)
+    if (this.#Aliases !== undefined) this.#writer.useAliases(this.#Aliases)
     this.outbound.connected(limits.receiveMaximum)
     // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
     for (const entry of this.outbound.unfinished()) {
       if (entry.state === 'released') this.#release(entry.packetIdentifier, 0)
     }
     this.pump()
+  }
+
+  /** Until then Topic Names are sent in full. */
+  useAliases(Aliases: MakesAliases): void {
+    if (this.#Aliases !== undefined) return
+    this.#Aliases = Aliases
+    this.#writer?.useAliases(Aliases)
   }
 
   disconnected(): void {

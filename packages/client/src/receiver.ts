@@ -20,6 +20,8 @@ import type { Subscription } from './subscription.ts'
 
 /** Without Receive Maximum a server may have all Packet Identifiers in use. */
 const unlimited = 65_535
+/** So many PUBACKs leave before the turn is over: the server has sent all it may, and waits for them. */
+const acksAtOnce = 128
 
 /** Who knows which subscriptions a message is for. */
 interface Targets {
@@ -48,6 +50,7 @@ export class Receiver implements DeliveryOwner {
   /** How many in each queue are done and wait for an earlier one. */
   readonly #done = [0, 0]
   #checkedTopic = ''
+  #acknowledged = 0
 
   constructor(
     {
@@ -191,6 +194,7 @@ export class Receiver implements DeliveryOwner {
         reasonCode: code,
         properties: noProperties,
       })
+      if (++this.#acknowledged % acksAtOnce === 0) connection.flush()
       return
     }
     const answer = () => {

@@ -67,9 +67,7 @@ export class SubscriptionIndex {
       const subscription = this.#byIdentifier.get(only)
       if (subscription === undefined) return this.#matching(topicName)
       const entry = this.#entryAlone(subscription)
-      if (entry !== undefined && topicMatches(entry.filter.topicFilter, topicName)) {
-        return [subscription]
-      }
+      if (entry !== undefined && matches(entry, topicName)) return [subscription]
     }
     const found = new Set<Subscription>()
     for (const identifier of identifiers) {
@@ -85,9 +83,8 @@ export class SubscriptionIndex {
     const exact = this.#entries.get(topicName)
     const isExact = exact !== undefined && !this.#patterns.has(exact)
     const found = new Set(isExact ? exact.members : nobody)
-    for (const { filter, members } of this.#patterns) {
-      if (!topicMatches(filter.topicFilter, topicName)) continue
-      for (const member of members) found.add(member)
+    for (const entry of this.#patterns) {
+      if (matches(entry, topicName)) for (const member of entry.members) found.add(member)
     }
     const targets = [...found]
     if (topicName.length > longestKnown) return targets
@@ -100,7 +97,7 @@ export class SubscriptionIndex {
     for (const text of subscription.topicFilters) {
       const entry = this.#entries.get(text)
       // An identifier that an earlier process has used can come for another filter.
-      if (entry === undefined || !topicMatches(entry.filter.topicFilter, topicName)) continue
+      if (entry === undefined || !matches(entry, topicName)) continue
       for (const member of entry.members) found.add(member)
     }
   }
@@ -119,6 +116,10 @@ export class SubscriptionIndex {
     if (filter.hasWildcard || filter.shareName !== undefined) this.#patterns.add(entry)
     return entry
   }
+}
+
+function matches({ filter: { topicFilter } }: Entry, topicName: string): boolean {
+  return topicFilter === topicName || topicMatches(topicFilter, topicName)
 }
 
 function parse(text: string): SubscriptionFilter {

@@ -72,6 +72,19 @@ for (const [name, run] of readers) {
   })
 }
 
+test('the first of many acknowledgements do not wait for the last', async () => {
+  const peer = new ScriptedPeer().serve()
+  const receiveMaximum = 500
+  await using client = await connect(peer.target, { clock: new VirtualClock(), receiveMaximum })
+  await using subscription = await client.subscribe('t')
+  const { last } = peer
+  await settle()
+  const before = last.writes
+  last.send(...Array.from({ length: receiveMaximum }, (_, at) => publish(at + 1, 1)))
+  for (let left = 130; left > 0; left--) await subscription.next()
+  assert.equal(last.writes, before + 1)
+})
+
 test('a message that nothing follows leaves without waiting for a timer', async () => {
   const { peer, client } = await opened()
   const before = peer.last.writes

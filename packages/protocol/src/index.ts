@@ -12,13 +12,10 @@ export {
   OutboundFlow,
   type PubrecOutcome,
 } from './flow/outbound.ts'
+export { OutboundTopicAliases, type TopicAlias } from './flow/outbound-topic-aliases.ts'
 export { PacketIdentifiers } from './flow/packet-identifiers.ts'
 export { SparseSet } from './flow/sparse.ts'
-export {
-  InboundTopicAliases,
-  OutboundTopicAliases,
-  type TopicAlias,
-} from './flow/topic-aliases.ts'
+export { InboundTopicAliases } from './flow/topic-aliases.ts'
 export type { Link } from './link.ts'
 export type { Packet } from './packet.ts'
 export {

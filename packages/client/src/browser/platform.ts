@@ -5,6 +5,7 @@ import { openWebSocket } from './websocket.ts'
 
 export { indexedDbStore } from './indexed-db-store.ts'
 export { parts } from './parts.ts'
+export { watchNetwork } from './watch-network.ts'
 
 export const openTransport: OpenTransport = (target, events, signal) => {
   const { protocol } = target.url
@@ -22,17 +23,4 @@ export function diagnose(_event: object): void {}
 export function fileStore(_path: string): SessionStore {
   const message = 'a browser has no files; indexedDbStore() keeps a session'
   throw new ClientError('invalid-argument', message)
-}
-
-export function watchNetwork(isBack: () => void): () => void {
-  const { document } = globalThis // a worker has none
-  const becameVisible = () => {
-    if (document?.visibilityState === 'visible') isBack()
-  }
-  globalThis.addEventListener('online', isBack)
-  document?.addEventListener('visibilitychange', becameVisible)
-  return () => {
-    globalThis.removeEventListener('online', isBack)
-    document?.removeEventListener('visibilitychange', becameVisible)
-  }
 }

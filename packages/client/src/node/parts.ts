@@ -6,6 +6,7 @@ import type { Parts } from '../platform/parts.ts'
 import * as publishAll from '../publish-all.ts'
 import * as requests from '../requests.ts'
 import * as link from '../transport/link.ts'
+import * as upkeep from '../upkeep.ts'
 
 export const parts: Parts = {
   authenticator: () => Promise.resolve(authenticator),
@@ -15,4 +16,5 @@ export const parts: Parts = {
   olderVersion: () => Promise.resolve(olderVersion),
   publishAll: () => Promise.resolve(publishAll),
   requests: () => Promise.resolve(requests),
+  upkeep: () => Promise.resolve(upkeep),
 }

@@ -10,4 +10,5 @@ export interface Parts {
   olderVersion(): Promise<typeof import('../older-version.ts')>
   publishAll(): Promise<typeof import('../publish-all.ts')>
   requests(): Promise<typeof import('../requests.ts')>
+  upkeep(): Promise<typeof import('../upkeep.ts')>
 }

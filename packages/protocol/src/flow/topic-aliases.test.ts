@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../reason-codes.ts'
-import { InboundTopicAliases, OutboundTopicAliases } from './topic-aliases.ts'
+import { OutboundTopicAliases } from './outbound-topic-aliases.ts'
+import { InboundTopicAliases } from './topic-aliases.ts'
 
 test('an alias stands for the Topic Name it came with last [U5-3.3.2-b] [MQTT5-3.3.2-12]', () => {
   const aliases = new InboundTopicAliases(2)

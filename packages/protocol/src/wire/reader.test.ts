@@ -86,6 +86,23 @@ for (const [statement, field, hex] of refused) {
   })
 }
 
+const texts = read.flatMap(([field, hex, value]) => (field === 'utf8String' ? [[hex, value]] : []))
+
+for (const known of ['', 'a b', 'é', '\u0080', 'AAA', ...texts.map(([, value]) => String(value))]) {
+  test(`what may be ${JSON.stringify(known.slice(0, 40))} is read as it is`, () => {
+    for (const [hex, value] of texts) {
+      const reader = readerOf(`${hex} 99`)
+      assert.equal(reader.knownString(known), value)
+      assert.equal(reader.remaining, 1)
+    }
+    for (const [, field, hex] of refused) {
+      if (field !== 'utf8String') continue
+      const { message } = refusal(() => readerOf(hex).utf8String())
+      assert.equal(refusal(() => readerOf(hex).knownString(known)).message, message)
+    }
+  })
+}
+
 test('reads on after text that is not UTF-8', () => {
   refusal(() => readerOf('0001 e2').utf8String())
   assert.equal(readerOf('0002 c3a9').utf8String(), 'é')

@@ -75,6 +75,17 @@ export class PacketReader {
     return decodeText(this.#bytes.subarray(start, start + length))
   }
 
+  /** The same, but `known` itself where the bytes say that: nothing is decoded then. */
+  knownString(known: string): string {
+    const length = this.u16()
+    if (length === known.length && isAscii(known, this.#bytes, this.#at)) {
+      this.#take(length)
+      return known
+    }
+    this.#at -= 2
+    return this.utf8String()
+  }
+
   /** Binary Data, as a view of the bytes that are read: copy it to keep it. */
   binary(): Uint8Array {
     const length = this.u16()
@@ -112,6 +123,15 @@ export function readPacketIdentifier(body: PacketReader): number {
   const packetIdentifier = body.u16()
   if (packetIdentifier === 0) throw protocolError('Packet Identifier is 0', 'MQTT5-2.2.1-3')
   return packetIdentifier
+}
+
+/** Whether the text is ASCII, and these bytes. */
+function isAscii(text: string, bytes: Uint8Array, start: number): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code !== bytes[start + i] || code >= 0x80) return false
+  }
+  return true
 }
 
 /** Undefined where a byte is not ASCII, or is 0. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
-import { bundleForBrowser } from '../bundle/bundle.ts'
+import { filesForBrowser } from '../bundle/bundle.ts'
 import { type BusbarProcess, busbar, startProgram } from '../busbar.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -29,11 +29,11 @@ export async function openPage(
   module: string,
   { html = emptyPage, query = '', trustedKeys = [] }: PageOptions = {},
 ): Promise<BrowserPage> {
-  const { code } = await bundleForBrowser(module)
-  const server = createServer(({ url }, response) => {
-    const isScript = url === '/page.js'
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? code : html)
+  const files = await filesForBrowser(module)
+  const server = createServer(({ url = '' }, response) => {
+    const script = files.get(url.slice(1))
+    response.setHeader('Content-Type', script === undefined ? 'text/html' : 'text/javascript')
+    response.end(script ?? html)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

@@ -19,7 +19,9 @@ async function read(messages: AsyncIterable<Message>): Promise<void> {
 
 async function watch(each: Client): Promise<void> {
   for await (const event of each.events()) {
-    states.push(event.type === 'connected' ? `connected ${event.session}` : event.type)
+    if (event.type === 'connected') states.push(`connected ${event.session}`)
+    else if (event.type === 'disconnected') states.push(`disconnected ${event.error.message}`)
+    else states.push(event.type)
   }
 }
 

@@ -1,37 +1,32 @@
-import { type Plugin, rolldown } from 'rolldown'
+import { type InputOptions, type Plugin, rolldown } from 'rolldown'
+
+/** As a page's bundler resolves. */
+const forBrowser: InputOptions = {
+  platform: 'browser',
+  resolve: { conditionNames: ['@busbar/source', 'browser', 'import', 'default'] },
+}
 
 export interface Bundle {
   readonly code: string
   /** Bytes of each module before it is minified, by path. */
   readonly modules: ReadonlyMap<string, number>
-  /** What the page loads only when it is used. */
+  /** What the page loads later, and is not in it. */
   readonly later: readonly string[]
 }
 
-interface BundleOptions {
-  readonly isMinified?: boolean
-  /** Leaves out what is loaded later, as a bundler does that makes a file of its own of that. */
-  readonly isSplit?: boolean
-}
-
-/** One module for browsers, as a page's bundler makes it. */
-export async function bundleForBrowser(
+/** One minified file: what a page loads first, and of the rest what is to be in it as well. */
+export async function measuredBundle(
   input: string,
-  { isMinified = false, isSplit = false }: BundleOptions = {},
+  isIncluded: (part: string) => boolean,
 ): Promise<Bundle> {
   const later: string[] = []
-  const bundle = await rolldown({
-    input,
-    platform: 'browser',
-    resolve: { conditionNames: ['@busbar/source', 'browser', 'import', 'default'] },
-    plugins: isSplit ? [leaveOut(later)] : [],
-  })
+  const bundle = await rolldown({ input, ...forBrowser, plugins: [leaveOut(isIncluded, later)] })
   try {
     const { output } = await bundle.generate({
       format: 'esm',
-      minify: isMinified,
+      minify: true,
       codeSplitting: false,
-      comments: !isMinified,
+      comments: false,
     })
     const [chunk, ...more] = output
     if (more.length > 0) throw new Error(`the bundle is ${output.length} files, not one`)
@@ -44,11 +39,24 @@ export async function bundleForBrowser(
   }
 }
 
-function leaveOut(later: string[]): Plugin {
+/** The files of a page by name: `page.js`, and those that it loads. */
+export async function filesForBrowser(input: string): Promise<ReadonlyMap<string, string>> {
+  const bundle = await rolldown({ input, ...forBrowser })
+  try {
+    const { output } = await bundle.generate({ format: 'esm', entryFileNames: 'page.js' })
+    return new Map(
+      output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.code]] : [])),
+    )
+  } finally {
+    await bundle.close()
+  }
+}
+
+function leaveOut(isIncluded: (part: string) => boolean, later: string[]): Plugin {
   return {
     name: 'later',
     resolveId(id, _importer, { kind }) {
-      if (kind !== 'dynamic-import') return null
+      if (kind !== 'dynamic-import' || isIncluded(id)) return null
       later.push(id)
       return { id, external: true }
     },

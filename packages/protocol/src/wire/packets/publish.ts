@@ -60,7 +60,7 @@ export function readPublish(
   const dup = (flags & 0b1000) !== 0 && (qos > 0 || version > 3)
   if (dup && qos === 0) throw malformed('PUBLISH of QoS 0 has DUP set', 'MQTT5-3.3.1-2') // and [MQTT3-3.3.1-2]
 
-  const topicName = body.utf8String()
+  const topicName = from === 'server' ? readLikelyTopic(body) : body.utf8String()
   const packetIdentifier = qos > 0 ? readPacketIdentifier(body) : 0
   const properties = version === 5 ? readProperties(body, publishProperties, from) : noProperties
   if (
@@ -80,6 +80,15 @@ export function readPublish(
     properties,
     payload: body.rest(),
   }
+}
+
+// Of all clients in this process: it is nothing but compared.
+let latestTopic = ''
+
+/** What a client receives has the topic of the message before, most of the time. */
+function readLikelyTopic(body: PacketReader): string {
+  latestTopic = body.knownString(latestTopic)
+  return latestTopic
 }
 
 /** Throws a RangeError for properties that the wire cannot hold. */
