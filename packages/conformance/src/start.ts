@@ -73,6 +73,9 @@ export async function startForProfile(
   }
 }
 
+/** Those of brokers that may not listen yet: the system would give them out again. */
+const givenPorts = new Set<number>()
+
 async function freePort(): Promise<number> {
   const server = net.createServer()
   server.listen(0, '127.0.0.1')
@@ -81,6 +84,8 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('no port')
+  if (givenPorts.has(address.port)) return await freePort()
+  givenPorts.add(address.port)
   return address.port
 }
 
