@@ -59,10 +59,11 @@ export class Forwarding {
     const { places } = this
     const { packetIdentifier, payloadStart } = places
     const qos = framer.firstByte === 0x32 ? 1 : 2
-    const passing = new Passing(connection, framer, places)
     // If one of them had to wait for the store, and the store failed, the publisher would send it
     // again to all of them.
-    if (qos === 2 && (session.isStored || !passing.isTakenBy(route))) return false
+    if (qos === 2 && session.isStored) return false
+    const passing = new Passing(connection, framer, places)
+    if (qos === 2 && !passing.isTakenBy(route)) return false
     const arrived = { qos, packetIdentifier, payloadBytes: framer.bodyEnd - payloadStart } as const
     const answer = arrive(connection, session, arrived)
     if (answer !== undefined) acknowledge(answer, passing.to(route))
