@@ -39,8 +39,11 @@ import { type Transport, type TransportEvents, takesParts } from './transport.ts
 import { version } from './version.ts'
 import { Wills } from './wills.ts'
 
-/** Expired retained messages and routes that are out of date are thrown away at least this often. */
+/** Expired retained messages are thrown away at least this often. */
 const sweepMs = 60_000
+
+/** A part of the routes is looked at so often: all of them in a few seconds. */
+const sweepRoutesMs = 200
 
 export interface CoreOptions {
   readonly config: Config
@@ -182,8 +185,9 @@ export class Core implements Context {
     this.#repeat(this.config.sys.intervalSeconds * 1_000, () => this.#publishSysTopics())
     this.#repeat(sweepMs, (now) => {
       this.retained.sweep(now)
-      this.router.sweep()
+      this.router.forgetSeen()
     })
+    this.#repeat(sweepRoutesMs, () => this.router.sweep())
   }
 
   /** A new Network Connection; `level` is that of the Sessions that are used over it. */

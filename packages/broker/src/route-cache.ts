@@ -36,6 +36,9 @@ const seenWords = 16_384
 /** So many bits may be set: with more, topics would be taken for others that were seen. */
 const mostSeen = (seenWords * 32) / 8
 
+/** All routes have been looked at after so many sweeps. */
+const sweepsOfARound = 32
+
 /** Of all routes together, which is what takes memory; then the cache starts again. */
 const mostTargets = 200_000
 
@@ -46,6 +49,7 @@ const mostTargets = 200_000
 export class RouteCache {
   #slots: (Route | undefined)[] = new Array(firstSlots).fill(undefined)
   #targets = 0
+  #nextSwept = 0
   readonly #seen = new Uint32Array(seenWords)
   #seenCount = 0
 
@@ -87,14 +91,26 @@ export class RouteCache {
     if (this.#targets > mostTargets) this.#clear()
   }
 
-  /** Forgets routes that are out of date, and with them Sessions that have ended. */
+  /**
+   * Looks at some of the routes, and forgets those that are out of date: with them go Sessions that
+   * have ended.
+   */
   sweep(isCurrent: (route: Route) => boolean): void {
-    this.#forgetSeen()
-    for (const [at, route] of this.#slots.entries()) {
+    const slots = this.#slots
+    const start = this.#nextSwept < slots.length ? this.#nextSwept : 0
+    this.#nextSwept = start + slots.length / sweepsOfARound
+    for (let at = start; at < this.#nextSwept && at < slots.length; at++) {
+      const route = slots[at]
       if (route === undefined || isCurrent(route)) continue
       this.replaced(route.targets, undefined)
-      this.#slots[at] = undefined
+      slots[at] = undefined
     }
+  }
+
+  /** Topics that had one message are as if they had none. */
+  forgetSeen(): void {
+    this.#seen.fill(0)
+    this.#seenCount = 0
   }
 
   /** From now on it was. */
@@ -103,15 +119,10 @@ export class RouteCache {
     const seen = this.#seen[word] as number
     const bit = 1 << (hash & 31)
     if ((seen & bit) !== 0) return true
-    if (this.#seenCount === mostSeen) this.#forgetSeen()
+    if (this.#seenCount === mostSeen) this.forgetSeen()
     this.#seenCount++
     this.#seen[word] = (this.#seen[word] as number) | bit
     return false
-  }
-
-  #forgetSeen(): void {
-    this.#seen.fill(0)
-    this.#seenCount = 0
   }
 
   #put(route: Route): void {

@@ -107,7 +107,7 @@ test('a route is never out of date, whatever is subscribed and given up', () => 
       router.remove(known)
       present.delete(key)
     }
-    if (below(500) === 0) router.sweep()
+    if (below(20) === 0) router.sweep()
     const topicName = text(3)
     const route = found(router, topicName) ?? learn(router, topicName)
     const expected = new Set<string>()
@@ -117,6 +117,19 @@ test('a route is never out of date, whatever is subscribed and given up', () => 
     const actual = route?.targets?.map(({ session }) => session.clientIdentifier).toSorted()
     assert.deepEqual(actual, [...expected].toSorted(), `${topicName} at step ${step}`)
   }
+})
+
+test('a route that is out of date is forgotten after a round of sweeps, others stay', () => {
+  const router = new Router(() => true)
+  const [gone, staying] = ['gone', 'staying'].map((name) =>
+    subscription({ session: 0, text: `${name}/a` }),
+  )
+  for (const one of [gone, staying]) router.add(one as Subscription)
+  for (const topicName of ['gone/a', 'staying/a']) learn(router, topicName)
+  router.remove(gone as Subscription)
+  for (let sweeps = 0; sweeps < 32; sweeps++) router.sweep()
+  assert.equal(found(router, 'gone/a'), undefined)
+  assert.equal(found(router, 'staying/a')?.targets?.length, 1)
 })
 
 test('more topics than the cache holds are found as few are', () => {

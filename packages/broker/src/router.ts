@@ -68,9 +68,14 @@ export class Router {
     return route === undefined ? undefined : this.#current(route)
   }
 
-  /** To be called now and then, so that what was cached does not stay for ever. */
+  /** To be called several times a second, lest what was cached hold on to Sessions that have ended. */
   sweep(): void {
     this.#routes.sweep((route) => route.generation === this.#generations.at(route.places))
+  }
+
+  /** To be called now and then, lest the topics that have one message fill what is known of them. */
+  forgetSeen(): void {
+    this.#routes.forgetSeen()
   }
 
   #current(route: Route): Route {
