@@ -25,7 +25,9 @@ import { endTurn, inTurn } from './turn.ts'
 
 /** Asked of the kernel at once; the others have their turn after libuv's own events. */
 const eventsAtOnce = 256
-const readBytes = 262_144
+const inputBytes = 262_144
+/** So much may have been read when the next read still goes behind it: with more, large packets are cut too often. */
+const mostBehind = 98_304
 /** Output that is joined to one piece before it is sent. */
 const joinBytes = 65_536
 
@@ -56,6 +58,8 @@ export class EpollSockets implements Sockets, Disposable {
   readonly #eventsView: DataView
   readonly #event = new DataView(new ArrayBuffer(epollEventBytes))
   readonly #input: Region
+  /** So much of it has been read since output left. */
+  #inputUsed = 0
   readonly #joined = new Uint8Array(joinBytes)
   /** Where the kernel takes several reads, or writes, with one call. */
   readonly #reads: Reads | undefined
@@ -66,7 +70,7 @@ export class EpollSockets implements Sockets, Disposable {
     this.#system = system
     this.#events = system.region(eventsAtOnce * epollEventBytes)
     this.#eventsView = new DataView(this.#events.buffer)
-    this.#input = system.region(readBytes)
+    this.#input = system.region(inputBytes)
     const reads = isTogether ? Batch.open(system, 'read') : undefined
     this.#reads = reads && new Reads(system, reads)
     const writes = isTogether ? Batch.open(system, 'write') : undefined
@@ -155,6 +159,7 @@ export class EpollSockets implements Sockets, Disposable {
   }
 
   #turn(): void {
+    this.#clearInput()
     const endsAt = performance.now() + turnMs
     // Whoever did not have its turn has it first: asked again, the kernel may begin with the same ones.
     if (this.#next >= this.#count) {
@@ -184,7 +189,7 @@ export class EpollSockets implements Sockets, Disposable {
       reads.add(socket)
       this.#eventsView.setUint32(index * epollEventBytes, isRead, true)
     }
-    endTurn() // what has been read before is used up
+    this.#clearInput() // and what has been read together is used up, too
     reads.run()
   }
 
@@ -233,13 +238,26 @@ export class EpollSockets implements Sockets, Disposable {
     if (hasFailed && socket.hasPeerEnded) socket.destroy()
   }
 
+  /**
+   * Reads behind what has been read already, so that the output of several leaves together: one of many
+   * publishers for many subscribers has a few packets for each.
+   */
   #read(socket: SocketTransport): void {
+    if (this.#inputUsed > mostBehind) this.#clearInput()
     const { libc } = this.#system
-    endTurn() // what has been read before is used up
-    const length = libc.read(socket.descriptor, this.#input.pointer, readLength)
+    const start = this.#inputUsed
+    const room = BigInt(inputBytes - start)
+    const length = libc.read(socket.descriptor, this.#input.pointer + BigInt(start), room)
     if (length <= 0) return this.#nothingRead(socket, length === 0 ? 0 : this.#system.errno)
+    this.#inputUsed += length
     if (length < fewBytes) socket.isBulk = false
-    socket.receivedPart(this.#input.bytes, 0, length)
+    socket.receivedPart(this.#input.bytes, start, start + length)
+  }
+
+  /** Sends what came of it. */
+  #clearInput(): void {
+    endTurn()
+    this.#inputUsed = 0
   }
 
   #nothingRead(socket: SocketTransport, errno: number): void {
@@ -283,7 +301,6 @@ export class EpollSockets implements Sockets, Disposable {
   }
 }
 
-const readLength = BigInt(readBytes)
 /** Instead of what the kernel says, which is never nothing. */
 const isRead = 0
 
