@@ -156,10 +156,9 @@ export class Sessions {
 
   /** Adds a subscription, or replaces the one with the same filter: then it returns false. */
   subscribe(subscription: Subscription): boolean {
-    const { session, text, shareName } = subscription
-    const isNew = !session.subscriptions.has(text)
+    const { session, shareName } = subscription
+    const isNew = session.subscriptions.set(subscription)
     if (isNew) this.#countSubscription(subscription, 1)
-    session.subscriptions.set(subscription)
     session.hasShared ||= shareName !== undefined
     this.#router.add(subscription)
     return isNew

@@ -92,7 +92,8 @@ function answer(
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')
     connection.send({ type: 'suback', packetIdentifier, reasonCodes, properties: noProperties })
-    for (const subscription of wantRetained) sendRetained(core, subscription)
+    const now = core.clock.now()
+    for (const subscription of wantRetained) sendRetained(core, subscription, now)
   })
 }
 
@@ -188,9 +189,9 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
 }
 
 /** Sends what is retained to a new subscription. */
-export function sendRetained(core: Core, subscription: Subscription): void {
+export function sendRetained(core: Core, subscription: Subscription, now: number): void {
   const { session, topicFilter } = subscription
-  core.retained.matching(topicFilter, core.clock.now(), (message) => {
+  core.retained.matching(topicFilter, now, (message) => {
     if (!core.mayReceiveRetained(session, message)) return
     const delivery = gather(subscription, message)
     // It is kept until it is acknowledged, and what it is a view of would be kept with it.

@@ -27,7 +27,7 @@ test('the subscriptions of a Session do as a Map, with none, one and several', (
   look()
   for (const text of texts) {
     const added = subscription(text)
-    subscriptions.set(added)
+    assert.equal(subscriptions.set(added), !model.has(text))
     model.set(text, added)
     look()
     subscriptions.delete('c')

@@ -22,9 +22,11 @@ export class Subscriptions {
     return this.get(text) !== undefined
   }
 
-  /** Adds one, or replaces that of the same text. */
-  set(subscription: Subscription): void {
+  /** Adds one, or replaces that of the same text: then it returns false. */
+  set(subscription: Subscription): boolean {
+    const before = this.size
     const all = this.#all
+    // Not looked up before, as that costs as much again.
     if (all instanceof Map) all.set(subscription.text, subscription)
     else if (all === undefined || all.text === subscription.text) this.#all = subscription
     else {
@@ -33,6 +35,7 @@ export class Subscriptions {
         [subscription.text, subscription],
       ])
     }
+    return this.size > before
   }
 
   delete(text: string): void {

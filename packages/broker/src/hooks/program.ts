@@ -139,7 +139,9 @@ async function subscribeProgram(
     throw error
   }
   if (subscriber.isClosed) return subscriber
-  if (wantsRetained(subscription, isNew)) sendRetained(core, subscription)
+  if (wantsRetained(subscription, isNew)) {
+    sendRetained(core, subscription, core.clock.now())
+  }
   session.pump()
   return subscriber
 }
