@@ -1,6 +1,6 @@
 import type { Sockets } from './acceptor.ts'
-import { Batch, mostInBatch } from './batch.ts'
-import { isFullRead, Reads } from './reads.ts'
+import { Batch } from './batch.ts'
+import { isFullRead, Reads, readsAtOnce } from './reads.ts'
 import { Sends, type Sent } from './sends.ts'
 import { Slots } from './slots.ts'
 import type { Part, SocketTransport } from './socket-transport.ts'
@@ -178,7 +178,7 @@ export class EpollSockets implements Sockets, Disposable {
 
   /** Reads what is ordinary among the next events; what came is dealt with in its turn. */
   #readTogether(): void {
-    const end = Math.min(this.#next + mostInBatch, this.#count)
+    const end = Math.min(this.#next + readsAtOnce, this.#count)
     this.#readUpTo = end
     const reads = this.#reads
     if (reads === undefined) return
