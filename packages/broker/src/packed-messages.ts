@@ -4,6 +4,7 @@ import { RecordTable } from './record-table.ts'
 import { SharedTexts } from './shared-texts.ts'
 import { ByteReader, ByteWriter } from './store/byte-writer.ts'
 import { readProperties, writeProperties } from './store/message-codec.ts'
+import { TextCache } from './text-cache.ts'
 
 const segmentBytes = 65_536
 
@@ -262,22 +263,4 @@ function writeText(to: Buffer, start: number, text: string, length: number): voi
   if (length !== text.length) to.write(text, start, length)
   // Faster than `write` for the length that topics have.
   else for (let i = 0; i < length; i++) to[start + i] = text.charCodeAt(i)
-}
-
-/** Neighbours often have the same text, which need not be made again. */
-class TextCache {
-  #text = ''
-
-  read(bytes: Buffer, start: number, end: number): string {
-    const text = this.#text
-    if (text.length === end - start) {
-      let i = 0
-      while (i < text.length && text.charCodeAt(i) === bytes[start + i]) i++
-      if (i === text.length) return text
-    }
-    const read = bytes.toString('utf8', start, end)
-    // Of a text that is not ASCII, characters and bytes cannot be compared.
-    if (read.length === end - start) this.#text = read
-    return read
-  }
 }

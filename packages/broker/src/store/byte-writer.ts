@@ -1,3 +1,5 @@
+import type { TextCache } from '../text-cache.ts'
+
 const SMALLEST = 64 * 1024
 
 /** Bytes that grow; kept and used again for one batch after another. */
@@ -95,11 +97,20 @@ export class ByteReader {
   readonly #bytes: Buffer
   readonly #view: DataView
   #at: number
+  #end: number
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = at
+    this.#end = bytes.length
+  }
+
+  /** Goes on with the record from `start` to `end`. */
+  open(start: number, end: number): void {
+    if (start > end || end > this.#bytes.length) throw cutShort()
+    this.#at = start
+    this.#end = end
   }
 
   u8(): number {
@@ -115,13 +126,15 @@ export class ByteReader {
     return this.#view.getFloat64(this.#take(8), true)
   }
 
-  text(length: number): string {
+  /** `cache`: where neighbouring records are likely to have the same. */
+  text(length: number, cache?: TextCache): string {
     const at = this.#take(length)
+    if (cache !== undefined) return cache.read(this.#bytes, at, at + length)
     return this.#bytes.toString('utf8', at, at + length)
   }
 
-  string(): string {
-    return this.text(this.u32())
+  string(cache?: TextCache): string {
+    return this.text(this.u32(), cache)
   }
 
   /** A copy, so that it does not keep alive all that was read with it. */
@@ -136,8 +149,12 @@ export class ByteReader {
 
   #take(length: number): number {
     const at = this.#at
-    if (at + length > this.#bytes.length) throw new RangeError('A stored record is cut short')
+    if (at + length > this.#end) throw cutShort()
     this.#at = at + length
     return at
   }
+}
+
+function cutShort(): RangeError {
+  return new RangeError('A stored record is cut short')
 }

@@ -1,11 +1,21 @@
-import type { PublishProperties, QoS, UserProperty, WillProperties } from '@busbar/protocol'
+import {
+  noProperties,
+  type PublishProperties,
+  type QoS,
+  type UserProperty,
+  type WillProperties,
+} from '@busbar/protocol'
 import type { Clock } from '../clock.ts'
 import type { Message } from '../message.ts'
+import { TextCache } from '../text-cache.ts'
 import { ByteReader, type ByteWriter } from './byte-writer.ts'
 import type { QueueEntry, StoredWill } from './store.ts'
 
 /** In the byte with QoS and RETAIN: the publisher's user is there, too. */
 const HAS_USER = 8
+
+/** So much is held as long as one of the messages in it. */
+const largestShared = 65_536
 
 /** How many bytes of a stored message are its topic, and where its payload begins. */
 export interface Layout {
@@ -36,31 +46,47 @@ export function writeMessage(to: ByteWriter, message: Message, times: Times): La
   return { topicBytes, payloadAt, bytes: to.length - start }
 }
 
-export function readMessage(
-  bytes: Uint8Array,
-  { topicBytes, payloadAt }: Pick<Layout, 'topicBytes' | 'payloadAt'>,
-  times: Times,
-): Message {
-  const from = new ByteReader(bytes)
-  const topicName = from.text(topicBytes)
-  const flags = from.u8()
-  const run = from.u32()
-  const arrivedAt = from.f64()
-  const expiresAt = from.f64()
-  const shift = times.shift(run, from.f64(), from.f64())
-  const publisher = from.string()
-  const user = flags & HAS_USER ? { publisherUser: from.string() } : undefined
-  const properties: PublishProperties = readProperties(from)
-  return {
-    topicName,
-    payload: new Uint8Array(bytes.subarray(payloadAt)),
-    qos: (flags & 3) as QoS,
-    retain: (flags & 4) !== 0,
-    properties,
-    publisher,
-    ...user,
-    arrivedAt: arrivedAt + shift,
-    expiresAt: expiresAt + shift,
+/** Reads stored messages that lie in one array. */
+export class MessageReader {
+  readonly #bytes: Uint8Array
+  readonly #from: ByteReader
+  readonly #times: Times
+  // neighbours are often of one topic, and of one publisher
+  readonly #topics = new TextCache()
+  readonly #publishers = new TextCache()
+
+  constructor(bytes: Uint8Array, times: Times) {
+    this.#bytes = bytes
+    this.#from = new ByteReader(bytes)
+    this.#times = times
+  }
+
+  /** The message from `start` to `end`. Its payload is a view where all of the array is not much. */
+  read(start: number, end: number, topicBytes: number, payloadAt: number): Message {
+    const from = this.#from
+    from.open(start, end)
+    const topicName = from.text(topicBytes, this.#topics)
+    const flags = from.u8()
+    const run = from.u32()
+    const arrivedAt = from.f64()
+    const expiresAt = from.f64()
+    const shift = this.#times.shift(run, from.f64(), from.f64())
+    const publisher = from.string(this.#publishers)
+    const publisherUser = flags & HAS_USER ? from.string() : undefined
+    const properties: PublishProperties = readProperties(from)
+    const payload = this.#bytes.subarray(start + payloadAt, end)
+    // Without spreads, which would cost more than the rest.
+    const message: Message = {
+      topicName,
+      payload: this.#bytes.length > largestShared ? new Uint8Array(payload) : payload,
+      qos: (flags & 3) as QoS,
+      retain: (flags & 4) !== 0,
+      properties,
+      publisher,
+      arrivedAt: arrivedAt + shift,
+      expiresAt: expiresAt + shift,
+    }
+    return publisherUser === undefined ? message : { ...message, publisherUser }
   }
 }
 
@@ -111,10 +137,12 @@ export function writeRoute(to: ByteWriter, entry: QueueEntry): number {
   return to.length - start
 }
 
+/** Nothing beyond the columns. */
+export const noRoute = { subscriptionIdentifiers: [], sharedFilter: undefined } as const
+
 export function readRoute(
   bytes: Uint8Array,
 ): Pick<QueueEntry, 'subscriptionIdentifiers' | 'sharedFilter'> {
-  if (bytes.length === 0) return { subscriptionIdentifiers: [], sharedFilter: undefined }
   const from = new ByteReader(bytes)
   const subscriptionIdentifiers = readList(from, () => from.u32())
   return { subscriptionIdentifiers, sharedFilter: from.u8() === 1 ? from.string() : undefined }
@@ -180,6 +208,7 @@ export function writeProperties(to: ByteWriter, properties: Properties): void {
 
 export function readProperties(from: ByteReader): Properties {
   const there = from.u8()
+  if (there === 0) return noProperties
   const properties: Properties = {}
   if (there & FORMAT) properties.payloadFormatIndicator = there & FORMAT_IS_TEXT ? 1 : 0
   if (there & EXPIRY) properties.messageExpiryInterval = from.u32()

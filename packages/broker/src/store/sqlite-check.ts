@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { parseSubscriptionFilter } from '@busbar/protocol'
 import { systemClock } from '../clock.ts'
-import { readMessage, readRoute, readWill, Times } from './message-codec.ts'
+import { MessageReader, readRoute, readWill, Times } from './message-codec.ts'
 import type { MessageRow } from './packed.ts'
 import { explainReading, openForReading } from './sqlite-read.ts'
 import { statement } from './sqlite-statements.ts'
@@ -128,7 +128,7 @@ function contentFaults(database: DatabaseSync): string[] {
   const times = new Times(0, systemClock)
   const message = ([topicBytes, payloadAt, data]: MessageRow) => {
     if (payloadAt < topicBytes || payloadAt > data.length) throw new Error('beyond the data')
-    return readMessage(data, { topicBytes, payloadAt }, times)
+    return new MessageReader(data, times).read(0, data.length, topicBytes, payloadAt)
   }
   const unreadable = (sql: string, read: (row: never) => unknown, sentence: string) => {
     let failures = 0

@@ -1,7 +1,7 @@
 import type { QoS } from '@busbar/protocol'
 import type { Message } from '../message.ts'
 import { states, unpackOptions } from './group.ts'
-import { readMessage, readRoute, readWill, type Times } from './message-codec.ts'
+import { MessageReader, noRoute, readRoute, readWill, type Times } from './message-codec.ts'
 import type { Packed } from './packed.ts'
 import type { Scan, SessionRow } from './sqlite-engine.ts'
 import type {
@@ -64,22 +64,25 @@ export function unpackEntries(
   times: Times,
 ): { session: number; entry: QueueEntry }[] {
   const entries: { session: number; entry: QueueEntry }[] = []
+  const messages = new MessageReader(bytes, times)
   for (let at = 0, read = 0; at < numbers.length; at += 9) {
-    const number = (offset: number) => numbers[at + offset] ?? 0
-    const flags = number(4)
-    const routeEnd = read + number(5)
-    const end = routeEnd + number(8)
-    const layout = { topicBytes: number(6), payloadAt: number(7) }
+    const routeEnd = read + (numbers[at + 5] as number)
+    const end = routeEnd + (numbers[at + 8] as number)
+    const flags = numbers[at + 4] as number
+    const { subscriptionIdentifiers, sharedFilter } =
+      routeEnd === read ? noRoute : readRoute(bytes.subarray(read, routeEnd))
+    const [topicBytes, payloadAt] = [numbers[at + 6] as number, numbers[at + 7] as number]
     const entry: QueueEntry = {
-      position: number(1),
-      message: readMessage(bytes.subarray(routeEnd, end), layout, times),
+      position: numbers[at + 1] as number,
+      message: messages.read(routeEnd, end, topicBytes, payloadAt),
       qos: (flags & 3) as QoS,
       retain: (flags & 4) !== 0,
-      ...readRoute(bytes.subarray(read, routeEnd)),
-      packetIdentifier: number(3),
-      state: states[number(2)] ?? 'queued',
+      subscriptionIdentifiers,
+      sharedFilter,
+      packetIdentifier: numbers[at + 3] as number,
+      state: states[numbers[at + 2] as number] ?? 'queued',
     }
-    entries.push({ session: number(0), entry })
+    entries.push({ session: numbers[at] as number, entry })
     read = end
   }
   return entries
@@ -87,10 +90,10 @@ export function unpackEntries(
 
 function unpackMessages({ numbers, bytes }: Packed, times: Times): Message[] {
   const messages: Message[] = []
+  const reader = new MessageReader(bytes, times)
   for (let at = 0, read = 0; at < numbers.length; at += 3) {
-    const layout = { topicBytes: numbers[at] ?? 0, payloadAt: numbers[at + 1] ?? 0 }
-    const end = read + (numbers[at + 2] ?? 0)
-    messages.push(readMessage(bytes.subarray(read, end), layout, times))
+    const end = read + (numbers[at + 2] as number)
+    messages.push(reader.read(read, end, numbers[at] as number, numbers[at + 1] as number))
     read = end
   }
   return messages

@@ -8,7 +8,7 @@ import {
   StoreFullError,
   StoreOpenError,
 } from './errors.ts'
-import { GroupWriter, type Operation } from './group.ts'
+import { code, GroupWriter, type Operation } from './group.ts'
 import { Times } from './message-codec.ts'
 import { Operations } from './operations.ts'
 import type { Scan, Sync } from './sqlite-engine.ts'
@@ -100,6 +100,8 @@ export class SqliteStore implements Store {
   /** Not called back yet, in the order of the calls. */
   #waiting: Batch[] = []
   #accepted = 0
+  /** Of those accepted, how many must have been answered before a queue can be read. */
+  #toBeRead = 0
   #answered = 0
   #reads: Read[] = []
   readonly #pages: Page[] = []
@@ -160,6 +162,10 @@ export class SqliteStore implements Store {
     if (refusal !== undefined) return
     this.#pending.push(batch)
     this.#accepted++
+    // Steps and ends are about entries that have been read, and may go on waiting to become less.
+    if (operations.some((operation) => operation.code === code.queued)) {
+      this.#toBeRead = this.#accepted
+    }
     if (rank > 0) this.#urgent++
     this.#postNext()
   }
@@ -179,7 +185,7 @@ export class SqliteStore implements Store {
       until: this.#operations.lastPosition,
       limit,
     }
-    this.#reads.push({ request, page, behind: this.#accepted })
+    this.#reads.push({ request, page, behind: this.#toBeRead })
     this.#postReads()
     this.#postNext()
   }
