@@ -34,7 +34,7 @@ function withdrawDenied(core: Core, session: Session): void {
 export function withdrawSubscriptions(core: Core, session: Session): void {
   const { access, sessions, statistics } = core
   if (access.isOpen) return
-  for (const subscription of [...session.subscriptions]) {
+  for (const subscription of session.subscriptions) {
     if (access.maySubscribe(session, parseSubscriptionFilter(subscription.text))) continue
     sessions.unsubscribe(subscription)
     statistics.subscriptionsRevoked++

@@ -82,6 +82,33 @@ test('long topics and those beyond ASCII are matched, and not kept', () => {
   }
 })
 
+test('the subscription of a Session is found by its filter, and told when it is replaced', () => {
+  const router = new Router(() => true)
+  const texts = ['a/b', 'a/+', '#', '$share/g/a/b', '$share/g/#']
+  const of = (session: number, text: string) => subscription({ session, text })
+  const find = (one: Subscription) => router.find(one.session, parseSubscriptionFilter(one.text))
+  const present: Subscription[] = []
+  for (const session of [0, 1, 2]) {
+    for (const text of texts) {
+      const one = of(session, text)
+      assert.equal(find(one), undefined)
+      assert.equal(router.add(one), undefined)
+      present.push(one)
+    }
+  }
+  for (const [at, one] of present.entries()) {
+    assert.equal(find(one), one)
+    const again = new Subscription(one.session, parseSubscriptionFilter(one.text), one)
+    assert.equal(router.add(again), one)
+    present[at] = again
+  }
+  for (const one of present) {
+    assert.equal(find(one), one)
+    router.remove(one)
+    assert.equal(find(one), undefined)
+  }
+})
+
 test('a route is never out of date, whatever is subscribed and given up', () => {
   const router = new Router(() => true)
   const levels = ['a', 'b', 'c', '+']

@@ -1,4 +1,10 @@
-import { parseSubscriptionFilter, type QoS, ReasonCode, TopicTree } from '@busbar/protocol'
+import {
+  parseSubscriptionFilter,
+  type QoS,
+  ReasonCode,
+  type SubscriptionFilter,
+  TopicTree,
+} from '@busbar/protocol'
 import { Generations } from './generations.ts'
 import type { Message } from './message.ts'
 import { type Route, RouteCache, type Target } from './route-cache.ts'
@@ -32,17 +38,28 @@ export class Router {
     this.#mayReceive = mayReceive
   }
 
-  /** Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3]. */
-  add(subscription: Subscription): void {
+  /**
+   * Adds a subscription, or replaces the Session's one with the same filter [MQTT5-3.8.4-3], which it
+   * returns.
+   */
+  add(subscription: Subscription): Subscription | undefined {
     const { topicFilter, shareName } = subscription
     this.#generations.changed(topicFilter)
     const first = shareName === undefined ? subscription : new Subscribers(subscription)
     const known = this.#tree.getOrSet(topicFilter, first)
-    if (known === first) return
+    if (known === first) return undefined
     if (known instanceof Subscribers) return known.add(subscription)
     // It had one subscription, which is replaced, or gets company.
     const isReplaced = shareName === undefined && known.session === subscription.session
     this.#tree.set(topicFilter, isReplaced ? subscription : new Subscribers(known, subscription))
+    return isReplaced ? known : undefined
+  }
+
+  /** The subscription that a Session has with this filter. */
+  find(session: Session, { topicFilter, shareName }: SubscriptionFilter): Subscription | undefined {
+    const known = this.#tree.get(topicFilter)
+    if (known instanceof Subscribers) return known.of(session, shareName)
+    return shareName === undefined && known?.session === session ? known : undefined
   }
 
   remove(subscription: Subscription): void {

@@ -1,4 +1,4 @@
-import { protocolError } from '@busbar/protocol'
+import { parseSubscriptionFilter, protocolError } from '@busbar/protocol'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { gather, type Router } from './router.ts'
@@ -83,7 +83,7 @@ export class Sessions {
     const session = this.#byIdentifier.get(change.clientIdentifier)
     if (!session?.isStored) return false
     const text = change.kind === 'subscription' ? change.subscription.text : change.text
-    const subscription = session.subscriptions.get(text)
+    const subscription = this.#router.find(session, parseSubscriptionFilter(text))
     if (subscription === undefined) this.forgetFilter(session, text)
     else this.saveSubscription(subscription)
     return true
@@ -157,11 +157,12 @@ export class Sessions {
   /** Adds a subscription, or replaces the one with the same filter: then it returns false. */
   subscribe(subscription: Subscription): boolean {
     const { session, shareName } = subscription
-    const isNew = session.subscriptions.set(subscription)
-    if (isNew) this.#countSubscription(subscription, 1)
+    const replaced = this.#router.add(subscription)
+    if (replaced === undefined) this.#countSubscription(subscription, 1)
+    else session.subscriptions.remove(replaced)
+    session.subscriptions.add(subscription)
     session.hasShared ||= shareName !== undefined
-    this.#router.add(subscription)
-    return isNew
+    return replaced === undefined
   }
 
   /** Removes a subscription for good. */
@@ -173,7 +174,7 @@ export class Sessions {
   /** Removes a subscription from routing and from its Session. */
   forget(subscription: Subscription): void {
     this.#router.remove(subscription)
-    subscription.session.subscriptions.delete(subscription.text)
+    subscription.session.subscriptions.remove(subscription)
     this.#countSubscription(subscription, -1)
   }
 

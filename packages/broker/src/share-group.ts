@@ -14,11 +14,17 @@ export class ShareGroup {
     return this.#members.length
   }
 
-  /** Subscribing again does not double the membership (U5-4.8.2-d). */
-  add(subscription: Subscription): void {
+  /** Subscribing again does not double the membership (U5-4.8.2-d): returns what it replaces. */
+  add(subscription: Subscription): Subscription | undefined {
     const at = this.#indexOf(subscription.session)
-    if (at < 0) this.#members.push(subscription)
+    const replaced = this.#members[at]
+    if (replaced === undefined) this.#members.push(subscription)
     else this.#members[at] = subscription
+    return replaced
+  }
+
+  of(session: Session): Subscription | undefined {
+    return this.#members[this.#indexOf(session)]
   }
 
   remove(session: Session): void {

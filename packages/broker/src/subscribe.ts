@@ -127,13 +127,13 @@ function checkFilter(
 }
 
 /** A subscription that is there already may be replaced. */
-function hasRoom({ core }: Connection, session: Session, { text }: SubscriptionFilter): boolean {
+function hasRoom({ core }: Connection, session: Session, filter: SubscriptionFilter): boolean {
   const { subscriptionsPerClient, subscriptions } = core.config.limits
   const hasRoomForMore =
     !core.memory.isShort &&
     isWithin(session.subscriptions.size, subscriptionsPerClient) &&
     isWithin(core.statistics.subscriptions, subscriptions)
-  return hasRoomForMore || session.subscriptions.has(text)
+  return hasRoomForMore || core.router.find(session, filter) !== undefined
 }
 
 /** 0 is no limit. */
@@ -212,7 +212,7 @@ export function inboundUnsubscribe(
   const { mark } = core.journal
   const { packetIdentifier, topicFilters } = unsubscribe
   const reasonCodes = topicFilters.map((text) => {
-    const subscription = session.subscriptions.get(text)
+    const subscription = findSubscription(core, session, text)
     if (subscription !== undefined) {
       core.sessions.forget(subscription)
       core.sessions.forgetFilter(session, text)
@@ -230,6 +230,16 @@ export function inboundUnsubscribe(
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')
     connection.send({ type: 'unsuback', packetIdentifier, reasonCodes, properties: noProperties })
   })
+}
+
+/** Limits may have become stricter since it was made. */
+function findSubscription(core: Core, session: Session, text: string): Subscription | undefined {
+  try {
+    return core.router.find(session, parseSubscriptionFilter(text))
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined
+    throw error
+  }
 }
 
 function checkUnknown(connection: Connection, text: string): number {

@@ -18,20 +18,29 @@ export class Subscribers {
     for (const subscription of subscriptions) this.add(subscription)
   }
 
-  /** Adds one, or replaces that of the same Session. */
-  add(subscription: Subscription): void {
-    const { shareName } = subscription
+  /** Adds one, or replaces that of the same Session, which it returns. */
+  add(subscription: Subscription): Subscription | undefined {
+    const { session, shareName } = subscription
     if (shareName !== undefined) return this.#addMember(shareName, subscription)
     const known = this.#ordinary
-    if (known instanceof Map) known.set(subscription.session, subscription)
-    else if (known === undefined || known.session === subscription.session) {
-      this.#ordinary = subscription
-    } else {
+    const replaced = this.of(session, undefined)
+    if (known instanceof Map) known.set(session, subscription)
+    else if (known === replaced) this.#ordinary = subscription
+    else {
       this.#ordinary = new Map([
-        [known.session, known],
-        [subscription.session, subscription],
+        [(known as Subscription).session, known as Subscription],
+        [session, subscription],
       ])
     }
+    return replaced
+  }
+
+  /** That of a Session. */
+  of(session: Session, shareName: string | undefined): Subscription | undefined {
+    if (shareName !== undefined) return this.#groups?.get(shareName)?.of(session)
+    const known = this.#ordinary
+    if (known instanceof Map) return known.get(session)
+    return known?.session === session ? known : undefined
   }
 
   remove({ session, shareName }: Subscription): void {
@@ -54,14 +63,14 @@ export class Subscribers {
     return this.#groups ?? noGroups
   }
 
-  #addMember(shareName: string, subscription: Subscription): void {
+  #addMember(shareName: string, subscription: Subscription): Subscription | undefined {
     this.#groups ??= new Map()
     let group = this.#groups.get(shareName)
     if (group === undefined) {
       group = new ShareGroup()
       this.#groups.set(shareName, group)
     }
-    group.add(subscription)
+    return group.add(subscription)
   }
 
   #removeMember(shareName: string, session: Session): void {

@@ -16,6 +16,9 @@ export class Subscription implements Terms {
   readonly shareName: string | undefined
   readonly options: SubscriptionOptions
   readonly subscriptionIdentifier: number | undefined
+  // its neighbours among those of its Session
+  previous: Subscription | undefined
+  next: Subscription | undefined
 
   constructor(session: Session, filter: SubscriptionFilter, terms: Terms) {
     this.session = session

@@ -12,44 +12,42 @@ function subscription(text: string): Subscription {
   return new Subscription({} as Session, parseSubscriptionFilter(text), terms)
 }
 
-test('the subscriptions of a Session do as a Map, with none, one and several', () => {
+test('the subscriptions of a Session are those that came and have not gone, in their order', () => {
   const subscriptions = new Subscriptions()
-  const model = new Map<string, Subscription>()
-  const texts = ['a', 'a', 'b', '$share/g/a', 'b']
+  const all = ['a', 'b', 'c', 'd'].map(subscription) as [Subscription, ...Subscription[]]
+  const expected: Subscription[] = []
   const look = () => {
-    assert.equal(subscriptions.size, model.size)
-    assert.deepEqual([...subscriptions], [...model.values()])
-    for (const text of [...texts, 'c']) {
-      assert.equal(subscriptions.get(text), model.get(text))
-      assert.equal(subscriptions.has(text), model.has(text))
-    }
+    assert.equal(subscriptions.size, expected.length)
+    assert.deepEqual([...subscriptions], expected)
+  }
+  const add = (at: number) => {
+    const added = all[at] as Subscription
+    subscriptions.add(added)
+    expected.push(added)
+    look()
+  }
+  const remove = (at: number) => {
+    const removed = all[at] as Subscription
+    subscriptions.remove(removed)
+    expected.splice(expected.indexOf(removed), 1)
+    look()
   }
   look()
-  for (const text of texts) {
-    const added = subscription(text)
-    assert.equal(subscriptions.set(added), !model.has(text))
-    model.set(text, added)
-    look()
-    subscriptions.delete('c')
-  }
-  for (const text of texts) {
-    subscriptions.delete(text)
-    model.delete(text)
-    look()
-  }
+  for (const at of [0, 1, 2, 3]) add(at)
+  for (const at of [1, 3, 0]) remove(at) // from the middle, the end and the beginning
+  add(1)
+  for (const at of [2, 1]) remove(at)
+  add(0)
 })
 
-test('subscriptions may go while they are looked through', () => {
-  for (const texts of [['a'], ['a', 'b', 'c']]) {
-    const subscriptions = new Subscriptions()
-    for (const text of texts) subscriptions.set(subscription(text))
-    for (const { text } of subscriptions) subscriptions.delete(text)
-    assert.equal(subscriptions.size, 0)
+test('they may go while they are shown', () => {
+  const subscriptions = new Subscriptions()
+  for (const text of ['a', 'b', 'c']) subscriptions.add(subscription(text))
+  const seen: string[] = []
+  for (const each of subscriptions) {
+    seen.push(each.text)
+    subscriptions.remove(each)
   }
+  assert.deepEqual(seen, ['a', 'b', 'c'])
+  assert.equal(subscriptions.size, 0)
 })
-
-for (const text of ['a/+', '$share/group/a/+']) {
-  test(`a subscription to ${text} knows what Topic Names are matched with`, () => {
-    assert.equal(subscription(text).topicFilter, 'a/+')
-  })
-}

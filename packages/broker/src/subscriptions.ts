@@ -1,55 +1,39 @@
 import type { Subscription } from './subscription.ts'
 
 /**
- * The subscriptions of one Session, by their text. Most Sessions have one, or none, and a Map would
- * be as large as all else that they need.
+ * The subscriptions of one Session, in the order in which they came. By its filter one is found in the
+ * router, which has them all: a table of its own for each Session would cost as much again.
  */
 export class Subscriptions {
-  #all: undefined | Subscription | Map<string, Subscription>
+  size = 0
+  #first: Subscription | undefined
+  #last: Subscription | undefined
 
-  get size(): number {
-    const all = this.#all
-    return all === undefined ? 0 : all instanceof Map ? all.size : 1
+  add(subscription: Subscription): void {
+    const last = this.#last
+    subscription.previous = last
+    if (last === undefined) this.#first = subscription
+    else last.next = subscription
+    this.#last = subscription
+    this.size++
   }
 
-  get(text: string): Subscription | undefined {
-    const all = this.#all
-    if (all instanceof Map) return all.get(text)
-    return all?.text === text ? all : undefined
+  /** Removes one that is there. */
+  remove(subscription: Subscription): void {
+    const { previous, next } = subscription
+    if (previous === undefined) this.#first = next
+    else previous.next = next
+    if (next === undefined) this.#last = previous
+    else next.previous = previous
+    subscription.previous = undefined
+    subscription.next = undefined
+    this.size--
   }
 
-  has(text: string): boolean {
-    return this.get(text) !== undefined
-  }
-
-  /** Adds one, or replaces that of the same text: then it returns false. */
-  set(subscription: Subscription): boolean {
-    const before = this.size
-    const all = this.#all
-    // Not looked up before, as that costs as much again.
-    if (all instanceof Map) all.set(subscription.text, subscription)
-    else if (all === undefined || all.text === subscription.text) this.#all = subscription
-    else {
-      this.#all = new Map([
-        [all.text, all],
-        [subscription.text, subscription],
-      ])
-    }
-    return this.size > before
-  }
-
-  delete(text: string): void {
-    const all = this.#all
-    if (all instanceof Map) all.delete(text)
-    else if (all?.text === text) this.#all = undefined
-  }
-
-  /** They may come and go meanwhile. */
+  /** They may come and go meanwhile: shows those that are there now. */
   [Symbol.iterator](): Iterator<Subscription> {
-    const all = this.#all
-    if (all === undefined) return none.values()
-    return all instanceof Map ? all.values() : [all].values()
+    const all: Subscription[] = []
+    for (let each = this.#first; each !== undefined; each = each.next) all.push(each)
+    return all.values()
   }
 }
-
-const none: readonly Subscription[] = []

@@ -120,7 +120,7 @@ async function subscribeProgram(
   const session = openSession(core, name)
   const subscriber = new Subscriber(core, session, consumer)
   attach(core, session, { subscriber, isLasting: name !== undefined })
-  for (const other of [...session.subscriptions]) {
+  for (const other of session.subscriptions) {
     if (other.text !== filter.text) core.sessions.unsubscribe(other)
   }
   const subscriptionOptions = {
