@@ -1,7 +1,7 @@
 /**
  * Measures the broker beside others, each run on a broker that was just started:
  *
- *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay --runs N --cores B,L --io net --trace-gc --write]
+ *     npm run bench [-- --cells NAME,… --peers mosquitto,aedes,relay,net,io_uring --runs N --cores B,L --io net --trace-gc --write]
  *
  * Prints medians and ratios, and with --trace-gc the longest pause of the garbage collector; --write puts them into docs/performance.md. Linux only: it needs a C
  * compiler, taskset and two cores. Aedes is looked for in node_modules, or in the folder AEDES.

@@ -5,6 +5,9 @@ import { better, type CellResults, cellOf, type Result } from './results.ts'
 /** Brokers in the order of their columns. */
 const families = ['busbar', 'mosquitto', 'aedes', 'relay']
 
+/** Ours, with each way to the kernel. */
+const ways = ['busbar', 'net', 'io_uring']
+
 /** Above this share of a core for others, a figure is no better than its ratio. */
 const busyPercent = 10
 
@@ -12,7 +15,8 @@ const busyPercent = 10
 export function tables(all: readonly CellResults[]): string {
   const growth = all.filter(({ cell }) => cell.startsWith('growth-'))
   const rows = all.filter((results) => !growth.includes(results))
-  return [main(rows), tails(rows), grown(growth)].filter((part) => part !== '').join('\n\n')
+  const parts = [main(rows), tails(rows), compared(rows), grown(growth)]
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
 export function machine(): string {
@@ -83,6 +87,23 @@ function tails(rows: readonly CellResults[]): string {
     })
   if (lines.length === 0) return ''
   return `p50 / p99 / p99.9 in µs. Only the loads of \`many\` are below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families], lines)}`
+}
+
+/** What the ways to the kernel make of it. */
+function compared(rows: readonly CellResults[]): string {
+  const lines = rows
+    .filter((results) => ways.slice(1).some((way) => better(results, way) !== undefined))
+    .map((results) => {
+      const { name, figures } = cellOf(results)
+      const [first] = figures
+      const found = ways.map((way) => better(results, way)?.figures)
+      const tail = (figures: Result['figures'] | undefined) =>
+        figures?.p99Us === undefined ? '' : `, p99 ${shown(figures.p99Us)}`
+      const values = found.map((figures) => shown(figures?.[first?.key ?? '']) + tail(figures))
+      return [name, first?.title ?? '', ...values]
+    })
+  if (lines.length === 0) return ''
+  return `Busbar with \`io\` as it chooses and as it can be told, in the same runs.\n\n${table(['cell', 'figure', 'auto', ...ways.slice(1)], lines)}`
 }
 
 function grown(rows: readonly CellResults[]): string {

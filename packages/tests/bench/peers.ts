@@ -74,12 +74,26 @@ function kindWith(io: string, { tracesPauses = false, workers = 0 }: BusbarOptio
 /** The peers of these names; those that are not installed are said, and left out. */
 export function findPeers(names: readonly string[], tools: Tools): Peer[] {
   return names.flatMap((name) => {
-    const find = { mosquitto: findMosquitto, aedes: findAedes, relay: () => [relay(tools)] }[name]
-    if (find === undefined) throw new Error(`There is no peer ${name}`)
-    const found = find()
+    const found = finders(tools)[name]?.()
+    if (found === undefined) throw new Error(`There is no peer ${name}`)
     if (found.length === 0) console.log(`skipped: ${name} absent`)
     return found
   })
+}
+
+function finders(tools: Tools): Readonly<Record<string, () => Peer[]>> {
+  return {
+    mosquitto: findMosquitto,
+    aedes: findAedes,
+    relay: () => [relay(tools)],
+    net: () => [otherWay('net')],
+    io_uring: () => [otherWay('io_uring')],
+  }
+}
+
+/** Ours once more, beside the way that it would choose. */
+function otherWay(io: string): Peer {
+  return { ...busbarWith(io), name: io, family: io }
 }
 
 function relay(tools: Tools): Peer {
