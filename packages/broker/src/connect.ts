@@ -156,7 +156,7 @@ function accept(
     }
     connection.guard(() => {
       connection.sendConnack(connack(connection, connect, isPresent, authenticationData))
-      session.pump()
+      session.sender.pump()
     })
     connection.release()
   })
@@ -232,7 +232,7 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
     : mqtt.inFlightMaximumMqtt3
   session.connection = connection
   session.level = connection.level
-  session.outbound.connected(theirMaximum)
+  session.sender.outbound.connected(theirMaximum)
   // 3.x has no Receive Maximum: its packet identifiers are the limit.
   session.inbound.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)
   connection.session = session

@@ -22,12 +22,13 @@ import { Authentication } from './authentication.ts'
 import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
 import { Deadline, Timed } from './deadlines.ts'
+import type { Delivery } from './delivery.ts'
 import type { PassingFrame } from './forward.ts'
 import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
 import { Output } from './output.ts'
 import { Pace } from './pace.ts'
-import type { Delivery, Session, SessionConnection } from './session.ts'
+import type { Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
 import { type Transport, type TransportEvents, takesParts } from './transport.ts'
@@ -236,13 +237,13 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
       case 'publish':
         return inboundPublish(this, session, packet)
       case 'puback':
-        return session.puback(packet.packetIdentifier, packet.reasonCode)
+        return session.sender.puback(packet.packetIdentifier, packet.reasonCode)
       case 'pubrec':
-        return session.pubrec(packet.packetIdentifier, packet.reasonCode)
+        return session.sender.pubrec(packet.packetIdentifier, packet.reasonCode)
       case 'pubrel':
         return inboundPubrel(this, session, packet.packetIdentifier)
       case 'pubcomp':
-        return session.pubcomp(packet.packetIdentifier)
+        return session.sender.pubcomp(packet.packetIdentifier)
       case 'subscribe':
         return inboundSubscribe(this, session, packet)
       case 'unsubscribe':
@@ -528,7 +529,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.guard(() => {
       if (this.#isPaused && !this.#isHeld && !this.#awaitsRound) this.transport.resume()
       this.#isPaused = false
-      this.session?.pump()
+      this.session?.sender.pump()
     })
   }
 }

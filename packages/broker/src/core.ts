@@ -13,6 +13,7 @@ import type { Config } from './config.ts'
 import { Connection, type WaitingAnswers } from './connection.ts'
 import type { Context, Random } from './context.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
+import type { Delivery } from './delivery.ts'
 import { Durability } from './durability.ts'
 import { Forwarding } from './forward.ts'
 import { Frames } from './frames.ts'
@@ -28,7 +29,7 @@ import { Retained } from './retained.ts'
 import { Rounds } from './rounds.ts'
 import type { Route } from './route-cache.ts'
 import { deliveryCode, deliveryTo, Router } from './router.ts'
-import type { Delivery, Session } from './session.ts'
+import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { type Allocate, Slab } from './slab.ts'
 import { Statistics } from './statistics.ts'
@@ -288,9 +289,9 @@ export class Core implements Context {
   /** Sends or queues a message as the hooks want it; false when it was lost. */
   send(session: Session, delivery: Delivery, mustWait = false): boolean {
     const { deliver } = this.hooks
-    if (deliver === undefined) return session.deliver(delivery, mustWait)
+    if (deliver === undefined) return session.sender.deliver(delivery, mustWait)
     const changed = deliver(delivery, session)
-    if (changed !== undefined) return session.deliver(changed, mustWait)
+    if (changed !== undefined) return session.sender.deliver(changed, mustWait)
     const { payload } = delivery.message
     this.losses.record(session.clientIdentifier, 'refused-by-hook', payload.length)
     return true

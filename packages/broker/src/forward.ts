@@ -133,9 +133,11 @@ class Passing implements PassingFrame {
     if (receiver?.takesFrames !== true || subscriptionIdentifiers.length > 0) return false
     const { core, version } = this.#connection
     if (!core.access.allowsPlainly(session, 'receive', topicName)) return false
-    if (this.#qos === 0 || target.qos === 0) return !session.hasQueuedQoS0
+    if (this.#qos === 0 || target.qos === 0) return !session.sender.hasQueuedQoS0
     const isSame = (receiver.version === 5) === (version === 5)
-    return isSame && this.end - this.start <= receiver.maximumPacketSize && session.takesPassing
+    return (
+      isSame && this.end - this.start <= receiver.maximumPacketSize && session.sender.takesPassing
+    )
   }
 
   /** False when it is larger than the client accepts. */
@@ -146,7 +148,7 @@ class Passing implements PassingFrame {
     if (qos === 0) return receiver.forward(this.#plain(receiver, topicName), payloadBytes)
     // The last one may have the bytes that came: nobody needs them any more as they are.
     const { bytes, start, end } = isLast ? this : this.#copy()
-    const packetIdentifier = session.pass(qos, payloadBytes)
+    const packetIdentifier = session.sender.pass(qos, payloadBytes)
     const at = start + this.#identifierStart - this.start
     bytes[start] = 0x30 | (qos << 1)
     bytes[at] = packetIdentifier >> 8

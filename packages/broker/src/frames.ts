@@ -8,8 +8,8 @@ import {
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
+import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
-import type { Delivery } from './session.ts'
 import type { Slab } from './slab.ts'
 
 const noBytes = new Uint8Array(0)

@@ -57,9 +57,9 @@ function acknowledgement(connection: Connection, session: Session, framer: Frame
   if (bodyEnd - bodyStart !== 2) return false
   const packetIdentifier = ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
   if (packetIdentifier === 0) return false
-  if (firstByte === 0x40) session.puback(packetIdentifier, 0)
-  else if (firstByte === 0x50) session.pubrec(packetIdentifier, 0)
+  if (firstByte === 0x40) session.sender.puback(packetIdentifier, 0)
+  else if (firstByte === 0x50) session.sender.pubrec(packetIdentifier, 0)
   else if (firstByte === 0x62) inboundPubrel(connection, session, packetIdentifier)
-  else session.pubcomp(packetIdentifier)
+  else session.sender.pubcomp(packetIdentifier)
   return true
 }

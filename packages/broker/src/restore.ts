@@ -33,7 +33,7 @@ function restoreSession(core: Core, recovered: RecoveredSession): Session {
 
 /** What waits in front of something that was sent keeps its place, with a Packet Identifier of now. */
 function restoreEntries(core: Core, session: Session, recovered: RecoveredSession): void {
-  const { outbound } = session
+  const { outbound } = session.sender
   const { inFlight, queuedCount, queuedBytes } = recovered
   const identifiers = new PacketIdentifiers()
   for (const { packetIdentifier } of inFlight) {
@@ -57,7 +57,8 @@ function restoreEntries(core: Core, session: Session, recovered: RecoveredSessio
   }
   const bytes = left.reduce((sum, { message }) => sum + messageBytes(message), queuedBytes)
   const count = queuedCount + left.length
-  if (count > 0 || lastInHand > 0) session.queue.restore({ count, bytes, behind: lastInHand })
+  if (count > 0 || lastInHand > 0)
+    session.sender.queue.restore({ count, bytes, behind: lastInHand })
 }
 
 /** A Session that was connected when the broker died counts as disconnected now (U5-3.1.2-b). */

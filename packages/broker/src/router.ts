@@ -5,10 +5,11 @@ import {
   type SubscriptionFilter,
   TopicTree,
 } from '@busbar/protocol'
+import type { Delivery } from './delivery.ts'
 import { Generations } from './generations.ts'
 import type { Message } from './message.ts'
 import { type Route, RouteCache, type Target } from './route-cache.ts'
-import type { Delivery, Session } from './session.ts'
+import type { Session } from './session.ts'
 import type { MayReceive } from './share-group.ts'
 import { eachSubscription, groupsOf, type Subscribed, Subscribers } from './subscribers.ts'
 import type { Subscription } from './subscription.ts'

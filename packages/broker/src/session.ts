@@ -1,32 +1,14 @@
-import {
-  firstFailure,
-  IdentifierTable,
-  Inbound,
-  Outbound,
-  type ProtocolVersion,
-  type QoS,
-} from '@busbar/protocol'
+import { IdentifierTable, Inbound, type ProtocolVersion } from '@busbar/protocol'
 import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
 import { Timed } from './deadlines.ts'
+import type { Delivery } from './delivery.ts'
 import type { PassingFrame } from './forward.ts'
-import type { LossCause } from './losses.ts'
-import type { Message } from './message.ts'
-import { keepAlone } from './payload.ts'
-import { type Place, SessionQueue } from './session-queue.ts'
-import type { DurabilityLevel, QueueEntry } from './store/store.ts'
+import { Sender } from './sender.ts'
+import type { DurabilityLevel } from './store/store.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { PendingWill } from './wills.ts'
-
-/** A message for one Session, as the router decided. */
-export interface Delivery {
-  readonly message: Message
-  readonly qos: QoS
-  readonly retain: boolean
-  readonly subscriptionIdentifiers: readonly number[]
-  readonly sharedFilter: string | undefined
-}
 
 /** What a Session needs of the Network Connection that it is on. */
 export interface SessionConnection {
@@ -45,40 +27,11 @@ export interface SessionConnection {
   disconnect(reasonCode: number, reasonString: string): void
 }
 
-/** What a Session that ends has not delivered. */
-interface GivenUp {
-  /** What the client has not seen, or may see again. */
-  readonly waiting: readonly QueueEntry[]
-  /** Payload bytes of each that nobody else may get: of QoS 2 that its client has, or only passed on. */
-  readonly begun: readonly number[]
-  readonly undecided: number
-  /** So many more are in the store only, behind this position. */
-  readonly inStore: number
-  readonly lastInHand: number
-}
-
-const noneStored = { inStore: 0, lastInHand: 0 }
-
-/**
- * What a Session has sent and the client has not acknowledged. A number: the payload bytes of a
- * message that was only passed on, since the Session ends with its connection and sends nothing again.
- */
-type Sent = QueueEntry | number
-
-/** What was queued in one batch, which is not committed yet. */
-interface Undecided {
-  readonly batch: number
-  readonly entries: QueueEntry[]
-  readonly places: Place[]
-}
-
 export interface SessionIdentity {
   readonly clientIdentifier: string
   /** The authenticated user that it belongs to; only that user may take it up again. */
   readonly owner: string | undefined
 }
-
-const shortQueue = 64
 
 /** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
 export const internalPrefix = '$program/'
@@ -97,21 +50,9 @@ export class Session extends Timed implements Subject {
   /** Scratch of the access rules. */
   rights: Rights | undefined
   readonly subscriptions = new Subscriptions()
-  readonly outbound = new Outbound<Sent>()
+  /** What it has to deliver. */
+  readonly sender: Sender
   readonly inbound = new Inbound(() => new IdentifierTable())
-  /** Made when something has to wait for the first time. */
-  #queue: SessionQueue | undefined
-  /**
-   * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
-   * true where the entry itself is in the same batch.
-   */
-  #unsettled: Map<QueueEntry, boolean> | undefined
-  /** Those of this turn's batch. */
-  #undecided: Undecided | undefined
-  /** So many are sent again only when a batch is committed; nothing new may overtake them. */
-  #putOff = 0
-  /** Told of the entries that were undecided when the Session ended. */
-  #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
   /** When its interval will have passed, in milliseconds of `Clock.now`; Infinity while it does not. */
   endsAt = Number.POSITIVE_INFINITY
   protocolVersion: ProtocolVersion = 5
@@ -131,12 +72,11 @@ export class Session extends Timed implements Subject {
   routedMatch = 0
   routedIndex = 0
 
-  readonly #context: Context
   readonly #expired: (session: Session) => void
 
   constructor(context: Context, identity: SessionIdentity, expired: (session: Session) => void) {
     super()
-    this.#context = context
+    this.sender = new Sender(context, this)
     this.#expired = expired
     this.level = context.durability.default
     this.clientIdentifier = identity.clientIdentifier
@@ -146,394 +86,5 @@ export class Session extends Timed implements Subject {
 
   reached(): void {
     this.#expired(this)
-  }
-
-  /** What waits for the client. */
-  get queue(): SessionQueue {
-    this.#queue ??= new SessionQueue(this.#context, this.clientIdentifier)
-    return this.#queue
-  }
-
-  /** A message of QoS 0 waits, and no later one may overtake it [MQTT5-4.6.0-5]. */
-  get hasQueuedQoS0(): boolean {
-    return this.#queue?.hasQoS0 === true
-  }
-
-  /** Whether a message would leave at once: what a Shared Subscription looks for. */
-  get isReady(): boolean {
-    const { connection, outbound } = this
-    return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
-  }
-
-  /** A message of QoS 1 or 2 may leave at once, and nothing of it has to be kept. */
-  get takesPassing(): boolean {
-    if (this.isStored || !this.isReady) return false
-    // Nothing overtakes what waits [MQTT5-4.6.0-5], be it for a batch only.
-    return this.#queue?.isEmpty !== false && !this.#unsettled?.size
-  }
-
-  /** The Packet Identifier for a message that is passed on; only while `takesPassing`. */
-  pass(qos: 1 | 2, payloadBytes: number): number {
-    this.#context.statistics.inFlight++
-    return this.outbound.publish(payloadBytes, qos).packetIdentifier
-  }
-
-  /**
-   * Sends or queues a message; false when it was lost, which is then in the ledger. `mustWait`: it
-   * may not leave before this turn's batch is committed, and not at all if that fails.
-   */
-  deliver(delivery: Delivery, mustWait = false): boolean {
-    const { message, qos, sharedFilter } = delivery
-    // Another member may get it at QoS 2 when this Session ends.
-    const isExact = qos === 2 || (message.qos === 2 && sharedFilter !== undefined)
-    if (qos > 0) return this.#deliverAcknowledged(delivery, mustWait || isExact)
-    if (!mustWait) return this.#deliverOnce(delivery)
-    this.#context.journal.whenCommitted((error) => {
-      if (error === undefined) this.#deliverOnce(delivery)
-    })
-    return true
-  }
-
-  #deliverOnce(delivery: Delivery): boolean {
-    const { connection } = this
-    if (connection === undefined && !this.#context.config.mqtt.queueQoS0) {
-      return this.#lose(delivery.message, 'offline-qos-0')
-    }
-    if (connection === undefined || connection.isCongested || this.hasQueuedQoS0) {
-      if (this.queue.refuses(delivery.message, false)) return false
-      return this.queue.appendQoS0(this.#entry(delivery))
-    }
-    return (
-      connection.sendPublish(delivery, 0, false) || this.#lose(delivery.message, 'packet-too-large')
-    )
-  }
-
-  #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
-    const { connection } = this
-    const { journal } = this.#context
-    const leavesNow = this.#queue?.isEmpty !== false && this.isReady
-    if (!leavesNow && this.queue.refuses(delivery.message, this.isStored)) return false
-    const entry = this.#entry(delivery)
-    const place = leavesNow ? 'out' : this.queue.append(entry, this.isStored, mustWait)
-    if (place === false) return false
-    // A short queue in front of a client that reads is gone in a moment.
-    const isShort = connection !== undefined && (this.#queue?.length ?? 0) <= shortQueue
-    if (place === 'in hand' && !isShort) keepAlone(entry.message)
-    if (leavesNow) this.#takeIdentifier(entry)
-    if (this.isStored) {
-      const { clientIdentifier } = this
-      journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
-    }
-    if (mustWait) journal.depend()
-    if (leavesNow && connection !== undefined) {
-      if (mustWait) this.#sendWhenStored(entry, connection, true)
-      else this.#transmit(entry, connection, false)
-    } else if (place !== 'out' && (place === 'in store' || mustWait)) {
-      this.#decideWhenCommitted(entry, place)
-    }
-    return true
-  }
-
-  #decideWhenCommitted(entry: QueueEntry, place: Place): void {
-    const { journal } = this.#context
-    let undecided = this.#undecided
-    if (undecided?.batch !== journal.batch) {
-      const added: Undecided = { batch: journal.batch, entries: [], places: [] }
-      journal.whenCommitted((error) => this.#decide(added, error))
-      this.#undecided = undecided = added
-    }
-    undecided.entries.push(entry)
-    undecided.places.push(place)
-  }
-
-  #decide(undecided: Undecided, error: Error | undefined): void {
-    if (this.#undecided === undecided) this.#undecided = undefined
-    for (const [at, entry] of undecided.entries.entries()) {
-      const place = undecided.places[at] as Place
-      if (!this.hasEnded) this.queue.decide(entry, place, error)
-      else if (this.#queue?.forgetUndecided(entry, place)) this.#decided?.(entry, error)
-    }
-    if (!this.hasEnded) this.pump() // only now can they be read back, and may they leave
-  }
-
-  /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
-  pump(): void {
-    const { connection, outbound } = this
-    if (connection === undefined) return
-    let mustWait = this.#putOff > 0
-    while (outbound.isResending && !connection.isCongested) {
-      const unfinished = outbound.nextResend()
-      if (unfinished === undefined) break
-      const { message: entry } = unfinished
-      if (typeof entry === 'number') throw new Error('what was passed on is not sent again')
-      if (unfinished.state === 'released') this.#release(entry)
-      else if (this.#unsettled?.has(entry) || entry.state === 'queued') {
-        mustWait = true
-        this.#sendLate(entry, connection)
-      } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
-      else this.#resend(entry, connection, mustWait)
-    }
-    if (this.#queue === undefined) return
-    this.#pumpQoS0(this.#queue, connection)
-    while (outbound.hasRoom && this.#putOff === 0 && !connection.isCongested) {
-      const entry = this.#queue.take(() => this.pump())
-      if (entry === undefined) return
-      if (!this.#isStillDue(entry)) continue
-      this.#takeIdentifier(entry)
-      this.#sendStored(entry, connection)
-    }
-  }
-
-  /** It has its place among what was sent, but was not: the store could not be told that it was. */
-  #sendLate(entry: QueueEntry, connection: SessionConnection): void {
-    if (!this.#isStillDue(entry)) {
-      this.#unsettled?.delete(entry)
-      this.outbound.discard(entry.packetIdentifier)
-      this.#context.statistics.inFlight--
-      return
-    }
-    entry.state = 'sent'
-    this.#sendStored(entry, connection)
-  }
-
-  /** With DUP [MQTT5-3.3.1-1], and not before one in front of it that waits [MQTT5-4.6.0-1]. */
-  #resend(entry: QueueEntry, connection: SessionConnection, mustWait: boolean): void {
-    if (!mustWait) this.#transmit(entry, connection, true)
-    else {
-      this.#putOff++
-      this.#context.journal.whenCommitted(() => {
-        this.#putOff--
-        if (this.connection === connection) this.#transmit(entry, connection, true)
-        if (this.#putOff === 0) this.pump()
-      })
-    }
-  }
-
-  /**
-   * Sends what the store has already, but not its packet identifier. Nothing waits for that at QoS 1,
-   * but without it a restart would send this one behind later ones.
-   */
-  #sendStored(entry: QueueEntry, connection: SessionConnection): void {
-    if (this.isStored) {
-      const { clientIdentifier } = this
-      const { position, packetIdentifier } = entry
-      const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
-      this.#context.journal.add(change, entry.qos === 2 ? this.#levelOf(entry) : 'memory')
-    }
-    if (entry.qos === 2) this.#sendWhenStored(entry, connection, false)
-    else this.#transmit(entry, connection, false)
-  }
-
-  #pumpQoS0(queue: SessionQueue, connection: SessionConnection): void {
-    while (!connection.isCongested) {
-      const entry = queue.takeQoS0()
-      if (entry === undefined) return
-      if (!this.#isStillDue(entry)) continue
-      if (!connection.sendPublish(entry, 0, false)) this.#lose(entry.message, 'packet-too-large')
-    }
-  }
-
-  /** A waiting message may have expired [MQTT5-3.3.2-5], or the right to it may be gone. */
-  #isStillDue(entry: QueueEntry): boolean {
-    const { access, clock } = this.#context
-    const { message } = entry
-    if (message.expiresAt <= clock.now()) this.#lose(message, 'expired')
-    else if (!access.mayReceive(this, message.topicName)) this.#lose(message, 'not-authorized')
-    else return true
-    this.#done(entry)
-    return false
-  }
-
-  #mayStillReceive({ message }: QueueEntry): boolean {
-    return this.#context.access.mayReceive(this, message.topicName)
-  }
-
-  /** It was sent on an earlier connection, and may not be sent again. */
-  #withdraw(entry: QueueEntry): void {
-    this.#lose(entry.message, 'not-authorized')
-    this.outbound.discard(entry.packetIdentifier)
-    this.#finish(entry)
-  }
-
-  /** Drops what waits and may not be received any more. */
-  dropDenied(): void {
-    if (this.#queue === undefined) return this.pump()
-    this.#queue.purge({
-      mayStay: ({ topicName }) => this.#context.access.mayReceive(this, topicName),
-      drop: (entry) => {
-        this.#lose(entry.message, 'not-authorized')
-        this.#done(entry)
-      },
-      finished: () => this.pump(),
-    })
-  }
-
-  #takeIdentifier(entry: QueueEntry): void {
-    entry.packetIdentifier = this.outbound.publish(entry, entry.qos as 1 | 2).packetIdentifier
-    entry.state = 'sent'
-    this.#context.statistics.inFlight++
-  }
-
-  /**
-   * Sends when this turn's batch is committed. QoS 2 that left before would come twice after a crash,
-   * or a store without room, and the publisher's resend. `isNew`: the entry is in that batch.
-   */
-  #sendWhenStored(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
-    this.#unsettled ??= new Map()
-    this.#unsettled.set(entry, isNew)
-    this.#context.journal.whenCommitted((error) => {
-      if (this.hasEnded) {
-        if (this.#unsettled?.delete(entry) === true) this.#decided?.(entry, error)
-        return
-      }
-      if (error !== undefined) {
-        if (isNew) this.#abandon(entry)
-        // What is stored is kept: the Session goes on from here when the client is back.
-        else this.connection?.disconnect(0x97, 'store failed')
-        return
-      }
-      this.#unsettled?.delete(entry)
-      // What was too large made room for the next.
-      if (this.connection === connection && !this.#transmit(entry, connection, false)) this.pump()
-    })
-  }
-
-  /** It could not be stored, so its publisher was not told that it was kept. */
-  #abandon(entry: QueueEntry): void {
-    this.#unsettled?.delete(entry)
-    this.#lose(entry.message, 'store-failed')
-    this.outbound.discard(entry.packetIdentifier)
-    this.#finish(entry)
-    this.pump()
-  }
-
-  /** False when it was too large for the client, and is over therefore. */
-  #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): boolean {
-    if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return true
-    // Counted as if it had been delivered [MQTT5-3.1.2-25].
-    this.#lose(entry.message, 'packet-too-large')
-    this.outbound.discard(entry.packetIdentifier)
-    this.#finish(entry)
-    return false
-  }
-
-  /**
-   * At its end: gives everything that is not delivered away. Whether an entry is stored may not be
-   * known yet: `undecided` of them are handed to `decided` later, one by one.
-   */
-  giveUp(decided: (entry: QueueEntry, error: Error | undefined) => void): GivenUp {
-    this.#decided = decided
-    const waiting: QueueEntry[] = []
-    const begun: number[] = []
-    for (const { message: entry } of this.outbound.unfinished()) {
-      if (typeof entry === 'number') {
-        begun.push(entry)
-        continue
-      }
-      const isNew = this.#unsettled?.get(entry)
-      if (isNew === true) continue
-      this.#unsettled?.delete(entry)
-      if (entry.qos === 2 && isNew === undefined && entry.state !== 'queued') {
-        begun.push(entry.message.payload.length)
-      } else waiting.push(entry)
-    }
-    const unsettled = this.#unsettled?.size ?? 0
-    if (this.#queue === undefined) return { waiting, begun, undecided: unsettled, ...noneStored }
-    const { inStore, lastInHand } = this.#queue
-    const { entries, undecided } = this.#queue.clear()
-    for (const entry of entries) waiting.push(entry)
-    return { waiting, begun, undecided: undecided + unsettled, inStore, lastInHand }
-  }
-
-  puback(packetIdentifier: number, reasonCode: number): void {
-    const finished = this.outbound.puback(packetIdentifier)
-    if (finished === undefined) return
-    if (reasonCode >= firstFailure) this.#refusedByClient(finished.message)
-    this.#finish(finished.message)
-    this.pump()
-  }
-
-  #refusedByClient(sent: Sent): void {
-    const bytes = typeof sent === 'number' ? sent : sent.message.payload.length
-    this.#context.losses.record(this.clientIdentifier, 'refused-by-client', bytes)
-  }
-
-  /** Answers with PUBREL, once "PUBREC received" is stored; 0x92 for an unknown identifier. */
-  pubrec(packetIdentifier: number, reasonCode: number): void {
-    const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
-    if (outcome === 'unknown') {
-      if (reasonCode < firstFailure) this.connection?.sendPubrel(packetIdentifier, 0x92)
-    } else if (entry !== undefined && outcome === 'release') {
-      if (typeof entry.message === 'number') this.connection?.sendPubrel(packetIdentifier, 0)
-      else this.#release(entry.message)
-    } else if (entry !== undefined) {
-      this.#refusedByClient(entry.message)
-      this.#finish(entry.message)
-      this.pump()
-    }
-  }
-
-  /** Sends PUBREL. If it left before it was stored, a crash would send the PUBLISH once more. */
-  #release(entry: QueueEntry): void {
-    const { clientIdentifier, connection } = this
-    const { position, packetIdentifier } = entry
-    if (!this.isStored || entry.state === 'released') {
-      entry.state = 'released'
-      connection?.sendPubrel(packetIdentifier, 0)
-      return
-    }
-    const { journal } = this.#context
-    journal.add({ kind: 'released', clientIdentifier, position }, this.#levelOf(entry))
-    journal.whenCommitted((error) => {
-      // Without room for it the client has to come back: the Session is then resumed from here.
-      if (error !== undefined) return this.connection?.disconnect(0x97, 'store failed')
-      entry.state = 'released'
-      if (this.connection === connection) connection?.sendPubrel(packetIdentifier, 0)
-    })
-  }
-
-  pubcomp(packetIdentifier: number): void {
-    const finished = this.outbound.pubcomp(packetIdentifier)
-    if (finished === undefined) return
-    this.#finish(finished.message)
-    this.pump()
-  }
-
-  /** Its exchange is over. */
-  #finish(sent: Sent): void {
-    this.#context.statistics.inFlight--
-    if (typeof sent !== 'number') this.#done(sent)
-  }
-
-  #done(entry: QueueEntry): void {
-    if (!this.isStored || entry.qos === 0) return
-    const { clientIdentifier } = this
-    this.#context.journal.add(
-      { kind: 'done', clientIdentifier, position: entry.position },
-      'memory',
-    )
-  }
-
-  #levelOf(entry: QueueEntry): DurabilityLevel {
-    return this.#context.durability.ofMessage(entry.message.topicName, this.level)
-  }
-
-  #entry(delivery: Delivery): QueueEntry {
-    const { message, qos, retain, subscriptionIdentifiers, sharedFilter } = delivery
-    return {
-      position: this.#context.nextPosition(),
-      message,
-      qos,
-      retain,
-      subscriptionIdentifiers,
-      sharedFilter,
-      packetIdentifier: 0,
-      state: 'queued',
-    }
-  }
-
-  #lose(message: Message, cause: LossCause): false {
-    this.#context.losses.record(this.clientIdentifier, cause, message.payload.length)
-    return false
   }
 }

@@ -192,13 +192,13 @@ export class Sessions {
    */
   #passOn(session: Session, finished: () => void): void {
     const { statistics, losses } = this.#context
-    const { clientIdentifier, hasShared, outbound } = session
-    statistics.inFlight -= outbound.size
+    const { clientIdentifier, hasShared, sender } = session
+    statistics.inFlight -= sender.outbound.size
     let open = 1
     const close = () => {
       if (--open === 0) finished()
     }
-    const { waiting, begun, undecided, inStore, lastInHand } = session.giveUp((entry, error) => {
+    const { waiting, begun, undecided, inStore, lastInHand } = sender.giveUp((entry, error) => {
       const bytes = entry.message.payload.length
       // A message that could not be stored was not acknowledged: its publisher sends it again.
       if (error !== undefined) losses.record(clientIdentifier, 'store-failed', bytes)
@@ -244,7 +244,7 @@ export class Sessions {
     }
     if (isStored && qos > 0) journal.add({ kind: 'done', clientIdentifier, position }, 'memory')
     if (access.mayReceive(heir.session, message.topicName)) {
-      heir.session.deliver(gather(heir, message))
+      heir.session.sender.deliver(gather(heir, message))
     } else losses.record(heir.session.clientIdentifier, 'not-authorized', message.payload.length)
   }
 

@@ -41,7 +41,7 @@ export class ShareGroup {
     const connected = (member: Subscription) => member.session.connection !== undefined
     const waiting = (member: Subscription) => message.qos > 0 && member.options.qos > 0
     return (
-      this.#inTurn((member) => member.session.isReady && may(member)) ??
+      this.#inTurn((member) => member.session.sender.isReady && may(member)) ??
       this.#inTurn((member) => connected(member) && may(member)) ??
       this.#inTurn((member) => waiting(member) && may(member)) ??
       this.#inTurn(may) ??

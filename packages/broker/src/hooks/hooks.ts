@@ -15,10 +15,10 @@ import type {
 } from '../access/authenticator.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Log } from '../log.ts'
 import type { Loss } from '../losses.ts'
 import { createMessage, type Message } from '../message.ts'
-import type { Delivery } from '../session.ts'
 import { type Chain, type ChainContext, runChain } from './chain.ts'
 import type {
   ConnectChange,

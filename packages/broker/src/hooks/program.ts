@@ -142,7 +142,7 @@ async function subscribeProgram(
   if (wantsRetained(subscription, isNew)) {
     sendRetained(core, subscription, core.clock.now())
   }
-  session.pump()
+  session.sender.pump()
   return subscriber
 }
 
@@ -218,7 +218,7 @@ function attach(
   session.sessionExpiryInterval = isLasting ? limitExpiry(core.config, 0xffff_ffff) : 0
   session.isStored = isLasting
   session.connection = subscriber
-  session.outbound.connected(core.config.mqtt.inFlightMaximum)
+  session.sender.outbound.connected(core.config.mqtt.inFlightMaximum)
   session.inbound.connected(0)
   core.sessions.save(session)
   core.statistics.clientsConnected++

@@ -1,7 +1,8 @@
 import { type PublishProperties, type QoS, ReasonCode } from '@busbar/protocol'
 import type { Core } from '../core.ts'
+import type { Delivery } from '../delivery.ts'
 import { Fifo } from '../fifo.ts'
-import type { Delivery, Session, SessionConnection } from '../session.ts'
+import type { Session, SessionConnection } from '../session.ts'
 
 /** An Application Message as the program gets it. */
 export interface ReceivedMessage {
@@ -68,7 +69,7 @@ export class Subscriber implements SessionConnection {
   sendPubrel(packetIdentifier: number): void {
     // Not now, because the Session is in the middle of it.
     queueMicrotask(() => {
-      if (!this.isClosed) this.#session.pubcomp(packetIdentifier)
+      if (!this.isClosed) this.#session.sender.pubcomp(packetIdentifier)
     })
   }
 
@@ -102,9 +103,9 @@ export class Subscriber implements SessionConnection {
 
   #acknowledge({ message, packetIdentifier }: Arrival, reasonCode: number): void {
     if (this.isClosed) return
-    if (message.qos === 1) this.#session.puback(packetIdentifier, reasonCode)
-    else if (message.qos === 2) this.#session.pubrec(packetIdentifier, reasonCode)
-    else this.#session.pump() // there is room for one more
+    if (message.qos === 1) this.#session.sender.puback(packetIdentifier, reasonCode)
+    else if (message.qos === 2) this.#session.sender.pubrec(packetIdentifier, reasonCode)
+    else this.#session.sender.pump() // there is room for one more
   }
 
   /** A message is acknowledged when the next one is asked for. */

@@ -90,7 +90,8 @@ function releaseAtOnce({ sessions, journal }: Core): void {
   const { begin } = sessions
   sessions.begin = (identity) => {
     const session = begin.call(sessions, identity)
-    const { deliver, pump } = session
+    const { sender } = session
+    const { deliver, pump } = sender
     const sending = <T>(work: () => T): T => {
       const before = isSending
       isSending = true
@@ -100,8 +101,8 @@ function releaseAtOnce({ sessions, journal }: Core): void {
         isSending = before
       }
     }
-    session.deliver = (delivery) => sending(() => deliver.call(session, delivery))
-    session.pump = () => sending(() => pump.call(session))
+    sender.deliver = (delivery) => sending(() => deliver.call(sender, delivery))
+    sender.pump = () => sending(() => pump.call(sender))
     return session
   }
 }
