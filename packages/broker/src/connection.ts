@@ -1,8 +1,6 @@
 import {
   type Connack,
-  type Connect,
   connectReturnCode,
-  encodePacket,
   Framer,
   fitPacket,
   InboundTopicAliases,
@@ -12,25 +10,22 @@ import {
   type Packet,
   ProtocolError,
   type ProtocolVersion,
-  protocolError,
   ReasonCode,
   readPacket,
   reasonCodeName,
 } from '@busbar/protocol'
 import type { Entry } from './admission.ts'
 import { Authentication } from './authentication.ts'
-import { inboundConnect } from './connect.ts'
 import type { Core } from './core.ts'
 import { Deadline, Timed } from './deadlines.ts'
 import type { Delivery } from './delivery.ts'
 import type { PassingFrame } from './forward.ts'
 import { inboundInPlace } from './inbound-in-place.ts'
-import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
+import { inboundPacket } from './inbound-packet.ts'
 import { Output } from './output.ts'
 import { Pace } from './pace.ts'
 import type { Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
-import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
 import { type Transport, type TransportEvents, takesParts } from './transport.ts'
 
 /** Output is handed to the transport before the end of the turn when it has grown to this. */
@@ -38,8 +33,6 @@ const flushBytes = 65_536
 
 /** The first bytes of what acknowledges, by name. */
 const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
-
-const pingresp = encodePacket({ type: 'pingresp' }, 5)
 
 /** How a connection ends: with a Will that was dropped; after the client's last word. */
 interface Ending {
@@ -134,7 +127,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     if (this.state === 'ended' || firstByte === undefined) return false
     // Said of the first byte, because another protocol may never complete what looks like a packet.
     if (this.#isSilent && !isConnect(firstByte)) {
-      this.#close('the first packet is not CONNECT')
+      this.close('the first packet is not CONNECT')
       return false
     }
     this.#isSilent = false
@@ -181,7 +174,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
         !inboundInPlace(this, this.session as Session, this.#framer)
       ) {
         const { firstByte } = this.#framer
-        this.#inbound(readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
+        inboundPacket(this, readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
       }
       if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#framer.settle()
       if (core.rounds.isShareUp(core.deliveries - deliveries)) {
@@ -230,57 +223,6 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.release()
   }
 
-  #inbound(packet: Packet): void {
-    if (this.state === 'connecting') return this.#inboundBeforeConnack(packet)
-    const session = this.session as Session
-    switch (packet.type) {
-      case 'publish':
-        return inboundPublish(this, session, packet)
-      case 'puback':
-        return session.sender.puback(packet.packetIdentifier, packet.reasonCode)
-      case 'pubrec':
-        return session.sender.pubrec(packet.packetIdentifier, packet.reasonCode)
-      case 'pubrel':
-        return inboundPubrel(this, session, packet.packetIdentifier)
-      case 'pubcomp':
-        return session.sender.pubcomp(packet.packetIdentifier)
-      case 'subscribe':
-        return inboundSubscribe(this, session, packet)
-      case 'unsubscribe':
-        return inboundUnsubscribe(this, session, packet)
-      case 'pingreq':
-        return this.#write(pingresp) // [MQTT5-3.12.4-1]
-      case 'auth':
-        return this.authentication.again(packet)
-      case 'disconnect':
-        return this.#inboundDisconnect(packet.reasonCode, packet.properties.sessionExpiryInterval)
-      case 'connect':
-        throw protocolError('CONNECT came twice', 'MQTT5-3.1.0-2')
-      default:
-        throw protocolError(`${packet.type} is sent by servers only`, 'U5-2.1.2-a')
-    }
-  }
-
-  #inboundBeforeConnack(packet: Packet): void {
-    if (this.version === undefined) {
-      return inboundConnect(this, packet as Connect)
-    }
-    // [MQTT5-3.1.2-30] Everything else waits for CONNACK.
-    if (packet.type === 'auth') return this.authentication.proceed(packet)
-    if (packet.type === 'disconnect') return this.#close('client left during authentication')
-    throw protocolError(`${packet.type} came before CONNACK`, 'MQTT5-3.1.2-30')
-  }
-
-  #inboundDisconnect(reasonCode: number, sessionExpiryInterval: number | undefined): void {
-    const session = this.session as Session
-    if (sessionExpiryInterval !== undefined) {
-      this.core.sessions.changeExpiry(session, sessionExpiryInterval)
-    }
-    const dropsWill = reasonCode === ReasonCode.NormalDisconnection && session.will !== undefined
-    if (dropsWill) this.core.wills.cancel(session)
-    this.#close('client disconnected', { dropsWill, isHeard: true })
-  }
-
   /** CONNECT was accepted: limits and timers are now those of a known client. */
   accepted(keepAliveSeconds: number): void {
     this.#framer.maximumPacketSize = this.core.config.mqtt.maximumPacketSize
@@ -303,7 +245,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   }
 
   reached(now: number): void {
-    if (this.state === 'connecting') return this.#close('CONNECT took too long') // U5-3.1.4-a
+    if (this.state === 'connecting') return this.close('CONNECT took too long') // U5-3.1.4-a
     if (this.#isHeld || this.#awaitsRound) this.#keepAlive.heard(now)
     if (this.#keepAlive.deadline > now) {
       // Moved here and not for each packet, so that a packet costs no timer.
@@ -318,7 +260,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
       const properties = { reasonString, ...this.#reference(reasonCode) }
       this.send({ type: 'disconnect', reasonCode, properties })
     }
-    this.#close(`${reasonCodeName(reasonCode)}: ${reasonString}`)
+    this.close(`${reasonCodeName(reasonCode)}: ${reasonString}`)
   }
 
   /** Refuses the CONNECT and closes [MQTT5-3.2.2-7]; 3.x is told where a return code fits. */
@@ -335,7 +277,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
       address: this.transport.address,
       reason: reasonString,
     })
-    this.#close(undefined)
+    this.close(undefined)
   }
 
   /** Where else to go, with the Reason Code that says so (section 4.11). */
@@ -355,7 +297,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     if (this.state === 'connected') return this.disconnect(error.reasonCode, error.message)
     // Answered in the form of the level that was asked for; unknown ones below 5 in that of 3.1.1.
     const level = this.version ?? error.protocolLevel
-    if (level === undefined) return this.#close(undefined)
+    if (level === undefined) return this.close(undefined)
     this.version = level >= 5 ? 5 : level === 3 ? 3 : 4
     this.refuse(error.reasonCode, error.message)
   }
@@ -368,7 +310,8 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.transport.destroy()
   }
 
-  #close(reason: string | undefined, how: Ending = {}): void {
+  /** Ends it without a word to the client; `reason` is for the log. */
+  close(reason: string | undefined, how: Ending = {}): void {
     if (this.state === 'ended') return
     if (reason !== undefined) this.#logEnd('connection closed', reason)
     const isStored = this.session?.isStored === true
@@ -469,13 +412,13 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     const { maximumPacketSize, wantsProblemInformation } = this
     const frame = fitPacket(packet, this.version ?? 5, maximumPacketSize, wantsProblemInformation)
     if (frame === undefined) return false
-    this.#write(frame)
+    this.#append(frame, 0, frame.length)
     return true
   }
 
   /** Writes CONNACK, after which everything else may follow [MQTT5-3.2.0-1]. */
   sendConnack(connack: Connack): void {
-    if (!this.send(connack)) return this.#close('CONNACK is larger than the client accepts')
+    if (!this.send(connack)) return this.close('CONNACK is larger than the client accepts')
     this.state = 'connected'
   }
 
@@ -489,10 +432,6 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     this.core.statistics.publishBytesSent += payloadLength
     this.#append(bytes, start, end)
     return true
-  }
-
-  #write(frame: Uint8Array): void {
-    this.#append(frame, 0, frame.length)
   }
 
   #append(bytes: Uint8Array, start: number, end: number): void {

@@ -1,10 +1,8 @@
 import { noProperties, ReasonCode } from '@busbar/protocol'
-import type { Access } from './access/access.ts'
-import { AccessControl, type Policies } from './access/access-control.ts'
+import { AccessControl } from './access/access-control.ts'
 import type { AuthenticationMethod, Authenticator } from './access/authenticator.ts'
 import { Denials } from './access/denials.ts'
 import { Flapping } from './access/flapping.ts'
-import { RetainedSources } from './access/retained-sources.ts'
 import { withdrawSubscriptions } from './access-change.ts'
 import type { Entry } from './admission.ts'
 import { Arrears } from './arrears.ts'
@@ -12,26 +10,24 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Connection, type WaitingAnswers } from './connection.ts'
 import type { Context, Random } from './context.ts'
+import type { CoreOptions } from './core-options.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
-import type { Delivery } from './delivery.ts'
 import { Durability } from './durability.ts'
 import { Forwarding } from './forward.ts'
 import { Frames } from './frames.ts'
-import type { Hook } from './hooks/hook.ts'
 import { createHooks, type Hooks } from './hooks/hooks.ts'
 import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
-import { createMessage, type Message } from './message.ts'
+import { createMessage } from './message.ts'
 import { PackedMessages } from './packed-messages.ts'
+import { Publishing } from './publishing.ts'
 import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
 import { Rounds } from './rounds.ts'
-import type { Route } from './route-cache.ts'
-import { deliveryCode, deliveryTo, Router } from './router.ts'
-import type { Session } from './session.ts'
+import { Router } from './router.ts'
 import { Sessions } from './sessions.ts'
-import { type Allocate, Slab } from './slab.ts'
+import { Slab } from './slab.ts'
 import { Statistics } from './statistics.ts'
 import type { Change, DurabilityLevel, Store } from './store/store.ts'
 import { StoreHealth } from './store-health.ts'
@@ -45,36 +41,6 @@ const sweepMs = 60_000
 
 /** A part of the routes is looked at so often: all of them in a few seconds. */
 const sweepRoutesMs = 200
-
-export interface CoreOptions {
-  readonly config: Config
-  readonly clock: Clock
-  readonly random: Random
-  readonly store: Store
-  readonly log: Log
-  readonly authenticator: Authenticator
-  readonly methods?: readonly AuthenticationMethod[]
-  /** A program's own answers, instead of rules. */
-  readonly access?: Access
-  /** Everybody may do everything when left out. */
-  readonly policies?: Policies | undefined
-  /** Code of the program that takes part, in this order. */
-  readonly hooks?: readonly Hook[]
-  /** How long a hook may take where it decides; 5,000 when left out. */
-  readonly hookTimeoutMs?: number
-  /** Calls back once at the end of this turn of the event loop. */
-  readonly schedule: (endOfTurn: () => void) => void
-  /** Calls back in the next turn, when others have been read from; `schedule` when left out. */
-  readonly nextTurn?: (work: () => void) => void
-  /** The store has failed for good; called once. */
-  readonly storeFailed?: (error: Error) => void
-  /** Memory to put output together in; what is given to it is used again and again. */
-  readonly slabMemory?: Allocate
-  /** Bytes of heap in use, for `$SYS`. */
-  readonly heapBytes?: () => number
-  /** There is always enough when left out. */
-  readonly memory?: Context['memory']
-}
 
 /** The broker without sockets, timers and files: bytes, events and time in, bytes out. */
 export class Core implements Context {
@@ -102,17 +68,11 @@ export class Core implements Context {
   readonly sessions: Sessions
   readonly flapping: Flapping
   readonly frames: Frames
-  readonly #retainedSources: RetainedSources
+  readonly publishing: Publishing
   readonly forwarding = new Forwarding()
   readonly rounds = new Rounds()
   /** Where output is put together. */
   readonly slab: Slab
-  /** What was put together in this turn is still needed by a transport. */
-  holdSlabs(): void {
-    this.slab.isHeld = true
-    this.acknowledgements.isHeld = true
-  }
-
   /** Where acknowledgements are: apart, so that those of one connection are neighbours. */
   readonly acknowledgements: Slab
   readonly copy = (bytes: Uint8Array) => this.slab.copy(bytes)
@@ -160,11 +120,11 @@ export class Core implements Context {
     this.frames = new Frames(this.clock, this.slab)
     this.retained = new Retained(this)
     this.wills = new Wills(this, {
-      publish: (will, mustWait) => this.#publishWill(will, mustWait),
+      publish: (will, mustWait) => this.publishing.publishWill(will, mustWait),
       save: (session) => this.sessions.save(session),
     })
     this.sessions = new Sessions(this, this.router, this.wills)
-    this.#retainedSources = new RetainedSources(this.access, (id) => this.sessions.get(id))
+    this.publishing = new Publishing(this)
     const { statistics, losses, clock } = this
     const heapBytes = options.heapBytes ?? (() => 0)
     const { level } = this
@@ -252,92 +212,6 @@ export class Core implements Context {
     this.deadlines.advance(this.clock.now())
   }
 
-  /**
-   * Retains and routes a message. Returns the Reason Code for its publisher: 0x10 when nobody has
-   * subscribed, 0x97 when everybody's queue is full or there is no room to retain it. `mustWait`: it
-   * may not leave before this turn's batch is committed; `route`: that of its topic, where it is known.
-   */
-  publish(message: Message, how: { mustWait?: boolean; route?: Route | undefined } = {}): number {
-    if (message.retain) {
-      if (!this.retained.hasRoom(message)) {
-        this.losses.record(message.publisher, 'retained-full', message.payload.length)
-        return ReasonCode.QuotaExceeded
-      }
-      this.retained.store(message)
-    }
-    return this.#route(message, how.mustWait, how.route)
-  }
-
-  #publishWill(will: Message, mustWait: boolean): void {
-    const { publish } = this.hooks
-    if (publish === undefined) return this.#publishAllowedWill(will, mustWait)
-    const { publisher: clientIdentifier, publisherUser: user } = will
-    publish(will, { clientIdentifier, user, origin: 'will' }, (changed, refusal) => {
-      if (changed !== undefined && refusal === undefined) {
-        this.#publishAllowedWill(changed, mustWait)
-      } else this.losses.record(clientIdentifier, 'refused-by-hook', will.payload.length)
-    })
-  }
-
-  /** A Will goes to those who wait for it also where there is no room to retain it. */
-  #publishAllowedWill(will: Message, mustWait: boolean): void {
-    const isKept = !will.retain || this.retained.hasRoom(will)
-    if (!isKept) this.losses.record(will.publisher, 'retained-full', will.payload.length)
-    this.publish(isKept ? will : { ...will, retain: false }, { mustWait })
-  }
-
-  /** Sends or queues a message as the hooks want it; false when it was lost. */
-  send(session: Session, delivery: Delivery, mustWait = false): boolean {
-    const { deliver } = this.hooks
-    if (deliver === undefined) return session.sender.deliver(delivery, mustWait)
-    const changed = deliver(delivery, session)
-    if (changed !== undefined) return session.sender.deliver(changed, mustWait)
-    const { payload } = delivery.message
-    this.losses.record(session.clientIdentifier, 'refused-by-hook', payload.length)
-    return true
-  }
-
-  #route(message: Message, mustWait = false, known?: Route): number {
-    const targets = (known ?? this.router.learn(message.topicName))?.targets
-    let delivered = 0
-    let lost = 0
-    if (targets !== undefined) {
-      for (const target of targets) {
-        const outcome = this.deliver(target.session, deliveryTo(target, message), mustWait)
-        if (outcome === 'delivered') delivered++
-        else if (outcome === 'lost') lost++
-      }
-    } else {
-      for (const delivery of this.router.match(message)) {
-        const outcome = this.deliver(delivery.session, delivery, mustWait)
-        if (outcome === 'delivered') delivered++
-        else if (outcome === 'lost') lost++
-      }
-    }
-    return deliveryCode(delivered, lost)
-  }
-
-  /** Whether a retained message may be sent to a new subscriber. What may not is in the ledger. */
-  mayReceiveRetained(session: Session, message: Message): boolean {
-    const { access, config, losses } = this
-    const isAllowed =
-      access.mayReceive(session, message.topicName) &&
-      (!config.access.checkRetainedSource || this.#retainedSources.mayStillPublish(message))
-    const { clientIdentifier } = session
-    if (!isAllowed) losses.record(clientIdentifier, 'not-authorized', message.payload.length)
-    return isAllowed
-  }
-
-  /** One delivery that the router has decided on, unless the receiver may not have it. */
-  deliver(session: Session, delivery: Delivery, mustWait = false): 'delivered' | 'lost' | 'denied' {
-    const { topicName, payload } = delivery.message
-    if (this.access.mayReceive(session, topicName)) {
-      return this.send(session, delivery, mustWait) ? 'delivered' : 'lost'
-    }
-    this.losses.record(session.clientIdentifier, 'not-authorized', payload.length)
-    return 'denied'
-  }
-
   /** Nothing was journaled since `mark`, and no earlier answer on the connection waits. */
   isSettled(connection: Connection, mark: number): boolean {
     return this.journal.mark === mark && connection.waitingAcknowledgements === 0
@@ -401,6 +275,12 @@ export class Core implements Context {
     if (!this.rounds.isEmpty) this.#nextRoundLater()
   }
 
+  /** What was put together in this turn is still needed by a transport. */
+  holdSlabs(): void {
+    this.slab.isHeld = true
+    this.acknowledgements.isHeld = true
+  }
+
   /** A connection has something to send at the end of this turn. */
   hasOutput(connection: Connection): void {
     this.#withOutput.push(connection)
@@ -457,7 +337,7 @@ export class Core implements Context {
       const complete = createMessage({ ...message, ...rest }, now)
       // Not stored: they are about this run.
       this.retained.restore(complete)
-      this.#route(complete)
+      this.publishing.route(complete)
     }
   }
 

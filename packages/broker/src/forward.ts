@@ -115,7 +115,10 @@ class Passing implements PassingFrame {
         delivered++
         continue
       }
-      const outcome = core.deliver(target.session, deliveryTo(target, this.#asMessage(topicName)))
+      const outcome = core.publishing.deliver(
+        target.session,
+        deliveryTo(target, this.#asMessage(topicName)),
+      )
       if (outcome === 'delivered') delivered++
       else if (outcome === 'lost') lost++
     }

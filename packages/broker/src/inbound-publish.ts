@@ -41,7 +41,7 @@ export function inboundPublish(
   // 4. to 6. Match, store with this turn's batch, deliver; acknowledged when that is committed.
   const message = ownMessage(connection, topicName, publish)
   if (core.hooks.publish !== undefined) return publishWithHooks(answer, message)
-  const reasonCode = core.publish(message, { route })
+  const reasonCode = core.publishing.publish(message, { route })
   if (qos > 0) acknowledge(answer, reasonCode)
 }
 
@@ -148,7 +148,8 @@ function publishWithHooks(answer: Answer, message: Message): void {
     if (!isHeld) return followHooks(answer, changed, refusal)
     if (connection.state !== 'connected') {
       // Unacknowledged, and sent again by a client whose Session goes on; QoS 0 is only sent once.
-      if (qos === 0 && changed !== undefined && refusal === undefined) core.publish(changed)
+      if (qos === 0 && changed !== undefined && refusal === undefined)
+        core.publishing.publish(changed)
       return
     }
     connection.guard(() => {
@@ -174,7 +175,7 @@ function followHooks(
   const { connection, qos, payloadBytes } = answer
   const { core, clientIdentifier, version } = connection
   if (message !== undefined && refusal === undefined) {
-    const reasonCode = core.publish(message)
+    const reasonCode = core.publishing.publish(message)
     if (qos > 0) acknowledge(answer, reasonCode)
     return
   }

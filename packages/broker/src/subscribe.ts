@@ -192,13 +192,13 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
 export function sendRetained(core: Core, subscription: Subscription, now: number): void {
   const { session, topicFilter } = subscription
   core.retained.matching(topicFilter, now, (message) => {
-    if (!core.mayReceiveRetained(session, message)) return
+    if (!core.publishing.mayReceiveRetained(session, message)) return
     const delivery = gather(subscription, message)
     // It is kept until it is acknowledged, and what it is a view of would be kept with it.
     if (delivery.qos > 0) message.payload = copyPayload(message.payload)
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
     delivery.retain = true
-    core.send(session, delivery)
+    core.publishing.send(session, delivery)
   })
 }
 

@@ -57,7 +57,7 @@ async function publishFromProgram(
     core.losses.record('', 'refused-by-hook', bytes.length)
     return ReasonCode.Success
   }
-  const reasonCode = core.publish(message)
+  const reasonCode = core.publishing.publish(message)
   await committed(core)
   if (reasonCode < 0x80) return reasonCode
   throw new PublishError(reasonCode, `not queued for anybody: ${reasonCodeName(reasonCode)}`)

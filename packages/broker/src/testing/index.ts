@@ -1,4 +1,5 @@
-export { type Core, type CoreOptions, createBroker } from '../core.ts'
+export { type Core, createBroker } from '../core.ts'
+export type { CoreOptions } from '../core-options.ts'
 export { StoreFullError } from '../store/errors.ts'
 export { createMemoryStore } from '../store/memory.ts'
 export type { Change, QueueEntry, Recovered, Store } from '../store/store.ts'

@@ -1,6 +1,7 @@
 import { loadPolicies } from '../access/load-policies.ts'
 import { type ConfigInput, parseConfig } from '../config.ts'
-import { type Core, type CoreOptions, createBroker } from '../core.ts'
+import { type Core, createBroker } from '../core.ts'
+import type { CoreOptions } from '../core-options.ts'
 import { createLog } from '../log.ts'
 import { createMemoryStore } from '../store/memory.ts'
 import { TestPeer } from './test-peer.ts'
