@@ -85,6 +85,29 @@ export function queues(create: Create): void {
     }
   })
 
+  test('reads on behind what has just been sent, and keeps that as sent', async () => {
+    const { store, reopen } = await create()
+    await store.open()
+    const positions = [...Array(100).keys()].map((n) => n + 1)
+    await commit(store, [session('a'), ...positions.map((position) => queued('a', position))])
+    const read: number[] = []
+    for (let last = 0; last < 100; last = read.at(-1) ?? 100) {
+      const page = await readQueue(store, 'a', last, 8)
+      read.push(...page.map(positionOf))
+      // Nobody waits for it: the next page is read before it is written.
+      store.commit(
+        page.map(({ position }) => sent('a', position, position)),
+        'memory',
+        () => {},
+      )
+    }
+    assert.deepEqual(read, positions)
+    await using again = await reopen()
+    const { sessions } = await again.open()
+    const { inFlight, queuedCount } = sessionOf(sessions, 'a') ?? {}
+    assert.deepEqual([inFlight?.map(positionOf), queuedCount], [positions, 0])
+  })
+
   test('keeps a queue while it is filled at the end, drained at the head and torn in between', async () => {
     const { store, reopen } = await create()
     await store.open()

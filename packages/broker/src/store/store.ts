@@ -143,7 +143,8 @@ export interface Store extends AsyncDisposable {
   ): void
   /**
    * Hands over at most `limit` entries of state `queued` behind `afterPosition`, by position, with
-   * every batch applied that was committed before the call. May call back before it returns.
+   * every entry that was committed before the call. Those that were sent or done meanwhile may be among
+   * them: whoever reads on from the last one meets none of these. May call back before it returns.
    */
   readQueue(
     clientIdentifier: string,
