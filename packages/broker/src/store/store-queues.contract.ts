@@ -102,6 +102,7 @@ export function queues(create: Create): void {
       )
     }
     assert.deepEqual(read, positions)
+    await commit(store, [session('b')]) // and with it all that came before
     await using again = await reopen()
     const { sessions } = await again.open()
     const { inFlight, queuedCount } = sessionOf(sessions, 'a') ?? {}
