@@ -23,11 +23,13 @@ export interface EnvironmentOverrides {
 export function environmentOverrides(
   environment: Readonly<Record<string, string | undefined>>,
 ): EnvironmentOverrides {
-  const known = knownNames()
   const overrides: Override[] = []
   const problems: ConfigProblem[] = []
+  let known: ReadonlyMap<string, string> | undefined
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(prefix) || name === passwordName || value === undefined) continue
+    // Only now: most brokers have none, and this is a tenth of a second at the start.
+    known ??= knownNames()
     const path = pathOf(name, known)
     if (path === undefined) problems.push(unknown(name, known))
     else {
