@@ -62,22 +62,18 @@ export class RouteCache {
     return other?.hash === hash && isTopic(other.topic, bytes, start, end) ? other : undefined
   }
 
-  findName(topicName: string): Route | undefined {
-    const at = hashOfName(topicName) & (this.#slots.length - 1)
-    const route = this.#slots[at]
-    if (route?.topicName === topicName) return route
-    const other = this.#slots[at ^ 1]
-    return other?.topicName === topicName ? other : undefined
-  }
-
   /**
-   * Keeps a route that was not there. Undefined where its topic is none to be kept: also for the
-   * first message, since many topics never have a second one.
+   * The route of a topic by its name, kept from its second message on: many topics never have one.
+   * Undefined where it is none to be kept.
    */
-  add(topicName: string, placesOf: (topicName: string) => Places): Route | undefined {
+  learn(topicName: string, placesOf: (topicName: string) => Places): Route | undefined {
     const hash = hashOfName(topicName)
-    if (!this.#wasSeen(hash)) return undefined
-    const topic = asciiOf(topicName)
+    const at = hash & (this.#slots.length - 1)
+    const known = this.#slots[at]
+    if (known?.hash === hash && known.topicName === topicName) return known
+    const other = this.#slots[at ^ 1]
+    if (other?.hash === hash && other.topicName === topicName) return other
+    const topic = this.#wasSeen(hash) ? asciiOf(topicName) : undefined
     if (topic === undefined) return undefined
     const places = placesOf(topicName)
     const route = { topicName, topic, hash, places, generation: -1, targets: undefined }

@@ -81,8 +81,7 @@ export class Router {
 
   /** The same by its name, which has been checked; from its second message on it is known. */
   learn(topicName: string): Route | undefined {
-    const known = this.#routes.findName(topicName)
-    const route = known ?? this.#routes.add(topicName, this.#placesOf)
+    const route = this.#routes.learn(topicName, this.#placesOf)
     return route === undefined ? undefined : this.#current(route)
   }
 
