@@ -13,7 +13,6 @@ import {
   type AnyTopic,
   checkProperties,
   checkQoS,
-  checkTopicName,
   type OutgoingItem,
   type PublishOptions,
   type ValueFor,
@@ -29,6 +28,7 @@ import type {
 } from './requests.ts'
 import { type ClientStatistics, statisticsOf } from './statistics.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
+import { checkTopicName } from './topic-text.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
 import { withTraceContext } from './trace-context.ts'
@@ -183,7 +183,7 @@ export class Client implements AsyncDisposable {
 
   /** Ends a delay before the next attempt, as when the network is known to be back. */
   wake(): void {
-    this.#connector.wake()
+    this.#connector.upkeep?.wake()
   }
 
   /**
@@ -202,18 +202,18 @@ export class Client implements AsyncDisposable {
 
   async #close({ drainMs = defaultDrainMs, withWill = false }: CloseOptions) {
     const connector = this.#connector
-    const { publisher } = connector.session
-    const { clock } = connector
-    if (connector.state !== 'stopped') connector.state = 'closing'
-    const hasWork = () => publisher.outbox.count + publisher.outbox.callers > 0
-    if (hasWork() && connector.error === undefined && drainMs > 0) {
+    const { clock, session } = connector
+    const { publisher } = session
+    const { journal } = publisher
+    const unsettled = () => publisher.count + publisher.callers.size
+    if (!this.#isStopped) connector.state = 'closing'
+    if (unsettled() > 0 && connector.error === undefined && drainMs > 0) {
       const empty = new Promise<void>((resolve) => {
-        publisher.outbox.whenEmpty = resolve
+        publisher.whenEmpty = resolve
       })
       await orAfter(clock, drainMs, empty)
     }
-    const left = publisher.outbox.count + publisher.outbox.callers
-    const { journal } = publisher
+    const left = unsettled()
     // A store that does not answer must not keep us.
     if (journal !== undefined) await orAfter(clock, storeGraceMs, journal.settled())
     if (!this.#isStopped) await connector.leave(withWill ? disconnectWithWill : 0)
@@ -281,6 +281,7 @@ export class Client implements AsyncDisposable {
     if (topicName !== this.#checkedTopic) checkTopicName(topicName)
     this.#checkedTopic = topicName // programs publish to one topic many times in a row
     const { qos = 0, retain = false } = options
+    checkQoS(qos, 'qos-not-supported')
     const trace = this.#connector.options.traceContext?.()
     const properties =
       trace === undefined ? options.properties : withTraceContext(options.properties, trace)

@@ -1,7 +1,8 @@
 import type { AuthProperties, Connect, Will } from '@busbar/protocol'
 import type { ClientOptions, Credentials, WillOptions } from './options.ts'
 import { bytesOf } from './payload.ts'
-import { checkQoS, checkTopicName } from './publish-options.ts'
+import { checkQoS } from './publish-options.ts'
+import { checkTopicName } from './topic-text.ts'
 
 export const defaultReceiveMaximum = 64
 export const defaultMaximumPacketSize = 1_048_576

@@ -1,19 +1,7 @@
-import {
-  type Auth,
-  authFirstByte,
-  type ClientPacket,
-  largestPacket,
-  type Packet,
-  type PacketReader,
-  PacketStream,
-  PacketWriter,
-  ProtocolError,
-  readServerPacket,
-  writeClientPacket,
-} from '@busbar/protocol'
+import { largestPacket, PacketStream, PacketWriter, ProtocolError } from '@busbar/protocol'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
-import type { ClientKeepAlive, Watched } from './keep-alive.ts'
+import type { ClientKeepAlive } from './keep-alive.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 /** From here on data waits in the outbox; control packets still go out. */
@@ -27,18 +15,12 @@ const smallBatchBytes = 2_048
 
 /** What a Connection reports. */
 export interface ConnectionEvents {
-  /** One packet of the server; views in it are of bytes that nobody else uses. */
-  packet(packet: Packet): void
-  /** AUTH, which is not read yet. */
-  auth(body: PacketReader): void
-  /** A PUBACK, PUBREC or PUBCOMP without Reason Code: most of what comes back. */
-  plainAck(firstByte: number, packetIdentifier: number): void
+  /** One packet of the server, as its bytes, which nobody else uses. */
+  received(frame: PacketStream): void
   /** The transport takes data again. */
   drained(): void
   /** The server has broken the standard. */
   violated(error: ProtocolError): void
-  /** It does not answer PINGREQ. */
-  silent(): void
   /** Called once, when the stream has ended. */
   closed(error: unknown): void
 }
@@ -46,10 +28,11 @@ export interface ConnectionEvents {
 // A microtask for less than `queueMicrotask`, which Node gives a resource of its own.
 const soon = Promise.resolve()
 
-type WritePacket = (writer: PacketWriter, packet: never, version: 4 | 5) => void
+/** How one kind of packet is written. */
+type WritePacket<P> = (writer: PacketWriter, packet: P, version: 4 | 5) => void
 
 /** One Network Connection: bytes to packets and back, one write for each turn. */
-export class Connection implements TransportEvents, Watched {
+export class Connection implements TransportEvents {
   readonly version: 4 | 5
   keepAlive: ClientKeepAlive | undefined
   isClosed = false
@@ -67,7 +50,7 @@ export class Connection implements TransportEvents, Watched {
   /** Settled when what is written now has left. */
   #batch: Deferred<void> | undefined
   #congestedBatches: Deferred<void>[] = []
-  readonly #holds = new Set<string>()
+  readonly #holds = new Set<unknown>()
 
   constructor(version: 4 | 5, maximumPacketSize: number, events: ConnectionEvents) {
     this.version = version
@@ -94,15 +77,18 @@ export class Connection implements TransportEvents, Watched {
    * Appends a packet to what leaves at the end of this turn. False when it is larger than the server
    * takes, and is not sent [MQTT5-3.2.2-15]; throws RangeError for what the wire cannot hold.
    */
-  write(packet: ClientPacket | Auth, writePacket: WritePacket = writeClientPacket): boolean {
+  write<P>(packet: P, writePacket: WritePacket<P>): boolean {
     if (this.isClosed) return true
     const writer = this.#writer
     const start = writer.length
-    writePacket(writer, packet as never, this.version)
-    if (writer.length - start > this.maximumSentSize) {
-      writer.truncate(start)
-      return false
+    let isWhole = false
+    try {
+      writePacket(writer, packet, this.version)
+      isWhole = writer.length - start <= this.maximumSentSize
+    } finally {
+      if (!isWhole) writer.truncate(start)
     }
+    if (!isWhole) return false
     if (writer.length >= fullBatchBytes) this.flush()
     else if (!this.#isScheduled) this.#schedule()
     return true
@@ -116,14 +102,6 @@ export class Connection implements TransportEvents, Watched {
       if (!this.#isScheduled) this.#schedule()
     }
     return this.#batch.promise
-  }
-
-  ping(): void {
-    this.write({ type: 'pingreq' })
-  }
-
-  silent(): void {
-    this.#events.silent()
   }
 
   flush(): void {
@@ -143,17 +121,17 @@ export class Connection implements TransportEvents, Watched {
   }
 
   /** Stops looking at what arrives, for this reason, until it is released. */
-  hold(reason: string): void {
+  hold(reason: unknown): void {
     if (this.#holds.size === 0) this.#transport?.pause()
     this.#holds.add(reason)
   }
 
-  release(reason: string): void {
+  release(reason: unknown): void {
     if (!this.#holds.delete(reason) || this.#holds.size > 0) return
     queueMicrotask(() => {
       if (this.isClosed || this.#holds.size > 0) return
       this.keepAlive?.heard()
-      this.#guard(() => this.#readOn())
+      this.guard(() => this.#readOn())
       if (this.#holds.size === 0) this.#transport?.resume()
     })
   }
@@ -172,7 +150,7 @@ export class Connection implements TransportEvents, Watched {
   receive(bytes: Uint8Array): void {
     if (this.isClosed) return
     this.keepAlive?.heard()
-    this.#guard(() => {
+    this.guard(() => {
       this.#stream.push(bytes)
       this.#readOn()
     })
@@ -195,24 +173,13 @@ export class Connection implements TransportEvents, Watched {
   }
 
   #readOn(): void {
-    const stream = this.#stream
-    while (this.#holds.size === 0 && stream.advance()) {
-      const { firstByte, bodyStart, bodyEnd, bytes } = stream
-      const isPlainAck =
-        bodyEnd - bodyStart === 2 &&
-        (firstByte === 0x40 || firstByte === 0x50 || firstByte === 0x70)
-      const packetIdentifier = isPlainAck
-        ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
-        : 0
-      if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
-      else if (firstByte === authFirstByte && this.version === 5) this.#events.auth(stream.body())
-      else this.#events.packet(readServerPacket(firstByte, stream.body(), this.version))
-      if (this.isClosed) return
+    while (this.isReading && !this.isClosed && this.#stream.advance()) {
+      this.#events.received(this.#stream)
     }
   }
 
   /** The one place in which a ProtocolError of the server ends. */
-  #guard(run: () => void): void {
+  guard(run: () => void): void {
     try {
       run()
     } catch (error) {

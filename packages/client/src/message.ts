@@ -1,6 +1,6 @@
 import type { Publish, PublishProperties, QoS } from '@busbar/protocol'
 import { ReasonCode } from '@busbar/protocol'
-import type { Delivery } from './delivery.ts'
+import type { Delivery } from './arrivals.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

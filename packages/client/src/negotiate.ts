@@ -40,3 +40,11 @@ export function negotiate(
     userProperties: properties.userProperties ?? [],
   }
 }
+
+/** Whether there is something that the server does not take. */
+export function hasLimits(negotiated: Negotiated): boolean {
+  const { maximumQoS, maximumPacketSize, retainAvailable } = negotiated
+  const { wildcardSubscriptions, sharedSubscriptions } = negotiated
+  const hasAll = retainAvailable && wildcardSubscriptions && sharedSubscriptions
+  return !hasAll || maximumQoS < 2 || maximumPacketSize < largestPacket
+}

@@ -1,4 +1,5 @@
 import type { Connector } from './connector.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 
 /** Counted since the client was made. */
 export interface ClientStatistics {
@@ -26,20 +27,21 @@ export interface ClientStatistics {
   readonly rttMs: number | undefined
 }
 
-export function statisticsOf({ session, reconnects, rttMs }: Connector): ClientStatistics {
-  const { publisher, receiver } = session
-  const { outbox } = publisher
+export function statisticsOf({ session, reconnects, attempt }: Connector): ClientStatistics {
+  const { publisher, receiver, unanswered } = session
+  let inflight = 0
+  for (const exchange of unanswered.values()) if (exchange instanceof OutgoingMessage) inflight++
   return {
-    inflight: publisher.inflight,
-    outboxMessages: outbox.count,
-    outboxBytes: outbox.bytes,
-    waitingCalls: outbox.callers,
+    inflight,
+    outboxMessages: publisher.count,
+    outboxBytes: publisher.bytes,
+    waitingCalls: publisher.callers.size,
     acknowledged: publisher.acknowledged,
-    dropped: outbox.dropped,
+    dropped: publisher.dropped,
     requeued: publisher.requeued,
     received: receiver.received,
     unclaimed: receiver.unclaimed,
     reconnects,
-    rttMs,
+    rttMs: attempt?.connection?.keepAlive?.rttMs,
   }
 }

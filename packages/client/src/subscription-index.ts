@@ -1,20 +1,15 @@
-import {
-  ProtocolError,
-  type Publish,
-  parseSubscriptionFilter,
-  type SubscriptionFilter,
-  topicMatches,
-} from '@busbar/protocol'
-import { ClientError } from './errors.ts'
+import type { Publish } from '@busbar/protocol'
 import type { Subscription } from './subscription.ts'
+import { formOf } from './topic-text.ts'
 
 /** One Topic Filter and all subscriptions that have it: the server knows it once. */
-interface Entry {
-  readonly filter: SubscriptionFilter
-  readonly members: Set<Subscription>
+export interface Filter {
+  readonly text: string
+  /** What it matches, unless that is only the Topic Name that is equal to it. */
+  readonly form: RegExp | undefined
+  members: readonly Subscription[]
 }
 
-const nobody: readonly Subscription[] = []
 // Both bound what a server can make us keep.
 const mostKnown = 1_000
 const longestKnown = 256
@@ -22,10 +17,10 @@ const longestKnown = 256
 /** Which subscriptions a message is for: by Subscription Identifier, or by its Topic Name. */
 export class SubscriptionIndex {
   readonly #byIdentifier = new Map<number, Subscription>()
-  readonly #entries = new Map<string, Entry>()
-  // Those whose text is not what a Topic Name is equal to. They are tried one by one, and only where there
-  // are no Subscription Identifiers; what came of it is kept for the next message.
-  readonly #patterns = new Set<Entry>()
+  readonly #filters = new Map<string, Filter>()
+  // Those with a form are tried one by one, and only where there are no Subscription Identifiers; what came
+  // of it is kept for the next message.
+  readonly #patterns = new Set<Filter>()
   readonly #known = new Map<string, readonly Subscription[]>()
 
   /** In the order in which they came. */
@@ -33,100 +28,72 @@ export class SubscriptionIndex {
     return this.#byIdentifier.values()
   }
 
-  /** Throws ClientError for a Topic Filter that is none. */
+  /** One whose Topic Filters are checked. */
   add(subscription: Subscription): void {
-    const filters = subscription.topicFilters.map(parse)
     this.#known.clear()
     this.#byIdentifier.set(subscription.identifier, subscription)
-    for (const filter of filters) this.#entryOf(filter).members.add(subscription)
+    subscription.filters = [...new Set(subscription.topicFilters)].map((text) => this.#filter(text))
+    for (const filter of subscription.filters) filter.members = [...filter.members, subscription]
   }
 
   /** Removes it, and returns the Topic Filters that nobody has any more. */
   remove(subscription: Subscription): string[] {
     if (!this.#byIdentifier.delete(subscription.identifier)) return []
     this.#known.clear()
-    const orphans: string[] = []
-    for (const text of new Set(subscription.topicFilters)) {
-      const entry = this.#entries.get(text)
-      if (entry === undefined) continue
-      entry.members.delete(subscription)
-      if (entry.members.size > 0) continue
-      this.#entries.delete(text)
-      this.#patterns.delete(entry)
-      orphans.push(text)
-    }
-    return orphans
+    return subscription.filters.flatMap((filter) => {
+      const { text } = filter
+      filter.members = filter.members.filter((member) => member !== subscription)
+      if (filter.members.length > 0) return []
+      this.#filters.delete(text)
+      this.#patterns.delete(filter)
+      return [text]
+    })
   }
 
   /** Where several subscriptions have one Topic Filter, all get what the server sends to one. */
-  targets(packet: Publish, topicName: string): readonly Subscription[] {
-    const identifiers = packet.properties.subscriptionIdentifiers
-    if (identifiers === undefined) return this.#matching(topicName)
-    const [only] = identifiers
-    if (identifiers.length === 1 && only !== undefined) {
-      const subscription = this.#byIdentifier.get(only)
-      if (subscription === undefined) return this.#matching(topicName)
-      const entry = this.#entryAlone(subscription)
-      if (entry !== undefined && matches(entry, topicName)) return [subscription]
-    }
-    const found = new Set<Subscription>()
+  targets({ properties }: Publish, topicName: string): readonly Subscription[] {
+    const { subscriptionIdentifiers: identifiers = [] } = properties
+    const found: (readonly Subscription[])[] = []
     for (const identifier of identifiers) {
-      const subscription = this.#byIdentifier.get(identifier)
-      if (subscription !== undefined) this.#addMembers(subscription, topicName, found)
+      for (const filter of this.#byIdentifier.get(identifier)?.filters ?? []) {
+        // An identifier that an earlier process has used can come for another filter.
+        if (matches(filter, topicName)) found.push(filter.members)
+      }
     }
-    return found.size === 0 ? this.#matching(topicName) : [...found]
+    return found.length === 0 ? this.#matching(topicName) : united(found)
   }
 
   #matching(topicName: string): readonly Subscription[] {
     const known = this.#known.get(topicName)
     if (known !== undefined) return known
-    const exact = this.#entries.get(topicName)
-    const isExact = exact !== undefined && !this.#patterns.has(exact)
-    const found = new Set(isExact ? exact.members : nobody)
-    for (const entry of this.#patterns) {
-      if (matches(entry, topicName)) for (const member of entry.members) found.add(member)
+    const exact = this.#filters.get(topicName)
+    const found = exact !== undefined && exact.form === undefined ? [exact.members] : []
+    for (const pattern of this.#patterns) {
+      if (matches(pattern, topicName)) found.push(pattern.members)
     }
-    const targets = [...found]
+    const targets = united(found)
     if (topicName.length > longestKnown) return targets
     if (this.#known.size === mostKnown) this.#known.clear()
     this.#known.set(topicName, targets)
     return targets
   }
 
-  #addMembers(subscription: Subscription, topicName: string, found: Set<Subscription>): void {
-    for (const text of subscription.topicFilters) {
-      const entry = this.#entries.get(text)
-      // An identifier that an earlier process has used can come for another filter.
-      if (entry === undefined || !matches(entry, topicName)) continue
-      for (const member of entry.members) found.add(member)
-    }
-  }
-
-  /** Its only Topic Filter, where nobody else has that. */
-  #entryAlone({ topicFilters }: Subscription): Entry | undefined {
-    const entry = topicFilters.length === 1 ? this.#entries.get(topicFilters[0] ?? '') : undefined
-    return entry?.members.size === 1 ? entry : undefined
-  }
-
-  #entryOf(filter: SubscriptionFilter): Entry {
-    const known = this.#entries.get(filter.text)
+  #filter(text: string): Filter {
+    const known = this.#filters.get(text)
     if (known !== undefined) return known
-    const entry: Entry = { filter, members: new Set() }
-    this.#entries.set(filter.text, entry)
-    if (filter.hasWildcard || filter.shareName !== undefined) this.#patterns.add(entry)
-    return entry
+    const filter: Filter = { text, form: formOf(text), members: [] }
+    this.#filters.set(text, filter)
+    if (filter.form !== undefined) this.#patterns.add(filter)
+    return filter
   }
 }
 
-function matches({ filter: { topicFilter } }: Entry, topicName: string): boolean {
-  return topicFilter === topicName || topicMatches(topicFilter, topicName)
+function matches({ text, form }: Filter, topicName: string): boolean {
+  return form === undefined ? text === topicName : form.test(topicName)
 }
 
-function parse(text: string): SubscriptionFilter {
-  try {
-    return parseSubscriptionFilter(text)
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause
-    throw new ClientError('invalid-topic', cause.message, { cause, reasonCode: cause.reasonCode })
-  }
+/** Each once; mostly there is one list. */
+function united(lists: readonly (readonly Subscription[])[]): readonly Subscription[] {
+  const [only = [], ...more] = lists
+  return more.length === 0 ? only : [...new Set(lists.flat())]
 }

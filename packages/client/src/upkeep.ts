@@ -1,5 +1,185 @@
-// What keeps a client connected: what a connection needs to last, and what follows its end. A page loads it
-// behind the first CONNACK, so that it is there when the network is not.
-export { OutboundTopicAliases } from '@busbar/protocol'
-export { ClientKeepAlive } from './keep-alive.ts'
-export { Recovery } from './recovery.ts'
+import {
+  firstFailure,
+  type PacketReader,
+  type Pubcomp,
+  type Pubrec,
+  pingreq,
+  protocolError,
+  ReasonCode,
+  readServerPacket,
+  writePing,
+} from '@busbar/protocol'
+import { AliasedPublish } from './aliased-publish.ts'
+import type { Attempt, End } from './attempt.ts'
+import type { Connection } from './connection.ts'
+import type { Connector } from './connector.ts'
+import { ClientError } from './errors.ts'
+import { ExactlyOnce } from './exactly-once.ts'
+import { ClientKeepAlive } from './keep-alive.ts'
+import { Limits } from './limits.ts'
+import { hasLimits } from './negotiate.ts'
+import type { Negotiated } from './options.ts'
+import { outcomeOf } from './outcomes.ts'
+import { OutgoingMessage, plainResult } from './outgoing-message.ts'
+import { offline } from './publisher.ts'
+import { Recovery } from './recovery.ts'
+import { requeue, resume, writePubrel } from './resumption.ts'
+import { Unsubscriber, Unsubscribing } from './unsubscriber.ts'
+
+const puback = plainResult('puback')
+const pubrec = plainResult('pubrec')
+const pubcomp = plainResult('pubcomp')
+
+/**
+ * What keeps a client connected, and what its first messages do without: keep alive, refusals, QoS 2,
+ * UNSUBSCRIBE, the limits of the server, and what follows the end of a connection. A page loads it behind
+ * the first CONNACK, so that it is there when the network is not.
+ */
+export class Upkeep {
+  readonly #client: Connector
+  readonly #recovery: Recovery
+  readonly subscriptions: Unsubscriber
+
+  constructor(client: Connector) {
+    this.#client = client
+    this.#recovery = new Recovery(client)
+    this.subscriptions = new Unsubscriber(client.session)
+  }
+
+  /** CONNACK has come: what is left of an earlier Network Connection is taken up, before all else. */
+  connected(connection: Connection, negotiated: Negotiated): void {
+    const { session, options } = this.#client
+    const { receiver } = session
+    const { sessionPresent } = negotiated
+    if (receiver.early !== undefined) receiver.exactlyOnce ??= new ExactlyOnce(receiver)
+    if (sessionPresent) resume(session, connection)
+    else requeue(session, options)
+    this.subscriptions.connected(connection, sessionPresent)
+    for (const subscription of session.subscriber.index.all) {
+      if (subscription.isFull) connection.hold(subscription)
+    }
+    session.connected(
+      connection,
+      negotiated,
+      hasLimits(negotiated) ? new Limits(negotiated) : undefined,
+    )
+  }
+
+  /** What a connection needs to last; `since` is when it was there. */
+  keep(attempt: Attempt, { keepAlive, topicAliasMaximum }: Negotiated, since: number): void {
+    const { connection } = attempt
+    const { clock, session } = this.#client
+    if (attempt.state !== 'connected' || connection === undefined) return
+    if (topicAliasMaximum > 0) {
+      session.publisher.aliased = new AliasedPublish(connection, topicAliasMaximum)
+    }
+    connection.keepAlive = new ClientKeepAlive({ seconds: keepAlive, since }, clock, {
+      get isReading() {
+        return connection.isReading
+      },
+      ping: () => void connection.write(pingreq, writePing),
+      silent: () => {
+        const text = 'the server does not answer PINGREQ'
+        attempt.fail(new ClientError('transport-failed', text))
+      },
+    })
+  }
+
+  /** A packet that the first messages do without. Throws a ProtocolError for what may not come. */
+  receive(attempt: Attempt, firstByte: number, body: PacketReader): void {
+    if (attempt.state === 'ended') return
+    const { older, session } = this.#client
+    const { publisher, receiver } = session
+    const packet = readServerPacket(firstByte, body, attempt.version)
+    switch (packet.type) {
+      case 'publish':
+        receiver.exactlyOnce ??= new ExactlyOnce(receiver)
+        return receiver.exactlyOnce.publish(packet)
+      case 'pubrel':
+        receiver.exactlyOnce ??= new ExactlyOnce(receiver)
+        return receiver.exactlyOnce.pubrel(packet.packetIdentifier)
+      case 'puback': {
+        const message = this.#messageOf(packet.packetIdentifier, 1)
+        if (message !== undefined) publisher.finish(message, outcomeOf(packet, puback))
+        return
+      }
+      case 'pubrec':
+        return this.#pubrec(packet)
+      case 'pubcomp':
+        return this.#pubcomp(packet)
+      case 'suback':
+        return this.subscriptions.suback(packet)
+      case 'unsuback':
+        return this.subscriptions.unsuback(packet)
+      case 'pingresp':
+        return attempt.connection?.keepAlive?.answered()
+      case 'disconnect':
+        return attempt.end({ disconnect: packet })
+      case 'connack': {
+        if (attempt.state === 'connected')
+          throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
+        const reasonCode = older?.reasonCodeOf(packet.reasonCode) ?? packet.reasonCode
+        return attempt.end({ refusal: packet, reasonCode })
+      }
+      default:
+        throw protocolError(`${packet.type} comes out of turn`)
+    }
+  }
+
+  /** Resolves when it is time for the next attempt, or when the client has stopped. */
+  async after(attempt: Attempt, end: End): Promise<void> {
+    this.disconnected()
+    await this.#recovery.after(attempt, end)
+  }
+
+  /** The next attempt begins now, as when the network has come back. */
+  wake(): void {
+    this.#recovery.wake()
+  }
+
+  /** The Network Connection is gone: what was about it alone is settled. */
+  disconnected(): void {
+    const { session, options } = this.#client
+    const { publisher, receiver, unanswered } = session
+    receiver.early?.disconnected()
+    for (const [packetIdentifier, exchange] of unanswered) {
+      if (exchange instanceof OutgoingMessage) continue
+      unanswered.delete(packetIdentifier)
+      if (exchange instanceof Unsubscribing) exchange.answered.resolve()
+    }
+    if (options.outbox?.qos0WhileOffline === 'keep') return
+    for (const message of publisher.waitingQoS0.takeAll()) {
+      if (message.isTold) publisher.line(message)
+      else publisher.end(message, offline())
+    }
+  }
+
+  /** A failure ends the exchange [MQTT5-4.4.0-2], anything else releases it [MQTT5-4.3.3-4]. */
+  #pubrec(packet: Pubrec): void {
+    const { packetIdentifier, reasonCode } = packet
+    const { publisher } = this.#client.session
+    const message = this.#messageOf(packetIdentifier, 2)
+    const release = (code: number) => writePubrel(publisher.connection, packetIdentifier, code)
+    // An answer to what is not known here, so that the server can let go of it.
+    if (message === undefined) return release(ReasonCode.PacketIdentifierNotFound)
+    if (reasonCode >= firstFailure) return publisher.finish(message, outcomeOf(packet, pubrec))
+    message.isReleased = true
+    message.queue?.remove(message) // it came for what was not sent again yet
+    publisher.record(message, () => release(ReasonCode.Success))
+  }
+
+  #pubcomp(packet: Pubcomp): void {
+    const message = this.#messageOf(packet.packetIdentifier, 2)
+    if (message?.isReleased !== true) return
+    // 0x92 says that the server has forgotten it: it was released all the same.
+    const isKnown = packet.reasonCode !== ReasonCode.PacketIdentifierNotFound
+    const reason = isKnown ? packet : { ...packet, reasonCode: 0 }
+    this.#client.session.publisher.finish(message, outcomeOf(reason, pubcomp))
+  }
+
+  /** An unfinished message of this QoS. */
+  #messageOf(packetIdentifier: number, qos: 1 | 2): OutgoingMessage | undefined {
+    const exchange = this.#client.session.unanswered.get(packetIdentifier)
+    return exchange instanceof OutgoingMessage && exchange.qos === qos ? exchange : undefined
+  }
+}
