@@ -178,7 +178,7 @@ export class Attempt implements ConnectionEvents {
   /** The first packet of the server, unless that was AUTH. */
   #answered(frame: PacketStream): void {
     const { firstByte, bytes, bodyStart } = frame
-    const { older, options, clientId, session, upkeep } = this.#client
+    const { older, options, clientId, session } = this.#client
     if (firstByte !== connackFirstByte) {
       // [MQTT5-3.2.0-1] [MQTT3-3.2.0-1]
       throw protocolError(`packet type ${firstByte >> 4} comes before CONNACK`, 'MQTT5-3.2.0-1')
@@ -196,7 +196,7 @@ export class Attempt implements ConnectionEvents {
     const negotiated = negotiate(options, { version: this.version, clientId }, packet)
     const proved = this.authenticator?.accepted(properties)
     const isPlain = !hasLimits(negotiated) && session.receiver.early === undefined
-    const isReady = isPlain || upkeep !== undefined
+    const isReady = isPlain || session.upkeep !== undefined
     if (proved === undefined && isReady) return this.#connected(negotiated)
     // All else waits: for the server to prove itself, for what keeps its limits or resumes the Session.
     this.#whenThere(Promise.all([this.#client.loadUpkeep(), proved]), () => {
@@ -212,17 +212,17 @@ export class Attempt implements ConnectionEvents {
     connection.maximumSentSize = negotiated.maximumPacketSize
     client.becomes(connection, negotiated)
     const since = client.clock.now()
-    client.later((upkeep) => upkeep.keep(this, negotiated, since))
+    client.session.later((upkeep) => upkeep.keep(this, negotiated, since))
     client.loadUpkeep().catch((error: unknown) => this.fail(error))
   }
 
   /** A packet that `upkeep` reads: before that is there, everything waits. */
   #readLater(frame: PacketStream): void {
-    const client = this.#client
+    const { upkeep } = this.#client.session
     const { firstByte } = frame
     const body = frame.body()
-    if (client.upkeep !== undefined) return client.upkeep.receive(this, firstByte, body)
-    this.#whenThere(client.loadUpkeep(), (upkeep) => upkeep.receive(this, firstByte, body))
+    if (upkeep !== undefined) return upkeep.receive(this, firstByte, body)
+    this.#whenThere(this.#client.loadUpkeep(), (loaded) => loaded.receive(this, firstByte, body))
   }
 
   #whenThere<T>(loading: Promise<T>, run: (loaded: T) => void): void {

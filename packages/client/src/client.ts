@@ -183,7 +183,7 @@ export class Client implements AsyncDisposable {
 
   /** Ends a delay before the next attempt, as when the network is known to be back. */
   wake(): void {
-    this.#connector.upkeep?.wake()
+    this.#connector.session.upkeep?.wake()
   }
 
   /**

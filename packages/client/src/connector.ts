@@ -49,10 +49,6 @@ export class Connector {
   hadSession = false
   /** While the version is 3.1.1. */
   older: OlderVersion | undefined
-  /** Once it is there. */
-  upkeep: Upkeep | undefined
-  /** What is left to do then. */
-  readonly #later: ((upkeep: Upkeep) => void)[] = []
   readonly #first: Deferred<void> = deferred()
   /** What the last attempt has ended with. */
   #failure: ClientError | undefined
@@ -68,12 +64,9 @@ export class Connector {
     this.random = options.random ?? Math.random
     this.clientId = options.clientId ?? ''
     this.startedAt = clock.now()
-    this.session = new Session(options, {
-      clock,
-      undelivered: ({ topicName }, error) =>
-        this.events.emit({ type: 'undelivered', topicName, error }),
-      later: (run) => this.later(run),
-    })
+    this.session = new Session(options, clock, ({ topicName }, error) =>
+      this.events.emit({ type: 'undelivered', topicName, error }),
+    )
     this.connected = this.#first.promise
     this.connected.catch(() => {}) // for `lazyConnect`, which does not wait
     this.loaded = this.#load()
@@ -88,18 +81,11 @@ export class Connector {
     return this.attempt?.authenticator
   }
 
-  /** Runs it with what the first messages do without: now, or when that is there. */
-  later(run: (upkeep: Upkeep) => void): void {
-    if (this.upkeep === undefined) this.#later.push(run)
-    else run(this.upkeep)
-  }
-
-  /** Rejects where a page cannot load it. */
+  /** What the first messages do without; rejects where a page cannot load it. */
   async loadUpkeep(): Promise<Upkeep> {
     const { Upkeep } = await parts.upkeep()
-    this.upkeep ??= new Upkeep(this)
-    for (const run of this.#later.splice(0)) run(this.upkeep)
-    return this.upkeep
+    if (this.session.upkeep === undefined) this.session.complete(new Upkeep(this))
+    return this.session.upkeep as unknown as Upkeep
   }
 
   /** Says DISCONNECT where that is possible, and stops. */
@@ -120,13 +106,13 @@ export class Connector {
     this.clock.clear(this.#deadline)
     this.#forgetSignal()
     const reason = error ?? new ClientError('closed', 'the client was closed')
-    const { publisher, subscriber, receiver } = this.session
+    const { publisher, subscriber, receiver, upkeep } = this.session
     this.attempt?.destroy(reason)
     publisher.close(reason)
     subscriber.close(error)
     receiver.early?.close()
-    this.upkeep?.disconnected()
-    this.upkeep?.wake()
+    upkeep?.disconnected()
+    upkeep?.wake()
     this.#first.reject(reason)
     this.events.emit({ type: 'stopped', error })
     this.events.close()
@@ -134,14 +120,15 @@ export class Connector {
 
   /** CONNACK has come, and the Session may go on. */
   becomes(connection: Connection, negotiated: Negotiated): void {
+    const { upkeep } = this.session
     if (this.negotiated !== undefined) this.reconnects++
     this.negotiated = negotiated
     this.clientId = negotiated.clientId
     this.connectedAt = this.clock.now()
     this.attempts = 0
     if (this.state !== 'closing') this.state = 'connected'
-    if (this.upkeep === undefined) this.session.connected(connection, negotiated, undefined)
-    else this.upkeep.connected(connection, negotiated)
+    if (upkeep === undefined) this.session.connected(connection, negotiated, undefined)
+    else upkeep.connected(connection, negotiated)
     this.clock.clear(this.#deadline)
     this.#first.resolve()
     const session = negotiated.sessionPresent ? 'resumed' : this.hadSession ? 'lost' : 'new'
@@ -220,7 +207,7 @@ export class Connector {
 
   /** A page that cannot load what is needed for it has no network either: it tries until it can. */
   async #recover(attempt: Attempt, end: End): Promise<void> {
-    while (this.upkeep === undefined && !this.#isOver) {
+    while (this.session.upkeep === undefined && !this.#isOver) {
       try {
         await this.loadUpkeep()
       } catch (error) {
@@ -228,7 +215,7 @@ export class Connector {
         await new Promise<void>((resolve) => this.clock.set(resolve, reloadMs))
       }
     }
-    if (!this.#isOver) await this.upkeep?.after(attempt, end)
+    if (!this.#isOver) await this.session.upkeep?.after(attempt, end)
   }
 
   get #isOver(): boolean {

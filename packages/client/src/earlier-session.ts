@@ -92,9 +92,9 @@ export class EarlyMessages {
 
   /** There is a new subscription. */
   #offer(): void {
-    const { subscriber } = this.#client.session
+    const { upkeep } = this.#client.session
     this.#waiting = this.#waiting.filter(({ packet, message }) => {
-      const [target] = subscriber.targets(packet, message.topicName)
+      const [target] = upkeep?.targets(packet) ?? []
       target?.push(message)
       return target === undefined
     })

@@ -9,6 +9,7 @@ import {
 import { Arrivals, Delivery } from './arrivals.ts'
 import type { Connection } from './connection.ts'
 import type { Receiver } from './receiver.ts'
+import type { Subscription } from './subscription.ts'
 
 /** QoS 2 as its receiver: what has come before, and is not released. */
 export class ExactlyOnce {
@@ -53,10 +54,10 @@ export class ExactlyOnce {
   }
 
   /** PUBLISH of QoS 2 has come: delivered once, and answered again when it comes again [MQTT5-4.3.3-10]. */
-  publish(packet: Publish): void {
+  publish(packet: Publish, targets: readonly Subscription[]): void {
     const receiver = this.#receiver
-    const topicName = receiver.topicNameOf(packet)
     const { packetIdentifier } = packet
+    receiver.check(packet)
     if (!this.#counted.has(packetIdentifier)) {
       if (this.#isOfQoS1(packetIdentifier)) return this.#refuseInUse('pubrec', packetIdentifier)
       receiver.checkWindow()
@@ -64,7 +65,7 @@ export class ExactlyOnce {
     }
     const known = this.#held.get(packetIdentifier)
     if (!this.#held.has(packetIdentifier)) {
-      this.#held.set(packetIdentifier, receiver.deliver(packet, topicName, this.#pubrecs))
+      this.#held.set(packetIdentifier, receiver.deliver(packet, targets, this.#pubrecs))
     } else if (known === undefined || known.open === 0) {
       const delivery = new Delivery(packetIdentifier, 1)
       this.#pubrecs.push(delivery)

@@ -20,8 +20,8 @@ export class Message {
   readonly properties: PublishProperties
   #delivery: Delivery | undefined
 
-  constructor(packet: Publish, topicName: string, delivery: Delivery | undefined) {
-    this.topicName = topicName
+  constructor(packet: Publish, delivery: Delivery | undefined) {
+    this.topicName = packet.topicName
     this.payload = packet.payload
     this.qos = packet.qos
     this.retain = packet.retain

@@ -41,10 +41,11 @@ export function negotiate(
   }
 }
 
-/** Whether there is something that the server does not take. */
+/** Whether there is something that the server does not take or does not have. */
 export function hasLimits(negotiated: Negotiated): boolean {
   const { maximumQoS, maximumPacketSize, retainAvailable } = negotiated
-  const { wildcardSubscriptions, sharedSubscriptions } = negotiated
-  const hasAll = retainAvailable && wildcardSubscriptions && sharedSubscriptions
+  const { wildcardSubscriptions, sharedSubscriptions, subscriptionIdentifiers } = negotiated
+  const hasAll =
+    retainAvailable && wildcardSubscriptions && sharedSubscriptions && subscriptionIdentifiers
   return !hasAll || maximumQoS < 2 || maximumPacketSize < largestPacket
 }

@@ -8,7 +8,7 @@ import type { Limits } from './limits.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-message.ts'
 import { Queue } from './queue.ts'
-import type { Exchange, Shared } from './session.ts'
+import type { Exchange, Session } from './session.ts'
 import type { Unanswered } from './unanswered.ts'
 
 /** QoS 0: the system has taken the bytes. */
@@ -60,7 +60,7 @@ export class Publisher {
   #batch: Promise<void> | undefined
   #batchSent: Promise<PublishResult> | undefined
 
-  constructor({ outbox = {} }: ClientOptions, { clock, unanswered, undelivered }: Shared) {
+  constructor({ outbox = {} }: ClientOptions, { clock, unanswered, undelivered }: Session) {
     const { maxMessages = 10_000, maxBytes = 64_000_000, whenFull = 'wait' } = outbox
     const { qos0WhileOffline = 'reject' } = outbox
     this.#bounds = { maxMessages, maxBytes, whenFull, qos0WhileOffline }

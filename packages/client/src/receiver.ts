@@ -1,13 +1,6 @@
-import {
-  InboundTopicAliases,
-  noProperties,
-  ProtocolError,
-  type Publish,
-  ReasonCode,
-  writeAck,
-} from '@busbar/protocol'
+import { noProperties, ProtocolError, type Publish, ReasonCode, writeAck } from '@busbar/protocol'
 import { Arrivals, Delivery, type Window } from './arrivals.ts'
-import { defaultReceiveMaximum, defaultTopicAliasMaximum } from './connect-packet.ts'
+import { defaultReceiveMaximum } from './connect-packet.ts'
 import type { Connection } from './connection.ts'
 import type { EarlyMessages } from './earlier-session.ts'
 import type { ExactlyOnce } from './exactly-once.ts'
@@ -22,11 +15,6 @@ const unlimited = 65_535
 /** So many PUBACKs leave before the turn is over: the server has sent all it may, and waits for them. */
 const acksAtOnce = 128
 
-/** Who knows which subscriptions a message is for. */
-interface Targets {
-  targets(packet: Publish, topicName: string): readonly Subscription[]
-}
-
 /** Incoming messages: who gets them, and the acknowledgements of QoS 1. */
 export class Receiver implements Window {
   received = 0
@@ -38,26 +26,20 @@ export class Receiver implements Window {
   /** Where QoS 2 was received. */
   exactlyOnce: ExactlyOnce | undefined
   readonly #receiveMaximum: number
-  readonly #topicAliasMaximum: number
-  readonly #subscriber: Targets
   // for the Network Connection
   connection: Connection | undefined
   /** What waits for its PUBACK, and behind it for its PUBREC. */
   lines: Arrivals[] = []
-  #aliases = new InboundTopicAliases(0)
   #checkedTopic = ''
   #acknowledged = 0
 
-  constructor(options: ClientOptions, subscriber: Targets) {
-    this.#receiveMaximum = options.receiveMaximum ?? defaultReceiveMaximum
-    this.#topicAliasMaximum = options.topicAliasMaximum ?? defaultTopicAliasMaximum
-    this.#subscriber = subscriber
+  constructor({ receiveMaximum = defaultReceiveMaximum }: ClientOptions) {
+    this.#receiveMaximum = receiveMaximum
   }
 
   connected(connection: Connection, { sessionPresent }: Negotiated): void {
     this.connection = connection
     this.lines = [new Arrivals(this, (delivery) => this.#puback(connection, delivery))]
-    this.#aliases = new InboundTopicAliases(connection.version === 5 ? this.#topicAliasMaximum : 0)
     this.exactlyOnce?.connected(sessionPresent)
     this.early?.connected()
   }
@@ -67,27 +49,24 @@ export class Receiver implements Window {
     for (const line of this.lines) line.takeAll()
   }
 
-  /** PUBLISH of QoS 0 or 1 has come. */
-  publish(packet: Publish): void {
-    const topicName = this.topicNameOf(packet)
-    if (packet.qos === 0) return void this.deliver(packet, topicName, undefined)
+  /** A message of QoS 0 or 1 has come, with its Topic Name, for these subscriptions. */
+  publish(packet: Publish, targets: readonly Subscription[]): void {
+    this.check(packet)
+    if (packet.qos === 0) return void this.deliver(packet, targets, undefined)
     if (this.exactlyOnce?.refuses(packet) === true) return
     this.checkWindow()
-    this.deliver(packet, topicName, this.lines[0])
+    this.deliver(packet, targets, this.lines[0])
     this.changed()
   }
 
-  /** Called first, since an alias is learnt even from what is not delivered. */
-  topicNameOf({ topicName, properties }: Publish): string {
+  check({ topicName }: Publish): void {
     this.received++
-    const resolved = this.#aliases.resolve(topicName, properties.topicAlias)
     // Most messages have the topic of the one before.
-    if (resolved !== this.#checkedTopic && !isTopicName(resolved)) {
+    if (topicName !== this.#checkedTopic && !isTopicName(topicName)) {
       const text = 'PUBLISH has a Topic Name with a wildcard or a forbidden character'
       throw new ProtocolError(ReasonCode.TopicNameInvalid, text, 'MQTT5-3.3.2-2')
     }
-    this.#checkedTopic = resolved
-    return resolved
+    this.#checkedTopic = topicName
   }
 
   /** Throws a ProtocolError for more than Receive Maximum unfinished ones [MQTT5-3.3.4-7] (U5-3.3.4-c). */
@@ -99,13 +78,16 @@ export class Receiver implements Window {
   }
 
   /** Hands a message to its subscriptions; with a line it stands in that until it is acknowledged. */
-  deliver(packet: Publish, topicName: string, line: Arrivals | undefined): Delivery | undefined {
-    const targets = this.#subscriber.targets(packet, topicName)
+  deliver(
+    packet: Publish,
+    targets: readonly Subscription[],
+    line: Arrivals | undefined,
+  ): Delivery | undefined {
     const delivery = line && new Delivery(packet.packetIdentifier, Math.max(1, targets.length))
     if (delivery !== undefined) line?.push(delivery)
-    for (const target of targets) target.push(new Message(packet, topicName, delivery))
+    for (const target of targets) target.push(new Message(packet, delivery))
     if (targets.length > 0) return delivery
-    const message = new Message(packet, topicName, delivery)
+    const message = new Message(packet, delivery)
     if (delivery === undefined || this.early?.keep(packet, message) !== true) {
       this.unclaimed++
       message.ack()

@@ -15,29 +15,37 @@ import type { Upkeep } from './upkeep.ts'
 /** What has a Packet Identifier until it is answered. */
 export type Exchange = OutgoingMessage | Subscription | Unsubscribing
 
-/** Runs it with what a page loads behind CONNACK: now, or when that is there. */
-export type Later = (run: (upkeep: Upkeep) => void) => void
-
-/** What the parts of a Session share. */
-export interface Shared {
-  readonly unanswered: Unanswered<Exchange>
-  readonly clock: Clock
-  readonly undelivered: Undelivered
-  readonly later: Later
-}
-
 /** What outlives a Network Connection: both directions of messages, and the subscriptions. */
 export class Session {
+  readonly clock: Clock
+  readonly undelivered: Undelivered
   readonly unanswered = new Unanswered<Exchange>()
   readonly publisher: Publisher
   readonly receiver: Receiver
   readonly subscriber: Subscriber
+  /** What the first messages do without, once it is there. */
+  upkeep: Upkeep | undefined
+  /** What is left to do then. */
+  readonly #later: ((upkeep: Upkeep) => void)[] = []
 
-  constructor(options: ClientOptions, owner: Omit<Shared, 'unanswered'>) {
-    const shared = { ...owner, unanswered: this.unanswered }
-    this.subscriber = new Subscriber(shared)
-    this.publisher = new Publisher(options, shared)
-    this.receiver = new Receiver(options, this.subscriber)
+  constructor(options: ClientOptions, clock: Clock, undelivered: Undelivered) {
+    this.clock = clock
+    this.undelivered = undelivered
+    this.subscriber = new Subscriber(this)
+    this.publisher = new Publisher(options, this)
+    this.receiver = new Receiver(options)
+  }
+
+  /** Runs it with what the first messages do without: now, or when that is there. */
+  later(run: (upkeep: Upkeep) => void): void {
+    if (this.upkeep === undefined) this.#later.push(run)
+    else run(this.upkeep)
+  }
+
+  /** It is there. */
+  complete(upkeep: Upkeep): void {
+    this.upkeep = upkeep
+    for (const run of this.#later.splice(0)) run(upkeep)
   }
 
   connected(connection: Connection, negotiated: Negotiated, limits: Limits | undefined): void {
@@ -62,8 +70,12 @@ export class Session {
     const { firstByte, bytes, bodyStart, bodyEnd } = frame
     if (firstByte >> 4 === 3 && (firstByte & 0b0100) === 0) {
       // QoS 0 or 1
-      this.receiver.publish(readPublish(firstByte & 0b1111, frame.body(), version, 'server'))
-      return true
+      const packet = readPublish(firstByte & 0b1111, frame.body(), version, 'server')
+      const hasAlias = packet.properties.topicAlias !== undefined
+      const targets = hasAlias ? undefined : this.subscriber.targets(packet)
+      if (targets !== undefined) this.receiver.publish(packet, targets)
+      else this.upkeep?.publish(packet)
+      return (targets ?? this.upkeep) !== undefined
     }
     const packetIdentifier = ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
     if (firstByte === 0x40 && bodyEnd - bodyStart === 2 && packetIdentifier > 0) {

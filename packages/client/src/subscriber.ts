@@ -5,14 +5,19 @@ import type { Connection } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Limits } from './limits.ts'
 import type { Negotiated } from './options.ts'
-import type { Exchange, Later, Shared } from './session.ts'
+import type { Exchange, Session } from './session.ts'
 import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
-import { SubscriptionIndex } from './subscription-index.ts'
 import { checkTopicFilter, isShared } from './topic-text.ts'
 import type { Unanswered } from './unanswered.ts'
 
 /** How long a reader of QoS 0 has to make room before its oldest messages go. */
 const patienceMs = 20
+
+/** One Topic Filter and all subscriptions that have it: the server knows it once. */
+export interface Filter {
+  readonly text: string
+  members: readonly Subscription[]
+}
 
 /** Subscriptions, and SUBSCRIBE as far as the server grants it. */
 export class Subscriber implements SubscriptionOwner {
@@ -20,11 +25,15 @@ export class Subscriber implements SubscriptionOwner {
   readonly clock: Clock
   /** Called when there is a new subscription. */
   added: () => void = () => {}
-  readonly index = new SubscriptionIndex()
+  /** By Subscription Identifier, in the order in which they came. */
+  readonly byIdentifier = new Map<number, Subscription>()
+  readonly filters = new Map<string, Filter>()
+  /** Rises with every change of them. */
+  revision = 0
   /** Topic Filters that the server may still have, and nobody here wants. */
   readonly unwanted = new Set<string>()
   readonly #unanswered: Unanswered<Exchange>
-  readonly #later: Later
+  readonly #session: Session
   #latestIdentifier = 0
   // for the Network Connection
   connection: Connection | undefined
@@ -32,10 +41,10 @@ export class Subscriber implements SubscriptionOwner {
   /** Where the server has set any. */
   limits: Limits | undefined
 
-  constructor({ clock, unanswered, later }: Shared) {
-    this.clock = clock
-    this.#unanswered = unanswered
-    this.#later = later
+  constructor(session: Session) {
+    this.clock = session.clock
+    this.#session = session
+    this.#unanswered = session.unanswered
   }
 
   /** Resolves when SUBACK grants all Topic Filters. */
@@ -49,7 +58,7 @@ export class Subscriber implements SubscriptionOwner {
     const refusal = this.limits?.refusalOfFilters(topicFilters)
     if (refusal !== undefined) throw refusal
     const subscription = new Subscription(topicFilters, options, this)
-    this.index.add(subscription)
+    this.#add(subscription)
     this.added()
     this.#send(subscription)
     const { promise } = subscription.answered
@@ -62,15 +71,17 @@ export class Subscriber implements SubscriptionOwner {
     return ++this.#latestIdentifier
   }
 
-  targets(packet: Publish, topicName: string): readonly Subscription[] {
-    return this.index.targets(packet, topicName)
+  /** Whom a message is for, where one Subscription Identifier says so. */
+  targets({ properties }: Publish): readonly Subscription[] | undefined {
+    const { subscriptionIdentifiers: [identifier = 0, ...more] = [] } = properties
+    return more.length > 0 ? undefined : this.byIdentifier.get(identifier)?.alone
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
   connected(connection: Connection, negotiated: Negotiated): void {
     this.connection = connection
     this.#negotiated = negotiated
-    for (const subscription of [...this.index.all]) {
+    for (const subscription of [...this.byIdentifier.values()]) {
       if (subscription.isPending || !negotiated.sessionPresent) this.#send(subscription)
     }
   }
@@ -99,25 +110,40 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   leave(subscription: Subscription): void {
-    this.#later((upkeep) => upkeep.subscriptions.leave(subscription))
+    this.#session.later((upkeep) => upkeep.subscriptions.leave(subscription))
   }
 
   /** The subscription has come to nothing. */
   fail(subscription: Subscription, error: ClientError): void {
     subscription.end(error)
     subscription.answered.reject(error)
-    this.#later((upkeep) => upkeep.subscriptions.giveUp(subscription, subscription.topicFilters))
+    this.#session.later((upkeep) =>
+      upkeep.subscriptions.giveUp(subscription, subscription.topicFilters),
+    )
   }
 
   /** The end: all subscriptions end, with this error if there is one. */
   close(error: ClientError | undefined): void {
     this.connection = undefined
-    for (const subscription of this.index.all) {
+    for (const subscription of this.byIdentifier.values()) {
       this.clock.clear(subscription.timer)
       subscription.end(error)
       subscription.answered.reject(error ?? new ClientError('closed', 'the client was closed'))
       subscription.left?.resolve()
     }
+  }
+
+  #add(subscription: Subscription): void {
+    this.revision++
+    this.byIdentifier.set(subscription.identifier, subscription)
+    subscription.filters = [...new Set(subscription.topicFilters)].map((text) => {
+      const filter = this.filters.get(text) ?? { text, members: [] }
+      this.filters.set(text, filter)
+      filter.members = [...filter.members, subscription]
+      // What the server sends to one of them is for all.
+      if (filter.members.length > 1) for (const member of filter.members) member.alone = undefined
+      return filter
+    })
   }
 
   #send(subscription: Subscription): void {

@@ -5,7 +5,7 @@ import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError, SubscribeResult } from './errors.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Message } from './message.ts'
-import type { Filter } from './subscription-index.ts'
+import type { Filter } from './subscriber.ts'
 
 /** How a subscription receives. */
 export interface SubscribeOptions {
@@ -65,6 +65,8 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   left: Deferred<void> | undefined
   /** @internal The Topic Filters, each once for all who have it. */
   filters: readonly Filter[] = []
+  /** @internal Itself, as long as nobody else has one of them: its identifier says all then. */
+  alone: readonly Subscription[] | undefined = [this]
   /** @internal Until the oldest messages go. */
   timer: unknown
   readonly #owner: SubscriptionOwner

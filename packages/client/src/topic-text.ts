@@ -39,10 +39,9 @@ export function isShared(topicFilter: string): boolean {
   return topicFilter.startsWith('$share/')
 }
 
-/** The Topic Names that a filter matches; undefined where that is the one which is equal to it. */
-export function formOf(topicFilter: string): RegExp | undefined {
+/** What matches the Topic Names that the filter matches. */
+export function formOf(topicFilter: string): RegExp {
   const filter = topicFilter.replace(shared, '')
-  if (filter === topicFilter && !/[+#]/.test(filter)) return undefined
   const form = filter
     .replace(special, '\\$&')
     .replaceAll('+', '[^/]*')

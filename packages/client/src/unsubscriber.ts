@@ -83,10 +83,23 @@ export class Unsubscriber {
 
   /** It is none any more; the server may have these of its Topic Filters. */
   async giveUp(subscription: Subscription, mayBeThere: readonly string[]): Promise<void> {
-    const { connection, index, unwanted } = this.#session.subscriber
-    const orphans = index.remove(subscription).filter((text) => mayBeThere.includes(text))
+    const { connection, unwanted } = this.#session.subscriber
+    const orphans = this.#remove(subscription).filter((text) => mayBeThere.includes(text))
     for (const topicFilter of orphans) unwanted.add(topicFilter)
     if (connection !== undefined) await this.#unsubscribe(connection, orphans)
+  }
+
+  /** Removes it, and returns the Topic Filters that nobody has any more. */
+  #remove(subscription: Subscription): string[] {
+    const { subscriber } = this.#session
+    if (!subscriber.byIdentifier.delete(subscription.identifier)) return []
+    subscriber.revision++
+    return subscription.filters.flatMap((filter) => {
+      filter.members = filter.members.filter((member) => member !== subscription)
+      if (filter.members.length > 0) return []
+      subscriber.filters.delete(filter.text)
+      return [filter.text]
+    })
   }
 
   /** Resolves when the server has answered or is gone. */

@@ -1,7 +1,9 @@
 import {
   firstFailure,
+  InboundTopicAliases,
   type PacketReader,
   type Pubcomp,
+  type Publish,
   type Pubrec,
   pingreq,
   protocolError,
@@ -11,6 +13,7 @@ import {
 } from '@busbar/protocol'
 import { AliasedPublish } from './aliased-publish.ts'
 import type { Attempt, End } from './attempt.ts'
+import { defaultTopicAliasMaximum } from './connect-packet.ts'
 import type { Connection } from './connection.ts'
 import type { Connector } from './connector.ts'
 import { ClientError } from './errors.ts'
@@ -24,6 +27,8 @@ import { OutgoingMessage, plainResult } from './outgoing-message.ts'
 import { offline } from './publisher.ts'
 import { Recovery } from './recovery.ts'
 import { requeue, resume, writePubrel } from './resumption.ts'
+import type { Subscription } from './subscription.ts'
+import { TopicMatching } from './topic-matching.ts'
 import { Unsubscriber, Unsubscribing } from './unsubscriber.ts'
 
 const puback = plainResult('puback')
@@ -38,10 +43,15 @@ const pubcomp = plainResult('pubcomp')
 export class Upkeep {
   readonly #client: Connector
   readonly #recovery: Recovery
+  readonly #matching: TopicMatching
   readonly subscriptions: Unsubscriber
+  // for the Network Connection
+  #aliases: InboundTopicAliases
 
   constructor(client: Connector) {
     this.#client = client
+    this.#aliases = this.#noAliases()
+    this.#matching = new TopicMatching(client.session.subscriber)
     this.#recovery = new Recovery(client)
     this.subscriptions = new Unsubscriber(client.session)
   }
@@ -51,11 +61,12 @@ export class Upkeep {
     const { session, options } = this.#client
     const { receiver } = session
     const { sessionPresent } = negotiated
+    this.#aliases = this.#noAliases()
     if (receiver.early !== undefined) receiver.exactlyOnce ??= new ExactlyOnce(receiver)
     if (sessionPresent) resume(session, connection)
     else requeue(session, options)
     this.subscriptions.connected(connection, sessionPresent)
-    for (const subscription of session.subscriber.index.all) {
+    for (const subscription of session.subscriber.byIdentifier.values()) {
       if (subscription.isFull) connection.hold(subscription)
     }
     session.connected(
@@ -93,8 +104,7 @@ export class Upkeep {
     const packet = readServerPacket(firstByte, body, attempt.version)
     switch (packet.type) {
       case 'publish':
-        receiver.exactlyOnce ??= new ExactlyOnce(receiver)
-        return receiver.exactlyOnce.publish(packet)
+        return this.publish(packet)
       case 'pubrel':
         receiver.exactlyOnce ??= new ExactlyOnce(receiver)
         return receiver.exactlyOnce.pubrel(packet.packetIdentifier)
@@ -126,6 +136,23 @@ export class Upkeep {
     }
   }
 
+  /** Any PUBLISH, with a Topic Alias, of QoS 2, for more than one subscription or for none. */
+  publish(packet: Publish): void {
+    const { receiver } = this.#client.session
+    const { topicAlias } = packet.properties
+    // Before all else, since an alias is learnt even from what is not delivered.
+    packet.topicName = this.#aliases.resolve(packet.topicName, topicAlias)
+    const targets = this.targets(packet)
+    if (packet.qos < 2) return receiver.publish(packet, targets)
+    receiver.exactlyOnce ??= new ExactlyOnce(receiver)
+    receiver.exactlyOnce.publish(packet, targets)
+  }
+
+  /** Whom a message is for. */
+  targets(packet: Publish): readonly Subscription[] {
+    return this.#matching.targets(packet)
+  }
+
   /** Resolves when it is time for the next attempt, or when the client has stopped. */
   async after(attempt: Attempt, end: End): Promise<void> {
     this.disconnected()
@@ -152,6 +179,11 @@ export class Upkeep {
       if (message.isTold) publisher.line(message)
       else publisher.end(message, offline())
     }
+  }
+
+  #noAliases(): InboundTopicAliases {
+    const { topicAliasMaximum = defaultTopicAliasMaximum } = this.#client.options
+    return new InboundTopicAliases(topicAliasMaximum)
   }
 
   /** A failure ends the exchange [MQTT5-4.4.0-2], anything else releases it [MQTT5-4.3.3-4]. */
