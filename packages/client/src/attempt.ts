@@ -1,5 +1,4 @@
 import {
-  type AuthProperties,
   authFirstByte,
   type Connack,
   type Disconnect,
@@ -64,20 +63,15 @@ export class Attempt implements ConnectionEvents {
     return this.#ended.promise
   }
 
-  /** Ends it with DISCONNECT where it is connected; resolves when the stream is closed. */
-  async leave(reasonCode: number, sessionExpiryInterval: number | undefined): Promise<void> {
-    const error = new ClientError('closed', 'the client was closed')
-    if (this.state !== 'connected') return this.destroy(error)
-    const properties = sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }
+  /**
+   * Ends it for the application: with DISCONNECT where there is one and it is connected, else without a
+   * word, as a cut would. Resolves when the stream is closed, as far as that is to be waited for.
+   */
+  async leave(error: ClientError, packet?: Disconnect): Promise<void> {
+    const says = this.state === 'connected' && packet !== undefined
     this.authenticator?.closed(error)
-    this.end({ error }, { type: 'disconnect', reasonCode, properties })
-    await this.#closed.promise
-  }
-
-  /** Ends it without a word, as a cut would. */
-  destroy(error: ClientError): void {
-    this.authenticator?.closed(error)
-    this.fail(error)
+    this.end({ error }, says ? packet : undefined)
+    if (says) await this.#closed.promise
   }
 
   received(frame: PacketStream): void {
@@ -140,35 +134,30 @@ export class Attempt implements ConnectionEvents {
 
   async #open(): Promise<void> {
     const { version } = this
-    const { options, older, clientId, destination } = this.#client
-    const credentials = await this.#credentials()
+    const { attempts, clientId, destination, older, options } = this.#client
+    const { authentication, maximumPacketSize = defaultMaximumPacketSize } = options
+    const { signal } = this.#abort
+    const { credentials: given = destination.credentials } = options
+    const isAsked = typeof given === 'function'
+    const credentials = isAsked ? await given({ attempt: attempts, signal }) : given
     older?.checkCredentials(credentials)
-    const authentication = version === 5 ? await this.#authenticate() : {}
-    const fields = { version, clientId, cleanStart: this.#cleanStart, credentials, authentication }
-    const packet = connectPacket(options, fields)
-    const maximum = options.maximumPacketSize ?? defaultMaximumPacketSize
-    const connection = new Connection(version, maximum, this)
+    if (authentication !== undefined && version === 5) {
+      const { Authenticator } = await parts.authenticator()
+      this.authenticator = new Authenticator(authentication, this)
+    }
+    const packet = connectPacket(options, {
+      version,
+      clientId,
+      cleanStart: this.#cleanStart,
+      credentials,
+      authentication: await this.authenticator?.begin(),
+    })
+    const connection = new Connection(version, maximumPacketSize, this)
     this.connection = connection
-    connection.opened(await destination.open(connection, this.#abort.signal))
+    connection.opened(await destination.open(connection, signal))
     if (this.#isEnded) return connection.destroy()
     connection.write(packet, writeConnect)
     connection.flush()
-  }
-
-  /** What of enhanced authentication goes with CONNECT. */
-  async #authenticate(): Promise<AuthProperties> {
-    const { authentication } = this.#client.options
-    if (authentication === undefined) return noProperties
-    const { Authenticator } = await parts.authenticator()
-    this.authenticator = new Authenticator(authentication, this)
-    return await this.authenticator.begin()
-  }
-
-  async #credentials() {
-    const { attempts, destination, options } = this.#client
-    const { credentials = destination.credentials } = options
-    if (typeof credentials !== 'function') return credentials
-    return await credentials({ attempt: attempts, signal: this.#abort.signal })
   }
 
   get #isEnded(): boolean {

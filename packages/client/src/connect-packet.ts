@@ -16,7 +16,7 @@ export interface ConnectFields {
   readonly clientId: string
   readonly cleanStart: boolean
   readonly credentials: Credentials
-  readonly authentication: AuthProperties
+  readonly authentication: AuthProperties | undefined
 }
 
 /** Throws a ClientError for a Will that cannot be. */

@@ -2,6 +2,7 @@ import { largestPacket, PacketStream, PacketWriter, ProtocolError } from '@busba
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
 import type { ClientKeepAlive } from './keep-alive.ts'
+import { type PublishResult, plainResult } from './outgoing-message.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 /** From here on data waits in the outbox; control packets still go out. */
@@ -25,6 +26,9 @@ export interface ConnectionEvents {
   closed(error: unknown): void
 }
 
+/** QoS 0: the system has taken the bytes. */
+export const sent = plainResult('sent')
+
 // A microtask for less than `queueMicrotask`, which Node gives a resource of its own.
 const soon = Promise.resolve()
 
@@ -47,9 +51,8 @@ export class Connection implements TransportEvents {
   #seen = 0
   #quiet = 0
   #isCongested = false
-  /** Settled when what is written now has left. */
-  #batch: Deferred<void> | undefined
-  #congestedBatches: Deferred<void>[] = []
+  /** Settled when what is written now is the system's, and it takes more. */
+  #batch: Deferred<PublishResult> | undefined
   readonly #holds = new Set<unknown>()
 
   constructor(version: 4 | 5, maximumPacketSize: number, events: ConnectionEvents) {
@@ -94,13 +97,11 @@ export class Connection implements TransportEvents {
     return true
   }
 
-  /** Resolves when what was written so far is the system's, and it takes more. */
-  sent(): Promise<void> {
+  /** Resolves when what was written so far is the system's, and it takes more: one promise for all of it. */
+  sent(): Promise<PublishResult> {
     if (this.isClosed) return Promise.reject(lost())
-    if (this.#batch === undefined) {
-      this.#batch = deferred()
-      if (!this.#isScheduled) this.#schedule()
-    }
+    if (!this.#isScheduled) this.#schedule()
+    this.#batch ??= deferred()
     return this.#batch.promise
   }
 
@@ -113,11 +114,7 @@ export class Connection implements TransportEvents {
       transport.send(this.#takeBatch(length))
       if (transport.bufferedBytes > congestedBytes) this.#isCongested = true
     }
-    const batch = this.#batch
-    if (batch === undefined) return
-    this.#batch = undefined
-    if (this.#isCongested) this.#congestedBatches.push(batch)
-    else batch.resolve()
+    if (!this.#isCongested) this.#tellSent()
   }
 
   /** Stops looking at what arrives, for this reason, until it is released. */
@@ -159,17 +156,20 @@ export class Connection implements TransportEvents {
   drained(): void {
     if (!this.#isCongested || this.isClosed) return
     this.#isCongested = false
-    for (const batch of this.#congestedBatches.splice(0)) batch.resolve()
+    this.#tellSent()
     this.#events.drained()
   }
 
   closed(error?: unknown): void {
     if (this.isClosed) return
     this.isClosed = true
-    for (const batch of this.#congestedBatches.splice(0)) batch.reject(lost(error))
     this.#batch?.reject(lost(error))
-    this.#batch = undefined
     this.#events.closed(error)
+  }
+
+  #tellSent(): void {
+    this.#batch?.resolve(sent)
+    this.#batch = undefined
   }
 
   #readOn(): void {

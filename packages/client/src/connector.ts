@@ -1,3 +1,4 @@
+import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import { Attempt, type End } from './attempt.ts'
@@ -94,7 +95,8 @@ export class Connector {
     this.#isLeaving = true
     // The server need not keep a Session that nobody can come back to.
     const isOurs = this.options.clientId === undefined && this.negotiated?.version === 5
-    await this.attempt?.leave(reasonCode, isOurs && reasonCode === 0 ? 0 : undefined)
+    const properties = isOurs && reasonCode === 0 ? { sessionExpiryInterval: 0 } : noProperties
+    await this.attempt?.leave(closed(), { type: 'disconnect', reasonCode, properties })
     this.stop(undefined)
   }
 
@@ -105,11 +107,11 @@ export class Connector {
     this.error = error
     this.clock.clear(this.#deadline)
     this.#forgetSignal()
-    const reason = error ?? new ClientError('closed', 'the client was closed')
+    const reason = error ?? closed()
     const { publisher, subscriber, receiver, upkeep } = this.session
-    this.attempt?.destroy(reason)
+    void this.attempt?.leave(reason)
     publisher.close(reason)
-    subscriber.close(error)
+    subscriber.close(error, reason)
     receiver.early?.close()
     upkeep?.disconnected()
     upkeep?.wake()
@@ -221,4 +223,8 @@ export class Connector {
   get #isOver(): boolean {
     return this.state === 'stopped' || this.#isLeaving
   }
+}
+
+function closed(): ClientError {
+  return new ClientError('closed', 'the client was closed')
 }

@@ -27,6 +27,12 @@ export class Journal {
     this.add({ type: 'append', message: stored(message) }, then)
   }
 
+  /** That it is sent, or released: PUBLISH and PUBREL leave when the store knows of them. */
+  progress({ sequence, isReleased, packetIdentifier }: OutgoingMessage, then: () => void): void {
+    const state = isReleased ? 'released' : 'published'
+    this.add({ type: 'update', sequence, state, packetIdentifier }, then)
+  }
+
   /** Resolves when everything added so far is committed, or the store has failed. */
   async settled(): Promise<void> {
     this.#commit()

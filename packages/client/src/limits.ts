@@ -12,6 +12,11 @@ export class Limits {
     this.#negotiated = negotiated
   }
 
+  /** Whether it knows Subscription Identifiers. */
+  get hasIdentifiers(): boolean {
+    return this.#negotiated.subscriptionIdentifiers
+  }
+
   /** Why it would not take a message. */
   refusalOf(message: OutgoingMessage): ClientError | undefined {
     const { maximumQoS, retainAvailable } = this.#negotiated

@@ -1,7 +1,7 @@
 import { writePublish } from '@busbar/protocol'
 import type { AliasedPublish } from './aliased-publish.ts'
 import type { Clock } from './clock.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, sent } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
 import type { Limits } from './limits.ts'
@@ -11,8 +11,6 @@ import { Queue } from './queue.ts'
 import type { Exchange, Session } from './session.ts'
 import type { Unanswered } from './unanswered.ts'
 
-/** QoS 0: the system has taken the bytes. */
-const sent = plainResult('sent')
 const puback = plainResult('puback')
 const dropped = plainResult('dropped')
 
@@ -57,8 +55,6 @@ export class Publisher {
   limits: Limits | undefined
   /** Until then Topic Names are sent in full. */
   aliased: AliasedPublish | undefined
-  #batch: Promise<void> | undefined
-  #batchSent: Promise<PublishResult> | undefined
 
   constructor({ outbox = {} }: ClientOptions, { clock, unanswered, undelivered }: Session) {
     const { maxMessages = 10_000, maxBytes = 64_000_000, whenFull = 'wait' } = outbox
@@ -88,7 +84,7 @@ export class Publisher {
     if (connection === undefined || connection.isCongested) return undefined
     if (this.callers.size + this.waitingQoS0.size + this.again.size > 0) return undefined
     if (this.limits?.refusalOf(message) !== undefined) return undefined
-    return this.#write(connection, message, false) ? this.#sent(connection) : undefined
+    return this.#write(connection, message, false) ? connection.sent() : undefined
   }
 
   /** Its caller, or a newer message, takes it back: not sent, if it was not sent. */
@@ -138,16 +134,6 @@ export class Publisher {
     message.tell(outcome)
     if (wasTold && outcome instanceof Error) this.#undelivered(message, outcome)
     this.#leave(message)
-  }
-
-  /** Goes on when the store, if there is one, has the state of the message: on this connection only. */
-  record({ sequence, isReleased, packetIdentifier }: OutgoingMessage, then: () => void): void {
-    if (this.journal === undefined) return then()
-    const { connection } = this
-    const state = isReleased ? 'released' : 'published'
-    this.journal.add({ type: 'update', sequence, state, packetIdentifier }, () => {
-      if (connection === this.connection) then()
-    })
   }
 
   /** The end: everybody who waits is told. What the store has stays there. */
@@ -238,7 +224,7 @@ export class Publisher {
     if (refusal !== undefined) return this.end(message, refusal)
     if (message.qos === 0) {
       if (!this.#writeInside(connection, message, dup)) return
-      this.#sent(connection).then(
+      connection.sent().then(
         (result) => this.end(message, result),
         (error: ClientError) => this.end(message, error),
       )
@@ -249,7 +235,10 @@ export class Publisher {
     if (dup) return void this.#writeInside(connection, message, dup)
     message.packetIdentifier = this.#unanswered.take(message) // [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]
     // A PUBLISH that the store does not know of would come twice after a crash.
-    this.record(message, () => this.#writeInside(connection, message, dup))
+    if (this.journal === undefined) return void this.#writeInside(connection, message, dup)
+    this.journal.progress(message, () => {
+      if (connection === this.connection) this.#writeInside(connection, message, dup)
+    })
   }
 
   #refusalNow(message: OutgoingMessage): ClientError | undefined {
@@ -277,16 +266,6 @@ export class Publisher {
     const type = 'publish' as const
     const packet = { type, dup, qos, retain, topicName, packetIdentifier, properties, payload }
     return this.aliased?.write(packet) ?? connection.write(packet, writePublish)
-  }
-
-  /** Resolves when what was written so far is the system's: one promise for all of a batch. */
-  #sent(connection: Connection): Promise<PublishResult> {
-    const batch = connection.sent()
-    if (batch !== this.#batch || this.#batchSent === undefined) {
-      this.#batch = batch
-      this.#batchSent = batch.then(() => sent)
-    }
-    return this.#batchSent
   }
 
   /** Its Packet Identifier and its part of the quota are free again. */

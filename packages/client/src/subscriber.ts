@@ -1,4 +1,4 @@
-import { type Publish, ReasonCode, type Subscribe, writeSubscribe } from '@busbar/protocol'
+import { type Publish, ReasonCode, writeSubscribe } from '@busbar/protocol'
 import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
@@ -37,7 +37,6 @@ export class Subscriber implements SubscriptionOwner {
   #latestIdentifier = 0
   // for the Network Connection
   connection: Connection | undefined
-  #negotiated: Negotiated | undefined
   /** Where the server has set any. */
   limits: Limits | undefined
 
@@ -78,11 +77,10 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
-  connected(connection: Connection, negotiated: Negotiated): void {
+  connected(connection: Connection, { sessionPresent }: Negotiated): void {
     this.connection = connection
-    this.#negotiated = negotiated
     for (const subscription of [...this.byIdentifier.values()]) {
-      if (subscription.isPending || !negotiated.sessionPresent) this.#send(subscription)
+      if (subscription.isPending || !sessionPresent) this.#send(subscription)
     }
   }
 
@@ -122,13 +120,13 @@ export class Subscriber implements SubscriptionOwner {
     )
   }
 
-  /** The end: all subscriptions end, with this error if there is one. */
-  close(error: ClientError | undefined): void {
+  /** The end: all subscriptions end, with this error if there is one; and why none is granted. */
+  close(error: ClientError | undefined, reason: ClientError): void {
     this.connection = undefined
     for (const subscription of this.byIdentifier.values()) {
       this.clock.clear(subscription.timer)
       subscription.end(error)
-      subscription.answered.reject(error ?? new ClientError('closed', 'the client was closed'))
+      subscription.answered.reject(reason)
       subscription.left?.resolve()
     }
   }
@@ -147,49 +145,46 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   #send(subscription: Subscription): void {
-    const { connection } = this
+    const { connection, limits } = this
+    const { topicFilters } = subscription
     if (connection === undefined || subscription.isEnded) return
-    const failure = this.limits?.refusalOfFilters(subscription.topicFilters)
-    if (failure !== undefined) return this.fail(subscription, failure)
+    const refusal = limits?.refusalOfFilters(topicFilters)
+    if (refusal !== undefined) return this.fail(subscription, refusal)
     if (this.#unanswered.isFull) {
       const text = 'all Packet Identifiers are in use'
       return this.fail(subscription, new ClientError('outbox-full', text))
     }
     const packetIdentifier = this.#unanswered.take(subscription)
     subscription.isPending = true
+    for (const topicFilter of topicFilters) this.unwanted.delete(topicFilter)
     try {
-      const packet = this.#packet(subscription, packetIdentifier)
-      if (!connection.write(packet, writeSubscribe)) throw this.limits?.tooLarge('SUBSCRIBE')
-      for (const topicFilter of subscription.topicFilters) this.unwanted.delete(topicFilter)
+      const packet = { ...packetOf(subscription, limits?.hasIdentifiers ?? true), packetIdentifier }
+      if (!connection.write(packet, writeSubscribe)) throw limits?.tooLarge('SUBSCRIBE')
     } catch (cause) {
       this.#unanswered.delete(packetIdentifier)
-      const text = 'SUBSCRIBE cannot be written'
-      const isTold = cause instanceof ClientError
-      this.fail(subscription, isTold ? cause : new ClientError('invalid-argument', text, { cause }))
+      this.fail(subscription, unwritable(cause))
     }
   }
+}
 
-  #packet(
-    { topicFilters, identifier, options }: Subscription,
-    packetIdentifier: number,
-  ): Subscribe {
-    const { qos = 1, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options
-    const { userProperties } = options
-    return {
-      type: 'subscribe',
-      packetIdentifier,
-      properties: {
-        ...(this.#negotiated?.subscriptionIdentifiers && { subscriptionIdentifier: identifier }),
-        ...(userProperties !== undefined && { userProperties }),
-      },
-      subscriptions: topicFilters.map((topicFilter) => {
-        // No Local is not for Shared Subscriptions [MQTT5-3.8.3-4].
-        const isLocal = noLocal && !isShared(topicFilter)
-        return {
-          topicFilter,
-          options: { qos, noLocal: isLocal, retainAsPublished, retainHandling },
-        }
-      }),
-    }
+function unwritable(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause
+  return new ClientError('invalid-argument', 'SUBSCRIBE cannot be written', { cause })
+}
+
+function packetOf({ topicFilters, identifier, options }: Subscription, hasIdentifiers: boolean) {
+  const { qos = 1, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options
+  const { userProperties } = options
+  return {
+    type: 'subscribe' as const,
+    properties: {
+      ...(hasIdentifiers && { subscriptionIdentifier: identifier }),
+      ...(userProperties && { userProperties }),
+    },
+    subscriptions: topicFilters.map((topicFilter) => {
+      // No Local is not for Shared Subscriptions [MQTT5-3.8.3-4].
+      const isLocal = noLocal && !isShared(topicFilter)
+      return { topicFilter, options: { qos, noLocal: isLocal, retainAsPublished, retainHandling } }
+    }),
   }
 }

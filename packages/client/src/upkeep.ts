@@ -191,13 +191,15 @@ export class Upkeep {
     const { packetIdentifier, reasonCode } = packet
     const { publisher } = this.#client.session
     const message = this.#messageOf(packetIdentifier, 2)
-    const release = (code: number) => writePubrel(publisher.connection, packetIdentifier, code)
+    const { connection, journal } = publisher
+    const release = (code: number) => writePubrel(connection, packetIdentifier, code)
     // An answer to what is not known here, so that the server can let go of it.
     if (message === undefined) return release(ReasonCode.PacketIdentifierNotFound)
     if (reasonCode >= firstFailure) return publisher.finish(message, outcomeOf(packet, pubrec))
     message.isReleased = true
     message.queue?.remove(message) // it came for what was not sent again yet
-    publisher.record(message, () => release(ReasonCode.Success))
+    if (journal === undefined) release(ReasonCode.Success)
+    else journal.progress(message, () => release(ReasonCode.Success))
   }
 
   #pubcomp(packet: Pubcomp): void {
