@@ -179,9 +179,7 @@ export class Attempt implements ConnectionEvents {
     if (sessionPresent && this.#cleanStart) {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
-    if (older?.goesOn(sessionPresent) === false) {
-      return this.end(undefined, { type: 'disconnect', reasonCode: 0, properties: noProperties })
-    }
+    if (older?.goesOn(this, sessionPresent) === false) return
     const negotiated = negotiate(options, { version: this.version, clientId }, packet)
     const proved = this.authenticator?.accepted(properties)
     const isPlain = !hasLimits(negotiated) && session.receiver.early === undefined

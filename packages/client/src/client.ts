@@ -1,7 +1,6 @@
 import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
-import type { Clock } from './clock.ts'
 import { type ClientState, Connector } from './connector.ts'
 import type { Target } from './destination.ts'
 import { ClientError } from './errors.ts'
@@ -52,7 +51,6 @@ export interface CloseOptions {
 const noOptions: PublishOptions = {}
 const defaultDrainMs = 5_000
 const disconnectWithWill = 0x04
-const storeGraceMs = 2_000
 
 /** One client of one server: publishes, subscribes, and stays connected. */
 export class Client implements AsyncDisposable {
@@ -178,7 +176,7 @@ export class Client implements AsyncDisposable {
   /** Authenticates again, with the method of `authentication` (5.0). */
   async reauthenticate(): Promise<void> {
     const { reauthenticate } = await parts.authenticator()
-    await reauthenticate(this.#connector.authenticator, this.state)
+    await reauthenticate(this.#connector.attempt?.authenticator, this.state)
   }
 
   /** Ends a delay before the next attempt, as when the network is known to be back. */
@@ -204,18 +202,18 @@ export class Client implements AsyncDisposable {
     const connector = this.#connector
     const { clock, session } = connector
     const { publisher } = session
-    const { journal } = publisher
     const unsettled = () => publisher.count + publisher.callers.size
     if (!this.#isStopped) connector.state = 'closing'
     if (unsettled() > 0 && connector.error === undefined && drainMs > 0) {
-      const empty = new Promise<void>((resolve) => {
+      let timer: unknown
+      await new Promise<void>((resolve) => {
         publisher.whenEmpty = resolve
+        timer = clock.set(resolve, drainMs)
       })
-      await orAfter(clock, drainMs, empty)
+      clock.clear(timer)
     }
     const left = unsettled()
-    // A store that does not answer must not keep us.
-    if (journal !== undefined) await orAfter(clock, storeGraceMs, journal.settled())
+    await publisher.journal?.settled(clock)
     if (!this.#isStopped) await connector.leave(withWill ? disconnectWithWill : 0)
     return { left }
   }
@@ -235,20 +233,16 @@ export class Client implements AsyncDisposable {
     to: string | readonly string[] | AnyPattern,
     options: SubscribeOptions & TypedSubscribeOptions,
   ) {
-    if (typeof to === 'string') return await this.#subscribeTo([to], options)
-    if (!('pattern' in to)) return await this.#subscribeTo(to, options)
-    const withQoS = to.qos === undefined ? options : { qos: to.qos, ...options }
-    const subscription = await this.#subscribeTo([to.filter], withQoS)
-    return to.read(subscription, options)
-  }
-
-  async #subscribeTo(topicFilters: readonly string[], options: SubscribeOptions) {
     this.#checkOpen()
-    if (topicFilters.length === 0) {
-      throw new ClientError('invalid-argument', 'no Topic Filter') // [MQTT5-3.8.3-2]
-    }
-    checkQoS(options.qos ?? 1)
-    return await this.#connector.session.subscriber.subscribe(topicFilters, options)
+    const pattern = typeof to === 'string' || !('pattern' in to) ? undefined : to
+    const topicFilters = [pattern?.filter ?? to].flat() as readonly string[]
+    const { qos = pattern?.qos ?? 1 } = options
+    checkQoS(qos)
+    // [MQTT5-3.8.3-2]
+    if (topicFilters.length === 0) throw new ClientError('invalid-argument', 'no Topic Filter')
+    const { subscriber } = this.#connector.session
+    const subscription = await subscriber.subscribe(topicFilters, { ...options, qos })
+    return pattern ? pattern.read(subscription, options) : subscription
   }
 
   #submit(message: OutgoingMessage, { signal }: PublishOptions): Promise<PublishResult> {
@@ -298,14 +292,4 @@ export class Client implements AsyncDisposable {
     if (state !== 'closing' && state !== 'stopped') return
     throw new ClientError('closed', 'the client is closed', error && { cause: error })
   }
-}
-
-/** Resolves with the promise, or when the time is over. */
-async function orAfter(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
-  let timer: unknown
-  const late = new Promise<void>((resolve) => {
-    timer = clock.set(resolve, ms)
-  })
-  await Promise.race([promise, late])
-  clock.clear(timer)
 }

@@ -19,33 +19,29 @@ export interface ConnectFields {
   readonly authentication: AuthProperties | undefined
 }
 
-/** Throws a ClientError for a Will that cannot be. */
+/** Throws a ClientError for a Will that cannot be. In 3.1.1 the properties are not written. */
 export function connectPacket(options: ClientOptions, fields: ConnectFields): Connect {
   const { version, clientId, cleanStart, credentials, authentication } = fields
+  const { keepAlive = defaultKeepAliveSeconds, userProperties, session = {}, will } = options
   const { username, password } = credentials
   return {
     type: 'connect',
     protocolVersion: version,
     clientIdentifier: clientId,
     cleanStart,
-    keepAliveSeconds: options.keepAlive ?? defaultKeepAliveSeconds,
-    properties: version === 5 ? { ...connectProperties(options), ...authentication } : {},
-    will: options.will && willOf(options.will),
+    keepAliveSeconds: keepAlive,
+    properties: {
+      sessionExpiryInterval: session.expirySeconds ?? defaultSessionExpirySeconds,
+      receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
+      maximumPacketSize: options.maximumPacketSize ?? defaultMaximumPacketSize,
+      topicAliasMaximum: options.topicAliasMaximum ?? defaultTopicAliasMaximum,
+      requestResponseInformation: 1,
+      ...(userProperties && { userProperties }),
+      ...authentication,
+    },
+    will: will && willOf(will),
     username,
     password: password === undefined ? undefined : bytesOf(password),
-  }
-}
-
-function connectProperties(options: ClientOptions): Connect['properties'] {
-  const expiry = options.session?.expirySeconds ?? defaultSessionExpirySeconds
-  const { userProperties } = options
-  return {
-    sessionExpiryInterval: expiry,
-    receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
-    maximumPacketSize: options.maximumPacketSize ?? defaultMaximumPacketSize,
-    topicAliasMaximum: options.topicAliasMaximum ?? defaultTopicAliasMaximum,
-    requestResponseInformation: 1,
-    ...(userProperties !== undefined && { userProperties }),
   }
 }
 

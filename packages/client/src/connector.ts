@@ -2,7 +2,6 @@ import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
 import { Attempt, type End } from './attempt.ts'
-import type { Authenticator } from './authenticator.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -78,10 +77,6 @@ export class Connector {
     )
   }
 
-  get authenticator(): Authenticator | undefined {
-    return this.attempt?.authenticator
-  }
-
   /** What the first messages do without; rejects where a page cannot load it. */
   async loadUpkeep(): Promise<Upkeep> {
     const { Upkeep } = await parts.upkeep()
@@ -149,16 +144,6 @@ export class Connector {
   async takeOlderVersion(): Promise<void> {
     const { OlderVersion } = await parts.olderVersion()
     this.older = new OlderVersion(this)
-  }
-
-  /** Whether there was no connection before. */
-  get isFirst(): boolean {
-    return this.reconnects === 0 && this.connectedAt === undefined && !this.hadSession
-  }
-
-  /** There is no second connection to it. */
-  get isLink(): boolean {
-    return this.destination.isLink
   }
 
   /** Whether what the server has of an earlier program is not wanted. */

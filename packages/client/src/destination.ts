@@ -27,19 +27,8 @@ export class Destination {
 
   /** A URL may name who logs in. */
   get credentials(): Credentials {
-    const target = this.target
-    if (typeof target !== 'string' && !(target instanceof URL)) return {}
-    const { username, password } = parseUrl(target)
-    try {
-      return {
-        ...(username !== '' && { username: decodeURIComponent(username) }),
-        ...(password !== '' && { password: decodeURIComponent(password) }),
-      }
-    } catch (cause) {
-      throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', {
-        cause,
-      })
-    }
+    const { target } = this
+    return typeof target === 'string' || target instanceof URL ? parseUrl(target).credentials : {}
   }
 
   /** Throws what the target says, when there is none today. */
@@ -49,7 +38,8 @@ export class Destination {
       const { openLink } = await parts.link()
       return openLink(given, events)
     }
-    return await this.#open({ url: parseUrl(given), tls: this.#options.tls }, events, signal)
+    const { url } = parseUrl(given)
+    return await this.#open({ url, tls: this.#options.tls }, events, signal)
   }
 }
 
@@ -57,10 +47,17 @@ function isLink(target: Target): target is Link {
   return typeof target === 'object' && !(target instanceof URL)
 }
 
-function parseUrl(given: string | URL): URL {
+function parseUrl(given: string | URL): { readonly url: URL; readonly credentials: Credentials } {
   try {
-    return new URL(given)
+    const url = new URL(given)
+    const { username, password } = url
+    const credentials = {
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    }
+    return { url, credentials }
   } catch (cause) {
-    throw new ClientError('invalid-argument', 'not a URL, as mqtt://host:1883 is one', { cause })
+    const text = 'not a URL, as mqtt://host:1883 is one, or with a % that is not that of an escape'
+    throw new ClientError('invalid-argument', text, { cause })
   }
 }

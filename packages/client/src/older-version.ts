@@ -1,4 +1,5 @@
-import { ReasonCode } from '@busbar/protocol'
+import { noProperties, ReasonCode } from '@busbar/protocol'
+import type { Attempt } from './attempt.ts'
 import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials } from './options.ts'
 
@@ -18,8 +19,7 @@ export interface OlderVersionOwner {
   readonly random: () => number
   /** Whether there was a connection that had a Session. */
   readonly hadSession: boolean
-  /** Whether there is no second connection to the target. */
-  readonly isLink: boolean
+  readonly destination: { readonly isLink: boolean }
   /** Whether what the server has of an earlier program is not wanted. */
   readonly beginsAnew: boolean
 }
@@ -43,23 +43,24 @@ export class OlderVersion {
 
   /** Clean Session is about the end as well, and without an expiry the rest is for ever. */
   cleanSession(): boolean {
-    const { options, hadSession, isLink, beginsAnew } = this.#owner
+    const { options, hadSession, destination, beginsAnew } = this.#owner
     if ((options.session?.expirySeconds ?? 0) === 0) return true
     if (hadSession) return false
-    return isLink ? beginsAnew : this.#leftover === 'present'
+    return destination.isLink ? beginsAnew : this.#leftover === 'present'
   }
 
   /**
-   * Whether a connection that was accepted is the one. Clean Session 1 would keep nothing of the new
+   * Whether a connection that was accepted is the one; else the next one follows. Clean Session 1 would keep nothing of the new
    * Session either, so what is left of an old one is ended by a connection of its own, as section
    * 3.2.2.2 has it.
    */
-  goesOn(sessionPresent: boolean): boolean {
+  goesOn(attempt: Attempt, sessionPresent: boolean): boolean {
     const { hadSession, beginsAnew } = this.#owner
     const before = this.#leftover
     if (hadSession || !beginsAnew || before === 'ended') return true
     if (before === 'unknown' && !sessionPresent) return true
     this.#leftover = before === 'unknown' ? 'present' : 'ended'
+    attempt.end(undefined, { type: 'disconnect', reasonCode: 0, properties: noProperties })
     return false
   }
 

@@ -61,7 +61,7 @@ export class Recovery {
 
   /** Resolves when it is time for the next attempt, or when the client has stopped. */
   async after(attempt: Attempt, end: End): Promise<void> {
-    const ending = endingOf(end, this.#client.isFirst)
+    const ending = endingOf(end, this.#isFirst)
     attempt.authenticator?.closed(ending.error)
     if (!(await this.#fallBack(ending))) await this.#pause(ending)
   }
@@ -69,6 +69,12 @@ export class Recovery {
   /** The next attempt begins now, as when the network has come back. */
   wake(): void {
     this.#wake?.()
+  }
+
+  /** Whether there was no connection before. */
+  get #isFirst(): boolean {
+    const { reconnects, connectedAt, hadSession } = this.#client
+    return reconnects === 0 && connectedAt === undefined && !hadSession
   }
 
   /** Whether to come again with 3.1.1, at once. */
