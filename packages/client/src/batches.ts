@@ -47,3 +47,13 @@ async function fill(
     clock.clear(timer)
   }
 }
+
+/** `Subscription.toReadableStream`: the next message into the stream. */
+export async function pull(
+  subscription: Subscription,
+  controller: { enqueue(message: Message): void; close(): void },
+): Promise<void> {
+  const { done, value } = await subscription.next()
+  if (done === true) controller.close()
+  else controller.enqueue(value)
+}

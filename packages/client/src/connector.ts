@@ -155,12 +155,15 @@ export class Connector {
   }
 
   async #load(): Promise<void> {
-    const { store, cleanStart } = this.options.session ?? {}
+    const { outbox, session, version } = this.options
+    const { store, cleanStart } = session ?? {}
+    // Messages may come in before there is a connection.
+    if (outbox?.whenFull ?? outbox?.qos0WhileOffline) await this.loadUpkeep()
     if (store !== undefined || cleanStart === false) {
       const { takeUp } = await parts.earlierSession()
       await takeUp(this, store)
     }
-    if (this.options.version === 4) await this.takeOlderVersion()
+    if (version === 4) await this.takeOlderVersion()
     this.isLoaded = true
   }
 

@@ -1,18 +1,19 @@
 import { writePublish } from '@busbar/protocol'
-import type { AliasedPublish } from './aliased-publish.ts'
-import type { Clock } from './clock.ts'
 import { type Connection, sent } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
 import type { Limits } from './limits.ts'
-import type { ClientOptions, Negotiated } from './options.ts'
+import type { ClientOptions, Negotiated, OutboxOptions } from './options.ts'
 import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-message.ts'
+import type { PublishWriter } from './publish-writer.ts'
 import { Queue } from './queue.ts'
 import type { Exchange, Session } from './session.ts'
 import type { Unanswered } from './unanswered.ts'
 
 const puback = plainResult('puback')
-const dropped = plainResult('dropped')
+
+const defaultMaxMessages = 10_000
+const defaultMaxBytes = 64_000_000
 
 /** Hears of a message that has ended otherwise than well, though its caller was told that it is stored. */
 export type Undelivered = (message: OutgoingMessage, error: ClientError) => void
@@ -43,45 +44,42 @@ export class Publisher {
   whenEmpty: (() => void) | undefined
   /** Where there is a store. */
   journal: Journal | undefined
-  readonly #bounds: Required<NonNullable<ClientOptions['outbox']>>
-  readonly #clock: Clock
+  readonly #options: OutboxOptions
+  readonly #session: Session
   readonly #unanswered: Unanswered<Exchange>
-  readonly #undelivered: Undelivered
   // for the Network Connection
   connection: Connection | undefined
   /** How many more of QoS 1 and 2 the server takes now [MQTT5-4.9.0-1]. */
   quota = 0
   /** Where the server has set any. */
   limits: Limits | undefined
-  /** Until then Topic Names are sent in full. */
-  aliased: AliasedPublish | undefined
+  /** Once it is there: until then messages that can expire wait, and Topic Names are sent in full. */
+  writer: PublishWriter | undefined
 
-  constructor({ outbox = {} }: ClientOptions, { clock, unanswered, undelivered }: Session) {
-    const { maxMessages = 10_000, maxBytes = 64_000_000, whenFull = 'wait' } = outbox
-    const { qos0WhileOffline = 'reject' } = outbox
-    this.#bounds = { maxMessages, maxBytes, whenFull, qos0WhileOffline }
-    this.#clock = clock
-    this.#unanswered = unanswered
-    this.#undelivered = undelivered
+  constructor({ outbox = {} }: ClientOptions, session: Session) {
+    this.#options = outbox
+    this.#session = session
+    this.#unanswered = session.unanswered
   }
 
   /** Takes a message in now or later, or tells its caller why not. */
   submit(message: OutgoingMessage): void {
     if (message.isTold) return // its caller has left before
-    const { whenFull } = this.#bounds
+    const { maxBytes = defaultMaxBytes, whenFull = 'wait' } = this.#options
     const refusal = this.#offline(message) ?? this.limits?.refusalOf(message)
     if (refusal !== undefined) message.tell(refusal)
-    else if (message.size > this.#bounds.maxBytes) message.tell(full())
-    else if (this.callers.size === 0 && this.#hasRoom(message)) this.#enter(message)
+    else if (message.size > maxBytes) message.tell(full())
+    else if (this.callers.size === 0 && this.hasRoom(message)) this.enter(message)
     else if (whenFull === 'wait') this.callers.push(message)
-    else if (whenFull === 'drop-oldest') this.#dropFor(message)
-    else message.tell(full())
+    else this.#session.upkeep?.overflow(message, whenFull)
   }
 
   /** Sends a message of QoS 0 at once where nothing is in its way: its promise, or undefined. */
   sendQoS0(message: OutgoingMessage): Promise<PublishResult> | undefined {
     const { connection } = this
-    if (connection === undefined || connection.isCongested) return undefined
+    if (connection === undefined || connection.isCongested || !this.#mayLeave(message)) {
+      return undefined
+    }
     if (this.callers.size + this.waitingQoS0.size + this.again.size > 0) return undefined
     if (this.limits?.refusalOf(message) !== undefined) return undefined
     return this.#write(connection, message, false) ? connection.sent() : undefined
@@ -98,7 +96,6 @@ export class Publisher {
   /** CONNACK has come, and what is sent again is in its queue. */
   connected(connection: Connection, { receiveMaximum }: Negotiated): void {
     this.connection = connection
-    this.aliased = undefined
     this.quota = receiveMaximum
     this.pump()
   }
@@ -132,7 +129,7 @@ export class Publisher {
   end(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
     const wasTold = message.isTold
     message.tell(outcome)
-    if (wasTold && outcome instanceof Error) this.#undelivered(message, outcome)
+    if (wasTold && outcome instanceof Error) this.#session.undelivered(message, outcome)
     this.#leave(message)
   }
 
@@ -150,32 +147,19 @@ export class Publisher {
 
   /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
   #offline({ qos, tellsWhenStored }: OutgoingMessage): PublishResult | ClientError | undefined {
-    const { qos0WhileOffline } = this.#bounds
+    const { qos0WhileOffline = 'reject' } = this.#options
     if (this.connection !== undefined || qos > 0 || tellsWhenStored) return undefined
     if (qos0WhileOffline === 'reject') return offline()
-    if (qos0WhileOffline === 'keep') return undefined
-    this.dropped++
-    return dropped
+    return this.#session.upkeep?.offlineOutcome(qos0WhileOffline)
   }
 
-  #hasRoom(message: OutgoingMessage): boolean {
-    const { maxMessages, maxBytes } = this.#bounds
+  hasRoom(message: OutgoingMessage): boolean {
+    const { maxMessages = defaultMaxMessages, maxBytes = defaultMaxBytes } = this.#options
     return this.count < maxMessages && this.bytes + message.size <= maxBytes
   }
 
-  /** Only what was not sent can be dropped: the rest belongs to the Session. */
-  #dropFor(message: OutgoingMessage): void {
-    while (!this.#hasRoom(message)) {
-      const oldest = earlier(this.waiting.first, this.waitingQoS0.first)
-      if (oldest === undefined) return message.tell(full())
-      this.withdraw(oldest)
-      this.dropped++
-      oldest.tell(new ClientError('dropped', 'dropped from a full outbox for a newer message'))
-    }
-    this.#enter(message)
-  }
-
-  #enter(message: OutgoingMessage): void {
+  /** Takes a message in. */
+  enter(message: OutgoingMessage): void {
     this.count++
     this.bytes += message.size
     message.sequence = ++this.sequence
@@ -206,21 +190,31 @@ export class Publisher {
     this.count--
     this.bytes -= message.size
     for (let caller = this.callers.first; caller !== undefined; caller = this.callers.first) {
-      if (!this.#hasRoom(caller)) return
+      if (!this.hasRoom(caller)) return
       this.callers.remove(caller)
-      this.#enter(caller)
+      this.enter(caller)
     }
     if (this.count === 0) this.whenEmpty?.()
   }
 
   #nextNew(): OutgoingMessage | undefined {
     const mayNumber = this.quota > 0 && !this.#unanswered.isFull
-    return earlier(mayNumber ? committed(this.waiting) : undefined, committed(this.waitingQoS0))
+    const { first } = this.waitingQoS0
+    return earlier(
+      mayNumber && this.#mayLeave(this.waiting.first) ? this.waiting.first : undefined,
+      this.#mayLeave(first) ? first : undefined,
+    )
+  }
+
+  /** Whether the store has it, where there is one, and its expiry can be told. */
+  #mayLeave(message: OutgoingMessage | undefined): boolean {
+    if (message?.isCommitted !== true) return false
+    return message.expiresAt === undefined || this.writer !== undefined
   }
 
   #send(connection: Connection, message: OutgoingMessage): void {
     const dup = message.packetIdentifier > 0 // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
-    const refusal = dup ? undefined : this.#refusalNow(message)
+    const refusal = dup ? undefined : this.#refusalOf(message)
     if (refusal !== undefined) return this.end(message, refusal)
     if (message.qos === 0) {
       if (!this.#writeInside(connection, message, dup)) return
@@ -241,11 +235,8 @@ export class Publisher {
     })
   }
 
-  #refusalNow(message: OutgoingMessage): ClientError | undefined {
-    if (message.expiresAt !== undefined && message.expiresAt <= this.#clock.wallNow()) {
-      return new ClientError('expired', 'the message has expired before it could be sent')
-    }
-    return this.limits?.refusalOf(message)
+  #refusalOf(message: OutgoingMessage): ClientError | undefined {
+    return this.writer?.refusalOf(message) ?? this.limits?.refusalOf(message)
   }
 
   #writeInside(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
@@ -257,15 +248,10 @@ export class Publisher {
 
   /** False when the server would not take a packet of this size [MQTT5-3.2.2-15]. */
   #write(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
-    const { qos, retain, topicName, packetIdentifier, payload, expiresAt } = message
-    let { properties } = message
-    if (expiresAt !== undefined) {
-      const left = Math.ceil((expiresAt - this.#clock.wallNow()) / 1_000)
-      properties = { ...properties, messageExpiryInterval: Math.max(1, left) }
-    }
+    const { qos, retain, topicName, packetIdentifier, properties, payload } = message
     const type = 'publish' as const
     const packet = { type, dup, qos, retain, topicName, packetIdentifier, properties, payload }
-    return this.aliased?.write(packet) ?? connection.write(packet, writePublish)
+    return this.writer?.write(packet, message.expiresAt) ?? connection.write(packet, writePublish)
   }
 
   /** Its Packet Identifier and its part of the quota are free again. */
@@ -276,11 +262,7 @@ export class Publisher {
   }
 }
 
-function committed({ first }: Queue<OutgoingMessage>): OutgoingMessage | undefined {
-  return first?.isCommitted === true ? first : undefined
-}
-
-function earlier(
+export function earlier(
   one: OutgoingMessage | undefined,
   other: OutgoingMessage | undefined,
 ): OutgoingMessage | undefined {
@@ -295,6 +277,6 @@ export function offline(): ClientError {
   )
 }
 
-function full(): ClientError {
+export function full(): ClientError {
   return new ClientError('outbox-full', 'the outbox has no room for the message')
 }

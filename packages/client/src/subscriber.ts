@@ -10,9 +10,6 @@ import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './s
 import { checkTopicFilter, isShared } from './topic-text.ts'
 import type { Unanswered } from './unanswered.ts'
 
-/** How long a reader of QoS 0 has to make room before its oldest messages go. */
-const patienceMs = 20
-
 /** One Topic Filter and all subscriptions that have it: the server knows it once. */
 export interface Filter {
   readonly text: string
@@ -34,7 +31,7 @@ export class Subscriber implements SubscriptionOwner {
   readonly unwanted = new Set<string>()
   readonly #unanswered: Unanswered<Exchange>
   readonly #session: Session
-  #latestIdentifier = 0
+  latestIdentifier = 0
   // for the Network Connection
   connection: Connection | undefined
   /** Where the server has set any. */
@@ -66,10 +63,6 @@ export class Subscriber implements SubscriptionOwner {
     return await promise.finally(forget)
   }
 
-  nextIdentifier(): number {
-    return ++this.#latestIdentifier
-  }
-
   /** Whom a message is for, where one Subscription Identifier says so. */
   targets({ properties }: Publish): readonly Subscription[] | undefined {
     const { subscriptionIdentifiers: [identifier = 0, ...more] = [] } = properties
@@ -97,14 +90,14 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   isFull(subscription: Subscription, isFull: boolean): void {
-    if (!isFull) {
+    if (isFull) {
+      this.connection?.hold(subscription)
+      if (subscription.options.whenFull === 'pause') return
+      this.#session.later((upkeep) => upkeep.awaitRoom(subscription))
+    } else {
       this.clock.clear(subscription.timer)
       this.connection?.release(subscription)
-      return
     }
-    this.connection?.hold(subscription)
-    if (subscription.options.whenFull === 'pause') return
-    subscription.timer = this.clock.set(() => subscription.dropOldest(), patienceMs)
   }
 
   leave(subscription: Subscription): void {

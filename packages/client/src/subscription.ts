@@ -35,7 +35,8 @@ export interface SubscribeOptions {
 /** What a Subscription asks of the client. */
 export interface SubscriptionOwner {
   readonly clock: Clock
-  nextIdentifier(): number
+  /** The Subscription Identifier of the latest. */
+  latestIdentifier: number
   /** It has no room, or has room again. */
   isFull(subscription: Subscription, isFull: boolean): void
   /** It ends: UNSUBSCRIBE. */
@@ -67,11 +68,13 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   filters: readonly Filter[] = []
   /** @internal Itself, as long as nobody else has one of them: its identifier says all then. */
   alone: readonly Subscription[] | undefined = [this]
+  /** @internal Those that were not taken. */
+  readonly messages = new Mailbox<Message>()
+  /** @internal Of QoS 0. */
+  readonly bufferSize: number
   /** @internal Until the oldest messages go. */
   timer: unknown
   readonly #owner: SubscriptionOwner
-  readonly #bufferSize: number
-  readonly #messages = new Mailbox<Message>()
   /** Handed out in auto mode, and acknowledged with the next call. */
   #current: Message[] = []
   #isFull = false
@@ -81,11 +84,11 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     options: SubscribeOptions,
     owner: SubscriptionOwner,
   ) {
-    this.identifier = owner.nextIdentifier()
+    this.identifier = ++owner.latestIdentifier
     this.topicFilters = topicFilters
     this.options = options
     this.#owner = owner
-    this.#bufferSize = options.bufferSize ?? defaultBufferSize
+    this.bufferSize = options.bufferSize ?? defaultBufferSize
   }
 
   /** Whether it waits for its reader before more is read from the network. */
@@ -95,7 +98,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
 
   /** Messages that wait to be taken. */
   get buffered(): number {
-    return this.#messages.size
+    return this.messages.size
   }
 
   [Symbol.asyncIterator](): this {
@@ -110,7 +113,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     this.acknowledge()
     const message = this.#shift()
     if (message !== undefined) return Promise.resolve(this.#handOut(message))
-    return this.#messages
+    return this.messages
       .take(options?.signal)
       .then((arrived) => (arrived === undefined ? doneResult : this.#handOut(arrived)))
   }
@@ -146,11 +149,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   toReadableStream(): ReadableStream<Message> {
     return new ReadableStream<Message>(
       {
-        pull: async (controller) => {
-          const { done, value } = await this.next()
-          if (done === true) controller.close()
-          else controller.enqueue(value)
-        },
+        pull: async (controller) => (await parts.batches()).pull(this, controller),
         cancel: () => this.close(),
       },
       { highWaterMark: 0 },
@@ -184,14 +183,14 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
 
   /** @internal Nothing more comes. */
   get isEnded(): boolean {
-    return this.#messages.isEnded
+    return this.messages.isEnded
   }
 
   /** @internal A message has come for it. */
   push(message: Message): void {
     if (this.isEnded) return message.abandon()
-    if (!this.#messages.push(message) || message.qos > 0) return
-    if (this.buffered >= this.#bufferSize) this.#tellFull(true)
+    if (!this.messages.push(message) || message.qos > 0) return
+    if (this.buffered >= this.bufferSize) this.setFull(true)
   }
 
   /** @internal Acknowledges these with the next call, in auto mode: they were handed out as one. */
@@ -202,27 +201,18 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   /** @internal The next message without acknowledging what was handed out; undefined at the end. */
   take(signal: AbortSignal | undefined): Promise<Message | undefined> {
     const message = this.#shift()
-    return message === undefined ? this.#messages.take(signal) : Promise.resolve(message)
-  }
-
-  /** @internal Nobody has made room in time: the oldest messages of QoS 0 go. */
-  dropOldest(): void {
-    let excess = this.buffered - Math.ceil(this.#bufferSize / 2)
-    const kept = this.#messages.rest().filter(({ qos }) => qos > 0 || excess-- <= 0)
-    this.dropped += this.buffered - kept.length
-    this.#messages.replace(kept)
-    this.#tellFull(false)
+    return message === undefined ? this.messages.take(signal) : Promise.resolve(message)
   }
 
   /** @internal No more messages; `error` is what the reader gets after those that are there. */
   end(error: ClientError | undefined): void {
     if (this.isEnded) return
-    this.#messages.end(error)
+    this.messages.end(error)
     if (error !== undefined) return
-    for (const message of [...this.#current, ...this.#messages.rest()]) message.abandon()
+    for (const message of [...this.#current, ...this.messages.rest()]) message.abandon()
     this.#current = []
-    this.#messages.replace([])
-    this.#tellFull(false)
+    this.messages.replace([])
+    this.setFull(false)
   }
 
   /** @internal Acknowledges what was handed out. */
@@ -239,12 +229,13 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   }
 
   #shift(): Message | undefined {
-    const message = this.#messages.shift()
-    if (this.#isFull && this.buffered <= this.#bufferSize / 2) this.#tellFull(false)
+    const message = this.messages.shift()
+    if (this.#isFull && this.buffered <= this.bufferSize / 2) this.setFull(false)
     return message
   }
 
-  #tellFull(isFull: boolean): void {
+  /** @internal It has no room for more of QoS 0, or has room again. */
+  setFull(isFull: boolean): void {
     if (isFull === this.#isFull) return
     this.#isFull = isFull
     this.#owner.isFull(this, isFull)

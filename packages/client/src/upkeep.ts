@@ -11,7 +11,6 @@ import {
   readServerPacket,
   writePing,
 } from '@busbar/protocol'
-import { AliasedPublish } from './aliased-publish.ts'
 import type { Attempt, End } from './attempt.ts'
 import { defaultTopicAliasMaximum } from './connect-packet.ts'
 import type { Connection } from './connection.ts'
@@ -21,9 +20,12 @@ import { ExactlyOnce } from './exactly-once.ts'
 import { ClientKeepAlive } from './keep-alive.ts'
 import { Limits } from './limits.ts'
 import { hasLimits } from './negotiate.ts'
-import type { Negotiated } from './options.ts'
+import type { Negotiated, OutboxOptions } from './options.ts'
+import { offlineOutcome, overflow } from './outbox-policy.ts'
 import { outcomeOf } from './outcomes.ts'
-import { OutgoingMessage, plainResult } from './outgoing-message.ts'
+import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-message.ts'
+import { awaitRoom } from './pressure.ts'
+import { PublishWriter } from './publish-writer.ts'
 import { offline } from './publisher.ts'
 import { Recovery } from './recovery.ts'
 import { requeue, resume, writePubrel } from './resumption.ts'
@@ -58,9 +60,10 @@ export class Upkeep {
 
   /** CONNACK has come: what is left of an earlier Network Connection is taken up, before all else. */
   connected(connection: Connection, negotiated: Negotiated): void {
-    const { session, options } = this.#client
-    const { receiver } = session
-    const { sessionPresent } = negotiated
+    const { clock, session, options } = this.#client
+    const { publisher, receiver } = session
+    const { sessionPresent, topicAliasMaximum } = negotiated
+    publisher.writer = new PublishWriter(connection, topicAliasMaximum, clock)
     this.#aliases = this.#noAliases()
     if (receiver.early !== undefined) receiver.exactlyOnce ??= new ExactlyOnce(receiver)
     if (sessionPresent) resume(session, connection)
@@ -80,10 +83,10 @@ export class Upkeep {
   keep(attempt: Attempt, { keepAlive, topicAliasMaximum }: Negotiated, since: number): void {
     const { connection } = attempt
     const { clock, session } = this.#client
+    const { publisher } = session
     if (attempt.state !== 'connected' || connection === undefined) return
-    if (topicAliasMaximum > 0) {
-      session.publisher.aliased = new AliasedPublish(connection, topicAliasMaximum)
-    }
+    publisher.writer ??= new PublishWriter(connection, topicAliasMaximum, clock)
+    publisher.pump()
     connection.keepAlive = new ClientKeepAlive({ seconds: keepAlive, since }, clock, {
       get isReading() {
         return connection.isReading
@@ -151,6 +154,21 @@ export class Upkeep {
   /** Whom a message is for. */
   targets(packet: Publish): readonly Subscription[] {
     return this.#matching.targets(packet)
+  }
+
+  /** A message that the outbox has no room for, where its caller is not to wait. */
+  overflow(message: OutgoingMessage, whenFull: OutboxOptions['whenFull']): void {
+    overflow(this.#client.session.publisher, message, whenFull)
+  }
+
+  /** What becomes of QoS 0 without a connection. */
+  offlineOutcome(policy: OutboxOptions['qos0WhileOffline']): PublishResult | undefined {
+    return offlineOutcome(this.#client.session.publisher, policy)
+  }
+
+  /** A subscription has no room for more of QoS 0. */
+  awaitRoom(subscription: Subscription): void {
+    awaitRoom(subscription, this.#client.clock)
   }
 
   /** Resolves when it is time for the next attempt, or when the client has stopped. */
