@@ -124,7 +124,7 @@ export class Connector {
     this.connectedAt = this.clock.now()
     this.attempts = 0
     if (this.state !== 'closing') this.state = 'connected'
-    if (upkeep === undefined) this.session.connected(connection, negotiated, undefined)
+    if (upkeep === undefined) this.session.connected(connection, negotiated)
     else upkeep.connected(connection, negotiated)
     this.clock.clear(this.#deadline)
     this.#first.resolve()

@@ -57,7 +57,7 @@ function parseUrl(given: string | URL): { readonly url: URL; readonly credential
     }
     return { url, credentials }
   } catch (cause) {
-    const text = 'not a URL, as mqtt://host:1883 is one, or with a % that is not that of an escape'
+    const text = 'not a URL, as mqtt://host:1883 is one, with % for escapes only'
     throw new ClientError('invalid-argument', text, { cause })
   }
 }

@@ -48,11 +48,8 @@ export class Publisher {
   readonly #session: Session
   readonly #unanswered: Unanswered<Exchange>
   // for the Network Connection
-  connection: Connection | undefined
   /** How many more of QoS 1 and 2 the server takes now [MQTT5-4.9.0-1]. */
   quota = 0
-  /** Where the server has set any. */
-  limits: Limits | undefined
   /** Once it is there: until then messages that can expire wait, and Topic Names are sent in full. */
   writer: PublishWriter | undefined
 
@@ -66,7 +63,7 @@ export class Publisher {
   submit(message: OutgoingMessage): void {
     if (message.isTold) return // its caller has left before
     const { maxBytes = defaultMaxBytes, whenFull = 'wait' } = this.#options
-    const refusal = this.#offline(message) ?? this.limits?.refusalOf(message)
+    const refusal = this.#offline(message) ?? this.#session.limits?.refusalOf(message)
     if (refusal !== undefined) message.tell(refusal)
     else if (message.size > maxBytes) message.tell(full())
     else if (this.callers.size === 0 && this.hasRoom(message)) this.enter(message)
@@ -76,12 +73,12 @@ export class Publisher {
 
   /** Sends a message of QoS 0 at once where nothing is in its way: its promise, or undefined. */
   sendQoS0(message: OutgoingMessage): Promise<PublishResult> | undefined {
-    const { connection } = this
+    const { connection } = this.#session
     if (connection === undefined || connection.isCongested || !this.#mayLeave(message)) {
       return undefined
     }
     if (this.callers.size + this.waitingQoS0.size + this.again.size > 0) return undefined
-    if (this.limits?.refusalOf(message) !== undefined) return undefined
+    if (this.#session.limits?.refusalOf(message) !== undefined) return undefined
     return this.#write(connection, message, false) ? connection.sent() : undefined
   }
 
@@ -94,8 +91,7 @@ export class Publisher {
   }
 
   /** CONNACK has come, and what is sent again is in its queue. */
-  connected(connection: Connection, { receiveMaximum }: Negotiated): void {
-    this.connection = connection
+  connected({ receiveMaximum }: Negotiated): void {
     this.quota = receiveMaximum
     this.pump()
   }
@@ -103,7 +99,7 @@ export class Publisher {
   /** Sends what may be sent, in order. */
   pump(): void {
     for (;;) {
-      const { connection } = this
+      const { connection } = this.#session
       if (connection === undefined || connection.isCongested) return
       const message = this.again.first ?? this.#nextNew()
       if (message === undefined || (message.qos > 0 && this.quota === 0)) return
@@ -135,7 +131,6 @@ export class Publisher {
 
   /** The end: everybody who waits is told. What the store has stays there. */
   close(error: ClientError): void {
-    this.connection = undefined
     for (const message of this.callers.takeAll()) message.tell(error)
     for (const { first } of [this.waiting, this.waitingQoS0]) {
       for (let message = first; message !== undefined; message = message.next) message.tell(error)
@@ -148,7 +143,7 @@ export class Publisher {
   /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
   #offline({ qos, tellsWhenStored }: OutgoingMessage): PublishResult | ClientError | undefined {
     const { qos0WhileOffline = 'reject' } = this.#options
-    if (this.connection !== undefined || qos > 0 || tellsWhenStored) return undefined
+    if (this.#session.connection !== undefined || qos > 0 || tellsWhenStored) return undefined
     if (qos0WhileOffline === 'reject') return offline()
     return this.#session.upkeep?.offlineOutcome(qos0WhileOffline)
   }
@@ -231,18 +226,18 @@ export class Publisher {
     // A PUBLISH that the store does not know of would come twice after a crash.
     if (this.journal === undefined) return void this.#writeInside(connection, message, dup)
     this.journal.progress(message, () => {
-      if (connection === this.connection) this.#writeInside(connection, message, dup)
+      if (connection === this.#session.connection) this.#writeInside(connection, message, dup)
     })
   }
 
   #refusalOf(message: OutgoingMessage): ClientError | undefined {
-    return this.writer?.refusalOf(message) ?? this.limits?.refusalOf(message)
+    return this.writer?.refusalOf(message) ?? this.#session.limits?.refusalOf(message)
   }
 
   #writeInside(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
     if (this.#write(connection, message, dup)) return true
     this.#free(message)
-    this.end(message, (this.limits as Limits).tooLarge('the message'))
+    this.end(message, (this.#session.limits as Limits).tooLarge('the message'))
     return false
   }
 
@@ -271,10 +266,7 @@ export function earlier(
 }
 
 export function offline(): ClientError {
-  return new ClientError(
-    'offline',
-    'there is no connection, and the message is not to wait for one',
-  )
+  return new ClientError('offline', 'there is no connection')
 }
 
 export function full(): ClientError {

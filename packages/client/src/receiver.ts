@@ -7,8 +7,9 @@ import type { ExactlyOnce } from './exactly-once.ts'
 import type { Journal } from './journal.ts'
 import { Message } from './message.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
+import type { Session } from './session.ts'
 import type { Subscription } from './subscription.ts'
-import { isTopicName } from './topic-text.ts'
+import { isTopicName, topicNameRule } from './topic-text.ts'
 
 /** Without Receive Maximum a server may have all Packet Identifiers in use. */
 const unlimited = 65_535
@@ -25,27 +26,26 @@ export class Receiver implements Window {
   early: EarlyMessages | undefined
   /** Where QoS 2 was received. */
   exactlyOnce: ExactlyOnce | undefined
+  readonly #session: Session
   readonly #receiveMaximum: number
   // for the Network Connection
-  connection: Connection | undefined
   /** What waits for its PUBACK, and behind it for its PUBREC. */
   lines: Arrivals[] = []
   #checkedTopic = ''
   #acknowledged = 0
 
-  constructor({ receiveMaximum = defaultReceiveMaximum }: ClientOptions) {
+  constructor({ receiveMaximum = defaultReceiveMaximum }: ClientOptions, session: Session) {
+    this.#session = session
     this.#receiveMaximum = receiveMaximum
   }
 
   connected(connection: Connection, { sessionPresent }: Negotiated): void {
-    this.connection = connection
     this.lines = [new Arrivals(this, (delivery) => this.#puback(connection, delivery))]
     this.exactlyOnce?.connected(sessionPresent)
     this.early?.connected()
   }
 
   disconnected(): void {
-    this.connection = undefined
     for (const line of this.lines) line.takeAll()
   }
 
@@ -63,8 +63,7 @@ export class Receiver implements Window {
     this.received++
     // Most messages have the topic of the one before.
     if (topicName !== this.#checkedTopic && !isTopicName(topicName)) {
-      const text = 'PUBLISH has a Topic Name with a wildcard or a forbidden character'
-      throw new ProtocolError(ReasonCode.TopicNameInvalid, text, 'MQTT5-3.3.2-2')
+      throw new ProtocolError(ReasonCode.TopicNameInvalid, topicNameRule, 'MQTT5-3.3.2-2')
     }
     this.#checkedTopic = topicName
   }
@@ -95,9 +94,13 @@ export class Receiver implements Window {
     return delivery
   }
 
+  get connection(): Connection | undefined {
+    return this.#session.connection
+  }
+
   /** How many of QoS 1 and 2 the server may have unfinished. */
   get receiveMaximum(): number {
-    return this.connection?.version === 5 ? this.#receiveMaximum : unlimited
+    return this.#session.connection?.version === 5 ? this.#receiveMaximum : unlimited
   }
 
   get isFull(): boolean {
@@ -108,8 +111,8 @@ export class Receiver implements Window {
 
   /** 3.1.1 has no Receive Maximum: there we stop reading instead. */
   changed(): void {
-    const { connection, isFull } = this
-    if (isFull) for (const line of this.lines) line.release()
+    const { connection } = this.#session
+    if (this.isFull) for (const line of this.lines) line.release()
     if (connection?.version !== 4) return
     if (this.isFull) connection.hold('window')
     else connection.release('window')

@@ -25,6 +25,10 @@ export class Session {
   readonly subscriber: Subscriber
   /** What the first messages do without, once it is there. */
   upkeep: Upkeep | undefined
+  /** What the server has said that it does not take. */
+  limits: Limits | undefined
+  // for the Network Connection
+  connection: Connection | undefined
   /** What is left to do then. */
   readonly #later: ((upkeep: Upkeep) => void)[] = []
 
@@ -33,7 +37,7 @@ export class Session {
     this.undelivered = undelivered
     this.subscriber = new Subscriber(this)
     this.publisher = new Publisher(options, this)
-    this.receiver = new Receiver(options)
+    this.receiver = new Receiver(options, this)
   }
 
   /** Runs it with what the first messages do without: now, or when that is there. */
@@ -48,21 +52,17 @@ export class Session {
     for (const run of this.#later.splice(0)) run(upkeep)
   }
 
-  connected(connection: Connection, negotiated: Negotiated, limits: Limits | undefined): void {
-    const { receiver, subscriber, publisher } = this
-    subscriber.limits = limits
-    publisher.limits = limits
-    receiver.connected(connection, negotiated)
+  connected(connection: Connection, negotiated: Negotiated): void {
+    this.connection = connection
+    this.receiver.connected(connection, negotiated)
     // Subscriptions first: what is waiting to be sent may be long.
-    subscriber.connected(connection, negotiated)
-    publisher.connected(connection, negotiated)
+    this.subscriber.connected(negotiated)
+    this.publisher.connected(negotiated)
   }
 
   disconnected(): void {
-    const { receiver, subscriber, publisher } = this
-    receiver.disconnected()
-    subscriber.connection = undefined
-    publisher.connection = undefined
+    this.connection = undefined
+    this.receiver.disconnected()
   }
 
   /** Takes a packet where it is of those that the first messages of a page bring; false for any other. */

@@ -1,9 +1,7 @@
 import { type Publish, ReasonCode, writeSubscribe } from '@busbar/protocol'
 import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
-import type { Connection } from './connection.ts'
 import { ClientError } from './errors.ts'
-import type { Limits } from './limits.ts'
 import type { Negotiated } from './options.ts'
 import type { Exchange, Session } from './session.ts'
 import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
@@ -32,10 +30,6 @@ export class Subscriber implements SubscriptionOwner {
   readonly #unanswered: Unanswered<Exchange>
   readonly #session: Session
   latestIdentifier = 0
-  // for the Network Connection
-  connection: Connection | undefined
-  /** Where the server has set any. */
-  limits: Limits | undefined
 
   constructor(session: Session) {
     this.clock = session.clock
@@ -51,7 +45,7 @@ export class Subscriber implements SubscriptionOwner {
     const { signal } = options
     if (signal?.aborted === true) throw aborted(signal)
     for (const topicFilter of topicFilters) checkTopicFilter(topicFilter)
-    const refusal = this.limits?.refusalOfFilters(topicFilters)
+    const refusal = this.#session.limits?.refusalOfFilters(topicFilters)
     if (refusal !== undefined) throw refusal
     const subscription = new Subscription(topicFilters, options, this)
     this.#add(subscription)
@@ -70,8 +64,7 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
-  connected(connection: Connection, { sessionPresent }: Negotiated): void {
-    this.connection = connection
+  connected({ sessionPresent }: Negotiated): void {
     for (const subscription of [...this.byIdentifier.values()]) {
       if (subscription.isPending || !sessionPresent) this.#send(subscription)
     }
@@ -91,12 +84,12 @@ export class Subscriber implements SubscriptionOwner {
 
   isFull(subscription: Subscription, isFull: boolean): void {
     if (isFull) {
-      this.connection?.hold(subscription)
+      this.#session.connection?.hold(subscription)
       if (subscription.options.whenFull === 'pause') return
       this.#session.later((upkeep) => upkeep.awaitRoom(subscription))
     } else {
       this.clock.clear(subscription.timer)
-      this.connection?.release(subscription)
+      this.#session.connection?.release(subscription)
     }
   }
 
@@ -115,7 +108,6 @@ export class Subscriber implements SubscriptionOwner {
 
   /** The end: all subscriptions end, with this error if there is one; and why none is granted. */
   close(error: ClientError | undefined, reason: ClientError): void {
-    this.connection = undefined
     for (const subscription of this.byIdentifier.values()) {
       this.clock.clear(subscription.timer)
       subscription.end(error)
@@ -138,7 +130,7 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   #send(subscription: Subscription): void {
-    const { connection, limits } = this
+    const { connection, limits } = this.#session
     const { topicFilters } = subscription
     if (connection === undefined || subscription.isEnded) return
     const refusal = limits?.refusalOfFilters(topicFilters)

@@ -11,9 +11,8 @@ const unfit = /[\p{Cc}\p{Cs}\p{NChar}]/u
 const filterForm = /^(?:(?:[^+#/]*|\+)\/)*(?:[^+#/]*|\+|#)$/
 /** `$share/ShareName/`, with something behind it [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]. */
 const shared = /^\$share\/[^+#/]+\/(?=.)/s
-/** For the texts of errors. */
-export const topicNameRule =
-  '1 to 65,535 bytes, without wildcards, control characters and non-characters'
+const rule = '1 to 65,535 bytes without control characters and non-characters'
+export const topicNameRule = `a Topic Name is ${rule}, and without wildcards`
 const special = /[\\^$.*?()[\]{}|]/g
 
 /** Whether it is a Topic Name (section 4.7). */
@@ -24,15 +23,15 @@ export function isTopicName(text: string): boolean {
 /** Throws a ClientError for what is no Topic Name. */
 export function checkTopicName(text: string): void {
   if (isTopicName(text)) return
-  throw invalidTopic(`a Topic Name is ${topicNameRule}`, ReasonCode.TopicNameInvalid)
+  throw invalidTopic(topicNameRule, ReasonCode.TopicNameInvalid)
 }
 
 /** Throws a ClientError for what is no Topic Filter (sections 4.7 and 4.8.2). */
-export function checkTopicFilter(text: string): void {
-  const isFilter = isText(text) && filterForm.test(text)
-  if (isFilter && (!isShared(text) || shared.test(text))) return
-  const reason = 'in a Topic Filter + and # have a level of their own, # the last one'
-  throw invalidTopic(`${reason}; else it is like a Topic Name`, ReasonCode.TopicFilterInvalid)
+export function checkTopicFilter(filter: string): void {
+  const isFilter = isText(filter) && filterForm.test(filter)
+  if (isFilter && (!isShared(filter) || shared.test(filter))) return
+  const text = `a Topic Filter is ${rule}, and + and # are levels, # the last`
+  throw invalidTopic(text, ReasonCode.TopicFilterInvalid)
 }
 
 export function isShared(topicFilter: string): boolean {

@@ -64,10 +64,10 @@ export class Unsubscriber {
 
   /** UNSUBACK has come. */
   unsuback({ packetIdentifier, reasonCodes }: Unsuback): void {
-    const { unanswered, subscriber } = this.#session
+    const { connection, unanswered, subscriber } = this.#session
     const exchange = unanswered.get(packetIdentifier)
     if (!(exchange instanceof Unsubscribing)) return
-    if (subscriber.connection?.version === 5) checkCount(reasonCodes, exchange.topicFilters)
+    if (connection?.version === 5) checkCount(reasonCodes, exchange.topicFilters)
     unanswered.delete(packetIdentifier)
     for (const topicFilter of exchange.topicFilters) subscriber.unwanted.delete(topicFilter)
     exchange.answered.resolve()
@@ -83,7 +83,8 @@ export class Unsubscriber {
 
   /** It is none any more; the server may have these of its Topic Filters. */
   async giveUp(subscription: Subscription, mayBeThere: readonly string[]): Promise<void> {
-    const { connection, unwanted } = this.#session.subscriber
+    const { connection, subscriber } = this.#session
+    const { unwanted } = subscriber
     const orphans = this.#remove(subscription).filter((text) => mayBeThere.includes(text))
     for (const topicFilter of orphans) unwanted.add(topicFilter)
     if (connection !== undefined) await this.#unsubscribe(connection, orphans)

@@ -72,11 +72,8 @@ export class Upkeep {
     for (const subscription of session.subscriber.byIdentifier.values()) {
       if (subscription.isFull) connection.hold(subscription)
     }
-    session.connected(
-      connection,
-      negotiated,
-      hasLimits(negotiated) ? new Limits(negotiated) : undefined,
-    )
+    session.limits = hasLimits(negotiated) ? new Limits(negotiated) : undefined
+    session.connected(connection, negotiated)
   }
 
   /** What a connection needs to last; `since` is when it was there. */
@@ -209,7 +206,8 @@ export class Upkeep {
     const { packetIdentifier, reasonCode } = packet
     const { publisher } = this.#client.session
     const message = this.#messageOf(packetIdentifier, 2)
-    const { connection, journal } = publisher
+    const { connection } = this.#client.session
+    const { journal } = publisher
     const release = (code: number) => writePubrel(connection, packetIdentifier, code)
     // An answer to what is not known here, so that the server can let go of it.
     if (message === undefined) return release(ReasonCode.PacketIdentifierNotFound)

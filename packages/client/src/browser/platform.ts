@@ -10,7 +10,7 @@ export { watchNetwork } from './watch-network.ts'
 export const openTransport: OpenTransport = (target, events, signal) => {
   const { protocol } = target.url
   if (protocol === 'ws:' || protocol === 'wss:') return openWebSocket(target, events, signal)
-  const message = `a browser speaks MQTT over ws: and wss: only, not over ${protocol}`
+  const message = `a browser has ws: and wss: only, not ${protocol}`
   return Promise.reject(new ClientError('invalid-argument', message))
 }
 

@@ -101,7 +101,7 @@ export class Pattern {
 /** Length and characters, which the standard limits. */
 function checkTopicName(name: string, pattern: string): string {
   if (isTopicName(name)) return name
-  throw new TopicError(`${pattern} gives no Topic Name, which is ${topicNameRule}`)
+  throw new TopicError(`${pattern} gives another text: ${topicNameRule}`)
 }
 
 function parseLevel(text: string, pattern: string): Level {

@@ -47,7 +47,7 @@ const refusedPatterns = [
   ['a/{x:float}', 'a type that there is not'],
   ['{x}/{x}', 'has a parameter twice'],
   ['{x...}/a', 'takes all that follow'],
-  ['a\0', 'without wildcards, control characters'],
+  ['a\0', 'without control characters'],
 ] as const
 
 for (const [pattern, reason] of refusedPatterns) {
@@ -71,7 +71,7 @@ const refusedValues = [
   ['a/{x}', { x: '+' }, 'has a wildcard'],
   ['a/{x}', { x: 'b#' }, 'has a wildcard'],
   ['a/{x}', { x: 'b\0' }, 'has U+0000'],
-  ['a/{x}', { x: '\ud800' }, 'without wildcards, control characters'],
+  ['a/{x}', { x: '\ud800' }, 'without control characters'],
   ['a/{x}', { x: '\u0001' }, 'control character'],
   ['a/{x}', { x: 'b'.repeat(65_534) }, 'is 1 to 65,535 bytes'],
   ['a/{x:int}', { x: '7' }, 'is not a whole number'],
