@@ -19,17 +19,10 @@ export class Delivery implements Queued<Delivery> {
     this.open = open
   }
 
-  settle(reasonCode: number): void {
-    if (reasonCode >= firstFailure && this.reasonCode === 0) this.reasonCode = reasonCode
-    this.#conclude()
-  }
-
-  abandon(): void {
-    this.isAbandoned = true
-    this.#conclude()
-  }
-
-  #conclude(): void {
+  /** One of them has settled it; without a Reason Code it never will. */
+  settle(reasonCode: number | undefined): void {
+    if (reasonCode === undefined) this.isAbandoned = true
+    else if (this.reasonCode === 0) this.reasonCode = reasonCode >= firstFailure ? reasonCode : 0
     this.open--
     if (this.open === 0) this.queue?.settled(this)
   }

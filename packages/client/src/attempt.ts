@@ -4,7 +4,6 @@ import {
   type Disconnect,
   noProperties,
   type PacketStream,
-  type ProtocolError,
   protocolError,
   readAccepted,
   wholePacket,
@@ -90,10 +89,6 @@ export class Attempt implements ConnectionEvents {
     if (this.state === 'connected') this.#client.session.publisher.pump()
   }
 
-  violated(error: ProtocolError): void {
-    this.fail(error, error.reasonCode)
-  }
-
   closed(cause: unknown): void {
     this.#closed.resolve()
     const text = this.state === 'opening' ? 'closed before CONNACK' : 'the connection was lost'
@@ -146,22 +141,18 @@ export class Attempt implements ConnectionEvents {
       this.authenticator = new Authenticator(authentication, this)
     }
     const packet = connectPacket(options, {
-      version,
-      clientId,
+      ...credentials,
+      protocolVersion: version,
+      clientIdentifier: clientId,
       cleanStart: this.#cleanStart,
-      credentials,
       authentication: await this.authenticator?.begin(),
     })
     const connection = new Connection(version, maximumPacketSize, this)
     this.connection = connection
-    connection.opened(await destination.open(connection, signal))
-    if (this.#isEnded) return connection.destroy()
+    connection.transport = await destination.open(connection, signal)
+    if (signal.aborted) return connection.destroy()
     connection.write(packet, writeConnect)
     connection.flush()
-  }
-
-  get #isEnded(): boolean {
-    return this.state === 'ended'
   }
 
   /** The first packet of the server, unless that was AUTH. */

@@ -11,24 +11,20 @@ export const defaultKeepAliveSeconds = 60
 export const defaultSessionExpirySeconds = 300
 
 /** What changes from attempt to attempt. */
-export interface ConnectFields {
-  readonly version: 4 | 5
-  readonly clientId: string
+interface ConnectFields extends Credentials {
+  readonly protocolVersion: 4 | 5
+  readonly clientIdentifier: string
   readonly cleanStart: boolean
-  readonly credentials: Credentials
   readonly authentication: AuthProperties | undefined
 }
 
 /** Throws a ClientError for a Will that cannot be. In 3.1.1 the properties are not written. */
 export function connectPacket(options: ClientOptions, fields: ConnectFields): Connect {
-  const { version, clientId, cleanStart, credentials, authentication } = fields
+  const { authentication, username, password, ...always } = fields
   const { keepAlive = defaultKeepAliveSeconds, userProperties, session = {}, will } = options
-  const { username, password } = credentials
   return {
     type: 'connect',
-    protocolVersion: version,
-    clientIdentifier: clientId,
-    cleanStart,
+    ...always,
     keepAliveSeconds: keepAlive,
     properties: {
       sessionExpiryInterval: session.expirySeconds ?? defaultSessionExpirySeconds,

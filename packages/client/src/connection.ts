@@ -21,7 +21,7 @@ export interface ConnectionEvents {
   /** The transport takes data again. */
   drained(): void
   /** The server has broken the standard. */
-  violated(error: ProtocolError): void
+  fail(error: ProtocolError, reasonCode: number): void
   /** Called once, when the stream has ended. */
   closed(error: unknown): void
 }
@@ -40,12 +40,13 @@ export class Connection implements TransportEvents {
   readonly version: 4 | 5
   keepAlive: ClientKeepAlive | undefined
   isClosed = false
+  /** When it is open. */
+  transport: Transport | undefined
   /** The Maximum Packet Size of the server. */
   maximumSentSize = largestPacket
   readonly #events: ConnectionEvents
   readonly #stream: PacketStream
   #writer = new PacketWriter(4_096)
-  #transport: Transport | undefined
   #isScheduled = false
   // while it is scheduled: what was written when it was looked at last, and for how long
   #seen = 0
@@ -59,11 +60,6 @@ export class Connection implements TransportEvents {
     this.version = version
     this.#events = events
     this.#stream = new PacketStream(maximumPacketSize, version === 5)
-  }
-
-  /** The transport is open. */
-  opened(transport: Transport): void {
-    this.#transport = transport
   }
 
   /** Data has to wait. */
@@ -106,7 +102,7 @@ export class Connection implements TransportEvents {
   }
 
   flush(): void {
-    const transport = this.#transport
+    const { transport } = this
     if (transport === undefined || this.isClosed) return
     const { length } = this.#writer
     if (length > 0) {
@@ -119,7 +115,7 @@ export class Connection implements TransportEvents {
 
   /** Stops looking at what arrives, for this reason, until it is released. */
   hold(reason: unknown): void {
-    if (this.#holds.size === 0) this.#transport?.pause()
+    if (this.#holds.size === 0) this.transport?.pause()
     this.#holds.add(reason)
   }
 
@@ -129,19 +125,19 @@ export class Connection implements TransportEvents {
       if (this.isClosed || this.#holds.size > 0) return
       this.keepAlive?.heard()
       this.guard(() => this.#readOn())
-      if (this.#holds.size === 0) this.#transport?.resume()
+      if (this.#holds.size === 0) this.transport?.resume()
     })
   }
 
   /** Sends what was written, then closes. */
   end(): void {
     this.flush()
-    this.#transport?.end()
+    this.transport?.end()
   }
 
   /** Closes at once. */
   destroy(): void {
-    this.#transport?.destroy()
+    this.transport?.destroy()
   }
 
   receive(bytes: Uint8Array): void {
@@ -184,7 +180,7 @@ export class Connection implements TransportEvents {
       run()
     } catch (error) {
       if (error instanceof ProtocolError) {
-        this.#events.violated(error)
+        this.#events.fail(error, error.reasonCode)
       } else {
         this.destroy()
         throw error // ours

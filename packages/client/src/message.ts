@@ -50,12 +50,10 @@ export class Message {
 
   /** @internal The subscription ends, and the message was not settled. */
   abandon(): void {
-    const delivery = this.#delivery
-    this.#delivery = undefined
-    delivery?.abandon()
+    this.#settle(undefined)
   }
 
-  #settle(reasonCode: number): void {
+  #settle(reasonCode: number | undefined): void {
     const delivery = this.#delivery
     this.#delivery = undefined
     delivery?.settle(reasonCode)

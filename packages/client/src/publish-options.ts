@@ -49,7 +49,6 @@ export function checkProperties(properties: PublishProperties): void {
     checkPublishProperties(properties)
     if (properties.responseTopic !== undefined) checkTopicName(properties.responseTopic)
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : 'a property cannot be written'
-    throw new ClientError('invalid-argument', text, { cause })
+    throw new ClientError('invalid-argument', (cause as Error).message, { cause })
   }
 }

@@ -131,11 +131,8 @@ export class Publisher {
 
   /** The end: everybody who waits is told. What the store has stays there. */
   close(error: ClientError): void {
-    for (const message of this.callers.takeAll()) message.tell(error)
-    for (const { first } of [this.waiting, this.waitingQoS0]) {
-      for (let message = first; message !== undefined; message = message.next) message.tell(error)
-    }
-    for (const message of this.#unanswered.values()) {
+    const lines = [this.callers, this.waiting, this.waitingQoS0].map((line) => line.takeAll())
+    for (const message of [...lines.flat(), ...this.#unanswered.values()]) {
       if (message instanceof OutgoingMessage) message.tell(error)
     }
   }

@@ -68,11 +68,10 @@ export class Session {
   /** Takes a packet where it is of those that the first messages of a page bring; false for any other. */
   take(frame: PacketStream, version: 4 | 5): boolean {
     const { firstByte, bytes, bodyStart, bodyEnd } = frame
-    if (firstByte >> 4 === 3 && (firstByte & 0b0100) === 0) {
+    if ((firstByte & 0xf4) === 0x30) {
       // QoS 0 or 1
       const packet = readPublish(firstByte & 0b1111, frame.body(), version, 'server')
-      const hasAlias = packet.properties.topicAlias !== undefined
-      const targets = hasAlias ? undefined : this.subscriber.targets(packet)
+      const targets = this.subscriber.targets(packet)
       if (targets !== undefined) this.receiver.publish(packet, targets)
       else this.upkeep?.publish(packet)
       return (targets ?? this.upkeep) !== undefined

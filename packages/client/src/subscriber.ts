@@ -59,8 +59,9 @@ export class Subscriber implements SubscriptionOwner {
 
   /** Whom a message is for, where one Subscription Identifier says so. */
   targets({ properties }: Publish): readonly Subscription[] | undefined {
-    const { subscriptionIdentifiers: [identifier = 0, ...more] = [] } = properties
-    return more.length > 0 ? undefined : this.byIdentifier.get(identifier)?.alone
+    const identifiers = properties.subscriptionIdentifiers
+    if (identifiers?.length !== 1 || properties.topicAlias !== undefined) return undefined
+    return this.byIdentifier.get(identifiers[0] as number)?.alone
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
