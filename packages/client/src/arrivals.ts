@@ -1,12 +1,9 @@
 import { firstFailure } from '@busbar/protocol'
-import { Queue, type Queued } from './queue.ts'
+import { Queue, Queued } from './queue.ts'
+import type { Counts } from './statistics.ts'
 
 /** A message of QoS 1 or 2 between its arrival and its PUBACK or PUBREC. */
-export class Delivery implements Queued<Delivery> {
-  previous: Delivery | undefined = undefined
-  next: Delivery | undefined = undefined
-  /** Undefined behind its acknowledgement, and when its Network Connection has ended. */
-  queue: Arrivals | undefined = undefined
+export class Delivery extends Queued<Delivery, Arrivals> {
   readonly packetIdentifier: number
   reasonCode = 0
   /** How many subscriptions have it and have not settled it; they share one acknowledgement. */
@@ -15,6 +12,7 @@ export class Delivery implements Queued<Delivery> {
   isAbandoned = false
 
   constructor(packetIdentifier: number, open: number) {
+    super()
     this.packetIdentifier = packetIdentifier
     this.open = open
   }
@@ -32,8 +30,7 @@ export class Delivery implements Queued<Delivery> {
 export interface Window {
   /** Whether the server may send no more before something is acknowledged. */
   readonly isFull: boolean
-  /** Something has left without having been settled. */
-  unclaimed: number
+  readonly counts: Counts
   /** What is open has become more or less. */
   changed(): void
 }
@@ -64,7 +61,7 @@ export class Arrivals extends Queue<Delivery> {
   release(): void {
     for (let { first } = this; first !== undefined && first.open === 0; { first } = this) {
       if (!first.isAbandoned) this.#done--
-      else if (this.#done > 0 || this.#window.isFull) this.#window.unclaimed++
+      else if (this.#done > 0 || this.#window.isFull) this.#window.counts.unclaimed++
       else return
       this.remove(first)
       this.#acknowledge(first)

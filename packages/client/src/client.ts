@@ -202,7 +202,7 @@ export class Client implements AsyncDisposable {
     const connector = this.#connector
     const { clock, session } = connector
     const { publisher } = session
-    const unsettled = () => publisher.count + publisher.callers.size
+    const unsettled = () => session.counts.outboxMessages + publisher.callers.size
     if (!this.#isStopped) connector.state = 'closing'
     if (unsettled() > 0 && connector.error === undefined && drainMs > 0) {
       let timer: unknown

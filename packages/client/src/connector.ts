@@ -27,7 +27,6 @@ export class Connector {
   readonly session: Session
   readonly destination: Destination
   readonly events = new ClientEvents()
-  readonly random: () => number
   readonly startedAt: number
   /** Resolves with the first CONNACK; rejects when the client stops before that. */
   readonly connected: Promise<void>
@@ -39,7 +38,6 @@ export class Connector {
   error: ClientError | undefined
   clientId: string
   negotiated: Negotiated | undefined
-  reconnects = 0
   /** Since the last success. */
   attempts = 0
   attempt: Attempt | undefined
@@ -61,7 +59,6 @@ export class Connector {
     this.destination = new Destination(target, options, openTransport)
     this.options = options
     this.clock = clock
-    this.random = options.random ?? Math.random
     this.clientId = options.clientId ?? ''
     this.startedAt = clock.now()
     this.session = new Session(options, clock, ({ topicName }, error) =>
@@ -118,7 +115,7 @@ export class Connector {
   /** CONNACK has come, and the Session may go on. */
   becomes(connection: Connection, negotiated: Negotiated): void {
     const { upkeep } = this.session
-    if (this.negotiated !== undefined) this.reconnects++
+    if (this.negotiated !== undefined) this.session.counts.reconnects++
     this.negotiated = negotiated
     this.clientId = negotiated.clientId
     this.connectedAt = this.clock.now()
@@ -130,7 +127,7 @@ export class Connector {
     this.#first.resolve()
     const session = negotiated.sessionPresent ? 'resumed' : this.hadSession ? 'lost' : 'new'
     this.hadSession = true
-    const { requeued } = this.session.publisher
+    const { requeued } = this.session.counts
     this.events.emit({ type: 'connected', session, requeued, negotiated })
   }
 

@@ -36,14 +36,14 @@ export async function takeUp(connector: Connector, store: SessionStore | undefin
   }
 }
 
-function restore({ publisher, unanswered }: Session, stored: StoredMessage): void {
+function restore({ counts, publisher, unanswered }: Session, stored: StoredMessage): void {
   const { topicName, payload, qos, state, packetIdentifier, sequence } = stored
   const message = new OutgoingMessage(topicName, payload, stored)
   message.sequence = sequence
   message.isTold = true
   publisher.sequence = Math.max(publisher.sequence, sequence)
-  publisher.count++
-  publisher.bytes += message.size
+  counts.outboxMessages++
+  counts.outboxBytes += message.size
   if (state === 'waiting' || qos === 0) return publisher.line(message)
   message.packetIdentifier = packetIdentifier
   message.isReleased = state === 'released'
@@ -104,7 +104,7 @@ export class EarlyMessages {
   #giveUp(): void {
     this.#isOver = true
     for (const { message } of this.#waiting.splice(0)) {
-      this.#client.session.receiver.unclaimed++
+      this.#client.session.counts.unclaimed++
       message.ack()
     }
   }

@@ -16,7 +16,6 @@ const reasonCodes: readonly number[] = [
 /** What it is told of the client that it belongs to. */
 export interface OlderVersionOwner {
   readonly options: ClientOptions
-  readonly random: () => number
   /** Whether there was a connection that had a Session. */
   readonly hadSession: boolean
   readonly destination: { readonly isLink: boolean }
@@ -36,7 +35,7 @@ export class OlderVersion {
 
   /** A name of our own: servers give none away, and we come back by ours. */
   clientId(): string {
-    const { random } = this.#owner
+    const { random = Math.random } = this.#owner.options
     const parts = [0, 0].map(() => Math.floor(random() * 2 ** 32).toString(36))
     return `busbar-${parts.join('')}`.slice(0, 23)
   }

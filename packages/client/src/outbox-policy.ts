@@ -17,7 +17,7 @@ export function overflow(
     const oldest = earlier(publisher.waiting.first, publisher.waitingQoS0.first)
     if (oldest === undefined) return message.tell(full())
     publisher.withdraw(oldest)
-    publisher.dropped++
+    publisher.counts.dropped++
     oldest.tell(new ClientError('dropped', 'dropped from a full outbox for a newer message'))
   }
   publisher.enter(message)
@@ -29,6 +29,6 @@ export function offlineOutcome(
   qos0WhileOffline: OutboxOptions['qos0WhileOffline'],
 ): PublishResult | undefined {
   if (qos0WhileOffline === 'keep') return undefined
-  publisher.dropped++
+  publisher.counts.dropped++
   return dropped
 }

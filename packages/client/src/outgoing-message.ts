@@ -5,7 +5,7 @@ import {
   type QoS,
 } from '@busbar/protocol'
 import type { ClientError } from './errors.ts'
-import type { Queue, Queued } from './queue.ts'
+import { type Queue, Queued } from './queue.ts'
 
 /** What has become of a message. */
 export interface PublishResult {
@@ -29,10 +29,7 @@ export function plainResult(stage: PublishResult['stage']): PublishResult {
 }
 
 /** A message that was handed in, until it is settled. */
-export class OutgoingMessage implements Queued<OutgoingMessage> {
-  previous: OutgoingMessage | undefined = undefined
-  next: OutgoingMessage | undefined = undefined
-  queue: Queue<OutgoingMessage> | undefined = undefined
+export class OutgoingMessage extends Queued<OutgoingMessage, Queue<OutgoingMessage>> {
   /** Rises; 0 until the outbox has taken it. */
   sequence = 0
   /** 0 until it is sent, and again when it is to be sent anew. */
@@ -69,6 +66,7 @@ export class OutgoingMessage implements Queued<OutgoingMessage> {
       readonly expiresAt: number | undefined
     },
   ) {
+    super()
     this.topicName = topicName
     this.payload = payload
     this.qos = fields.qos

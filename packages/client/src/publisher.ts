@@ -8,6 +8,7 @@ import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-mes
 import type { PublishWriter } from './publish-writer.ts'
 import { Queue } from './queue.ts'
 import type { Exchange, Session } from './session.ts'
+import type { Counts } from './statistics.ts'
 import type { Unanswered } from './unanswered.ts'
 
 const puback = plainResult('puback')
@@ -32,12 +33,7 @@ export class Publisher {
   readonly callers = new Queue<OutgoingMessage>()
   /** Those of an earlier Network Connection that are to be sent again, before all else. */
   readonly again = new Queue<OutgoingMessage>()
-  /** Messages inside, and their bytes. */
-  count = 0
-  bytes = 0
-  dropped = 0
-  acknowledged = 0
-  requeued = 0
+  readonly counts: Counts
   /** Of the latest message. */
   sequence = 0
   /** Called when the last message is settled. */
@@ -56,6 +52,7 @@ export class Publisher {
   constructor({ outbox = {} }: ClientOptions, session: Session) {
     this.#options = outbox
     this.#session = session
+    this.counts = session.counts
     this.#unanswered = session.unanswered
   }
 
@@ -115,7 +112,7 @@ export class Publisher {
 
   /** The exchange of a message of QoS 1 or 2 has ended. */
   finish(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
-    this.acknowledged++
+    this.counts.acknowledged++
     this.#free(message)
     this.end(message, outcome)
     this.pump()
@@ -147,13 +144,14 @@ export class Publisher {
 
   hasRoom(message: OutgoingMessage): boolean {
     const { maxMessages = defaultMaxMessages, maxBytes = defaultMaxBytes } = this.#options
-    return this.count < maxMessages && this.bytes + message.size <= maxBytes
+    const { outboxMessages, outboxBytes } = this.counts
+    return outboxMessages < maxMessages && outboxBytes + message.size <= maxBytes
   }
 
   /** Takes a message in. */
   enter(message: OutgoingMessage): void {
-    this.count++
-    this.bytes += message.size
+    this.counts.outboxMessages++
+    this.counts.outboxBytes += message.size
     message.sequence = ++this.sequence
     this.line(message)
     if (this.journal === undefined || (message.qos === 0 && !message.tellsWhenStored)) {
@@ -179,14 +177,14 @@ export class Publisher {
   /** A message leaves the outbox, and makes room. */
   #leave(message: OutgoingMessage): void {
     this.journal?.add({ type: 'remove', sequence: message.sequence })
-    this.count--
-    this.bytes -= message.size
+    this.counts.outboxMessages--
+    this.counts.outboxBytes -= message.size
     for (let caller = this.callers.first; caller !== undefined; caller = this.callers.first) {
       if (!this.hasRoom(caller)) return
       this.callers.remove(caller)
       this.enter(caller)
     }
-    if (this.count === 0) this.whenEmpty?.()
+    if (this.counts.outboxMessages === 0) this.whenEmpty?.()
   }
 
   #nextNew(): OutgoingMessage | undefined {

@@ -1,13 +1,13 @@
 /** What a Queue links; an item is in one queue at a time. */
-export interface Queued<T extends Queued<T>> {
-  previous: T | undefined
-  next: T | undefined
+export class Queued<T, Q> {
+  previous: T | undefined = undefined
+  next: T | undefined = undefined
   /** The one that it is in. */
-  queue: unknown
+  queue: Q | undefined = undefined
 }
 
 /** First in, first out; anything can leave from the middle at no cost. */
-export class Queue<T extends Queued<T>> {
+export class Queue<T extends Queued<T, unknown>> {
   first: T | undefined
   size = 0
   #last: T | undefined

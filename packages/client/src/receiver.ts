@@ -8,6 +8,7 @@ import type { Journal } from './journal.ts'
 import { Message } from './message.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
 import type { Session } from './session.ts'
+import type { Counts } from './statistics.ts'
 import type { Subscription } from './subscription.ts'
 import { isTopicName, topicNameRule } from './topic-text.ts'
 
@@ -18,8 +19,7 @@ const acksAtOnce = 128
 
 /** Incoming messages: who gets them, and the acknowledgements of QoS 1. */
 export class Receiver implements Window {
-  received = 0
-  unclaimed = 0
+  readonly counts: Counts
   /** Where there is a store. */
   journal: Journal | undefined
   /** Where a Session of an earlier process may be taken up. */
@@ -36,6 +36,7 @@ export class Receiver implements Window {
 
   constructor({ receiveMaximum = defaultReceiveMaximum }: ClientOptions, session: Session) {
     this.#session = session
+    this.counts = session.counts
     this.#receiveMaximum = receiveMaximum
   }
 
@@ -60,7 +61,7 @@ export class Receiver implements Window {
   }
 
   check({ topicName }: Publish): void {
-    this.received++
+    this.counts.received++
     // Most messages have the topic of the one before.
     if (topicName !== this.#checkedTopic && !isTopicName(topicName)) {
       throw new ProtocolError(ReasonCode.TopicNameInvalid, topicNameRule, 'MQTT5-3.3.2-2')
@@ -88,7 +89,7 @@ export class Receiver implements Window {
     if (targets.length > 0) return delivery
     const message = new Message(packet, delivery)
     if (delivery === undefined || this.early?.keep(packet, message) !== true) {
-      this.unclaimed++
+      this.counts.unclaimed++
       message.ack()
     }
     return delivery

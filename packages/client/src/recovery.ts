@@ -55,7 +55,7 @@ export class Recovery {
 
   constructor(client: Connector) {
     this.#client = client
-    this.#backoff = new Backoff(client.options.reconnect || {}, client.random)
+    this.#backoff = new Backoff(client.options)
     this.#lostAt = client.startedAt
   }
 
@@ -73,8 +73,8 @@ export class Recovery {
 
   /** Whether there was no connection before. */
   get #isFirst(): boolean {
-    const { reconnects, connectedAt, hadSession } = this.#client
-    return reconnects === 0 && connectedAt === undefined && !hadSession
+    const { connectedAt, hadSession, session } = this.#client
+    return session.counts.reconnects === 0 && connectedAt === undefined && !hadSession
   }
 
   /** Whether to come again with 3.1.1, at once. */

@@ -19,7 +19,10 @@ export function resume({ unanswered, publisher }: Session, connection: Connectio
 }
 
 /** The server has no Session: what it had not taken is sent anew, before all that waits. */
-export function requeue({ unanswered, publisher }: Session, { session = {} }: ClientOptions): void {
+export function requeue(
+  { counts, unanswered, publisher }: Session,
+  { session = {} }: ClientOptions,
+): void {
   const { requeueWhenLost = true } = session
   const isAnew = ({ isReleased }: OutgoingMessage) => requeueWhenLost && !isReleased
   const messages = [...messagesOf(unanswered.values())]
@@ -31,7 +34,7 @@ export function requeue({ unanswered, publisher }: Session, { session = {} }: Cl
     message.packetIdentifier = 0
     message.hasQuota = false
     if (!isAnew(message)) continue
-    publisher.requeued++
+    counts.requeued++
     publisher.line(message)
     publisher.journal?.add({ type: 'update', sequence, state: 'waiting', packetIdentifier: 0 })
   }

@@ -6,6 +6,7 @@ import type { ClientOptions, Negotiated } from './options.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 import { Publisher, type Undelivered } from './publisher.ts'
 import { Receiver } from './receiver.ts'
+import { Counts } from './statistics.ts'
 import { Subscriber } from './subscriber.ts'
 import type { Subscription } from './subscription.ts'
 import { Unanswered } from './unanswered.ts'
@@ -20,6 +21,7 @@ export class Session {
   readonly clock: Clock
   readonly undelivered: Undelivered
   readonly unanswered = new Unanswered<Exchange>()
+  readonly counts = new Counts()
   readonly publisher: Publisher
   readonly receiver: Receiver
   readonly subscriber: Subscriber

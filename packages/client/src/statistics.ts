@@ -27,21 +27,22 @@ export interface ClientStatistics {
   readonly rttMs: number | undefined
 }
 
-export function statisticsOf({ session, reconnects, attempt }: Connector): ClientStatistics {
-  const { publisher, receiver, unanswered } = session
+/** What is counted for a Session as it happens. */
+export class Counts {
+  outboxMessages = 0
+  outboxBytes = 0
+  acknowledged = 0
+  dropped = 0
+  requeued = 0
+  received = 0
+  unclaimed = 0
+  reconnects = 0
+}
+
+export function statisticsOf({ session, attempt }: Connector): ClientStatistics {
+  const { counts, publisher, unanswered } = session
   let inflight = 0
   for (const exchange of unanswered.values()) if (exchange instanceof OutgoingMessage) inflight++
-  return {
-    inflight,
-    outboxMessages: publisher.count,
-    outboxBytes: publisher.bytes,
-    waitingCalls: publisher.callers.size,
-    acknowledged: publisher.acknowledged,
-    dropped: publisher.dropped,
-    requeued: publisher.requeued,
-    received: receiver.received,
-    unclaimed: receiver.unclaimed,
-    reconnects,
-    rttMs: attempt?.connection?.keepAlive?.rttMs,
-  }
+  const waitingCalls = publisher.callers.size
+  return { ...counts, inflight, waitingCalls, rttMs: attempt?.connection?.keepAlive?.rttMs }
 }

@@ -1,4 +1,5 @@
 import { onAbort } from '../abort.ts'
+import { ClientError } from '../errors.ts'
 import type { OpenTransport, Transport, TransportEvents } from '../transport/transport.ts'
 
 /** How often to look whether the browser has sent what it was given: it does not say when. */
@@ -7,9 +8,13 @@ const drainMs = 20
 /** How long a server may take to close its end after ours. */
 const lingerMs = 2_000
 
-/** Opens `ws:` or `wss:` with the WebSocket of the platform. */
+/** Opens `ws:` or `wss:` with the WebSocket of the platform; throws for anything else. */
 export const openWebSocket: OpenTransport = async ({ url }, events, signal) => {
   signal.throwIfAborted()
+  if (!/^wss?:$/.test(url.protocol)) {
+    const message = `a browser has ws: and wss: only, not ${url.protocol}`
+    throw new ClientError('invalid-argument', message)
+  }
   const address = new URL(url)
   // A name and password are for CONNECT: the browser would log in to the web server with them.
   address.username = ''
