@@ -16,6 +16,7 @@ import { connectPacket, defaultMaximumPacketSize } from './connect-packet.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import type { Connector } from './connector.ts'
 import { deferred } from './deferred.ts'
+import { credentialsOf, open } from './destination.ts'
 import { ClientError } from './errors.ts'
 import { hasLimits, negotiate } from './negotiate.ts'
 import type { Negotiated } from './options.ts'
@@ -129,10 +130,10 @@ export class Attempt implements ConnectionEvents {
 
   async #open(): Promise<void> {
     const { version } = this
-    const { attempts, clientId, destination, older, options } = this.#client
+    const { attempts, clientId, older, options, target } = this.#client
     const { authentication, maximumPacketSize = defaultMaximumPacketSize } = options
     const { signal } = this.#abort
-    const { credentials: given = destination.credentials } = options
+    const { credentials: given = credentialsOf(target) } = options
     const isAsked = typeof given === 'function'
     const credentials = isAsked ? await given({ attempt: attempts, signal }) : given
     older?.checkCredentials(credentials)
@@ -149,7 +150,7 @@ export class Attempt implements ConnectionEvents {
     })
     const connection = new Connection(version, maximumPacketSize, this)
     this.connection = connection
-    connection.transport = await destination.open(connection, signal)
+    connection.transport = await open(this.#client, connection, signal)
     if (signal.aborted) return connection.destroy()
     connection.write(packet, writeConnect)
     connection.flush()

@@ -132,8 +132,8 @@ export class Client implements AsyncDisposable {
     items: AsyncIterable<OutgoingItem> | Iterable<OutgoingItem>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly published: number }> {
-    const loaded = await parts.publishAll()
-    return await loaded.publishAll(this, items, signal)
+    const { publishAll } = await parts.batches()
+    return await publishAll(this, items, signal)
   }
 
   /**
@@ -290,6 +290,6 @@ export class Client implements AsyncDisposable {
   #checkOpen(): void {
     const { state, error } = this.#connector
     if (state !== 'closing' && state !== 'stopped') return
-    throw new ClientError('closed', 'the client is closed', error && { cause: error })
+    throw new ClientError('closed', 'the client was closed', error && { cause: error })
   }
 }

@@ -5,7 +5,7 @@ import { Attempt, type End } from './attempt.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import { Destination, type Target } from './destination.ts'
+import type { Destination, Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import { ClientEvents } from './events.ts'
 import type { OlderVersion } from './older-version.ts'
@@ -21,11 +21,12 @@ const reloadMs = 1_000
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
 
 /** Keeps a client connected: attempts, delays, what ends it. */
-export class Connector {
+export class Connector implements Destination {
   readonly clock: Clock
   readonly options: ClientOptions
   readonly session: Session
-  readonly destination: Destination
+  target: Target
+  readonly openTransport: OpenTransport
   readonly events = new ClientEvents()
   readonly startedAt: number
   /** Resolves with the first CONNACK; rejects when the client stops before that. */
@@ -56,7 +57,8 @@ export class Connector {
 
   constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
     const { clock = systemClock } = options
-    this.destination = new Destination(target, options, openTransport)
+    this.target = target
+    this.openTransport = openTransport
     this.options = options
     this.clock = clock
     this.clientId = options.clientId ?? ''

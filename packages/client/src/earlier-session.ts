@@ -47,7 +47,8 @@ function restore({ counts, publisher, unanswered }: Session, stored: StoredMessa
   if (state === 'waiting' || qos === 0) return publisher.line(message)
   message.packetIdentifier = packetIdentifier
   message.isReleased = state === 'released'
-  unanswered.restore(packetIdentifier, message)
+  unanswered.set(packetIdentifier, message)
+  unanswered.latest = packetIdentifier
 }
 
 interface Early {

@@ -1,6 +1,6 @@
 import { diagnose } from '#platform'
 import type { ClientError } from './errors.ts'
-import { Mailbox } from './mailbox.ts'
+import { done, Mailbox } from './mailbox.ts'
 import type { Negotiated } from './options.ts'
 
 /** What happens to a client, with its reason. */
@@ -27,8 +27,6 @@ export type ClientEvent =
 
 // Nobody who listens needs more of the past.
 const mostWaiting = 1_000
-
-const done = { done: true, value: undefined } as const
 
 /** The events of one client to everybody who listens. */
 export class ClientEvents {

@@ -2,6 +2,9 @@ import { aborted, onAbort } from './abort.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError } from './errors.ts'
 
+/** What an iterator ends with. */
+export const done = { done: true, value: undefined } as const
+
 /** So many that were taken stay in front before the rest is moved. */
 const mostTaken = 1_024
 

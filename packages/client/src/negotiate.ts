@@ -42,10 +42,11 @@ export function negotiate(
 }
 
 /** Whether there is something that the server does not take or does not have. */
-export function hasLimits(negotiated: Negotiated): boolean {
-  const { maximumQoS, maximumPacketSize, retainAvailable } = negotiated
-  const { wildcardSubscriptions, sharedSubscriptions, subscriptionIdentifiers } = negotiated
+export function hasLimits(server: Negotiated): boolean {
   const hasAll =
-    retainAvailable && wildcardSubscriptions && sharedSubscriptions && subscriptionIdentifiers
-  return !hasAll || maximumQoS < 2 || maximumPacketSize < largestPacket
+    server.retainAvailable &&
+    server.wildcardSubscriptions &&
+    server.sharedSubscriptions &&
+    server.subscriptionIdentifiers
+  return !hasAll || server.maximumQoS < 2 || server.maximumPacketSize < largestPacket
 }

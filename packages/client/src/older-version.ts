@@ -1,5 +1,6 @@
 import { noProperties, ReasonCode } from '@busbar/protocol'
 import type { Attempt } from './attempt.ts'
+import { isLink, type Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials } from './options.ts'
 
@@ -18,7 +19,7 @@ export interface OlderVersionOwner {
   readonly options: ClientOptions
   /** Whether there was a connection that had a Session. */
   readonly hadSession: boolean
-  readonly destination: { readonly isLink: boolean }
+  readonly target: Target
   /** Whether what the server has of an earlier program is not wanted. */
   readonly beginsAnew: boolean
 }
@@ -42,10 +43,10 @@ export class OlderVersion {
 
   /** Clean Session is about the end as well, and without an expiry the rest is for ever. */
   cleanSession(): boolean {
-    const { options, hadSession, destination, beginsAnew } = this.#owner
+    const { options, hadSession, target, beginsAnew } = this.#owner
     if ((options.session?.expirySeconds ?? 0) === 0) return true
     if (hadSession) return false
-    return destination.isLink ? beginsAnew : this.#leftover === 'present'
+    return isLink(target) ? beginsAnew : this.#leftover === 'present'
   }
 
   /**

@@ -115,8 +115,8 @@ export class Receiver implements Window {
     const { connection } = this.#session
     if (this.isFull) for (const line of this.lines) line.release()
     if (connection?.version !== 4) return
-    if (this.isFull) connection.hold('window')
-    else connection.release('window')
+    if (this.isFull) connection.hold(this)
+    else connection.release(this)
   }
 
   #puback(connection: Connection, { packetIdentifier, reasonCode }: Delivery): void {

@@ -10,6 +10,7 @@ import type { Attempt, End } from './attempt.ts'
 import { Backoff } from './backoff.ts'
 import type { Connector } from './connector.ts'
 import { deferred } from './deferred.ts'
+import { isLink } from './destination.ts'
 import { ClientError, MqttConnectError } from './errors.ts'
 
 /** Coming again would change nothing: a wrong name, password, option or address. */
@@ -110,12 +111,12 @@ export class Recovery {
   }
 
   #reasonToStop({ error, isPermanent }: Ending, now: number): ClientError | undefined {
-    const { options, destination } = this.#client
+    const { options, target } = this.#client
     const { reconnect = {} } = options
     const { reasonCode } = error
     const follows = this.#follow(error)
     if (follows !== undefined) return follows ? undefined : error
-    if (destination.isLink || reconnect === false) return error
+    if (isLink(target) || reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
     if (isPermanent && !isRetried) return error
     if (now - this.#lostAt < (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) return undefined
@@ -124,7 +125,7 @@ export class Recovery {
 
   /** Undefined where the server has not sent us away, else whether the application follows. */
   #follow(error: ClientError): boolean | undefined {
-    const { options, destination } = this.#client
+    const { options } = this.#client
     const { reasonCode } = error
     if (reasonCode !== ReasonCode.UseAnotherServer && reasonCode !== ReasonCode.ServerMoved) {
       return undefined
@@ -132,7 +133,7 @@ export class Recovery {
     const serverReference =
       error instanceof MqttConnectError ? error.properties.serverReference : undefined
     const url = options.onRedirect?.({ reasonCode, serverReference })
-    if (url !== undefined) destination.target = url
+    if (url !== undefined) this.#client.target = url
     return url !== undefined
   }
 

@@ -3,7 +3,7 @@ import { parts } from '#platform'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError, SubscribeResult } from './errors.ts'
-import { Mailbox } from './mailbox.ts'
+import { done, Mailbox } from './mailbox.ts'
 import type { Message } from './message.ts'
 import type { Filter } from './subscriber.ts'
 
@@ -43,7 +43,6 @@ export interface SubscriptionOwner {
   leave(subscription: Subscription): void
 }
 
-const doneResult = { done: true, value: undefined } as const
 const defaultBufferSize = 1_024
 
 /** Messages of one or more Topic Filters, in the order of arrival. */
@@ -115,13 +114,13 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     if (message !== undefined) return Promise.resolve(this.#handOut(message))
     return this.messages
       .take(options?.signal)
-      .then((arrived) => (arrived === undefined ? doneResult : this.#handOut(arrived)))
+      .then((arrived) => (arrived === undefined ? done : this.#handOut(arrived)))
   }
 
   /** Leaves a `for await` loop. */
   async return(): Promise<IteratorReturnResult<undefined>> {
     await this.close()
-    return doneResult
+    return done
   }
 
   /** Messages turned into something else; in auto mode as if they were taken one by one. */

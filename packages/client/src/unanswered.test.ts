@@ -13,7 +13,7 @@ test('Packet Identifiers rotate and are never 0 [MQTT5-2.2.1-3]', () => {
 
 test('one in use is not given again; when all are, it is full', () => {
   const unanswered = new Unanswered<string>()
-  unanswered.restore(3, 'restored')
+  unanswered.set(3, 'restored')
   const taken = new Set<number>([3])
   for (let count = 1; count < 65_535; count++) taken.add(unanswered.take('x'))
   assert.equal(taken.size, 65_535)

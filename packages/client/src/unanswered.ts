@@ -6,7 +6,8 @@ const last = 65_535
  * (U5-2.2.1-a). They rotate, so that a late acknowledgement does not meet a new message.
  */
 export class Unanswered<T> extends Map<number, T> {
-  #latest = 0
+  /** Where the rotation is: what comes from a store sets it. */
+  latest = 0
 
   get isFull(): boolean {
     return this.size === last
@@ -15,15 +16,9 @@ export class Unanswered<T> extends Map<number, T> {
   /** Keeps it under an identifier that was not in use; there has to be one. */
   take(exchange: T): number {
     do {
-      this.#latest = (this.#latest % last) + 1 // never 0 [MQTT5-2.2.1-3]
-    } while (this.has(this.#latest))
-    this.set(this.#latest, exchange)
-    return this.#latest
-  }
-
-  /** Keeps what the store has; the rotation goes on behind it. */
-  restore(packetIdentifier: number, exchange: T): void {
-    this.set(packetIdentifier, exchange)
-    this.#latest = packetIdentifier
+      this.latest = (this.latest % last) + 1 // never 0 [MQTT5-2.2.1-3]
+    } while (this.has(this.latest))
+    this.set(this.latest, exchange)
+    return this.latest
   }
 }
