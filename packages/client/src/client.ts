@@ -251,15 +251,18 @@ export class Client implements AsyncDisposable {
       message.reject = reject
       if (signal !== undefined) this.#heed(message, signal)
       if (this.#connector.isLoaded) this.#connector.session.publisher.submit(message)
-      else this.#submitLater(message)
+      else void this.#submitLater(message)
     })
   }
 
-  #submitLater(message: OutgoingMessage): void {
-    this.#connector.loaded.then(
-      () => this.#connector.session.publisher.submit(message),
-      (error: ClientError) => message.tell(error),
-    )
+  async #submitLater(message: OutgoingMessage): Promise<void> {
+    try {
+      await this.#connector.loaded
+      this.#checkOpen()
+      this.#connector.session.publisher.submit(message)
+    } catch (error) {
+      message.tell(error as ClientError)
+    }
   }
 
   #heed(message: OutgoingMessage, signal: AbortSignal): void {

@@ -1,7 +1,7 @@
 import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
-import { Attempt, type End } from './attempt.ts'
+import { Attempt } from './attempt.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -157,7 +157,7 @@ export class Connector implements Destination {
     const { outbox, session, version } = this.options
     const { store, cleanStart } = session ?? {}
     // Messages may come in before there is a connection.
-    if (outbox?.whenFull ?? outbox?.qos0WhileOffline) await this.loadUpkeep()
+    if (outbox?.whenFull ?? outbox?.qos0WhileOffline) await this.#awaitUpkeep()
     if (store !== undefined || cleanStart === false) {
       const { takeUp } = await parts.earlierSession()
       await takeUp(this, store)
@@ -190,12 +190,14 @@ export class Connector implements Destination {
       this.attempt = attempt
       const end = await attempt.run()
       this.attempt = undefined
-      if (end !== undefined) await this.#recover(attempt, end)
+      if (end === undefined) continue
+      await this.#awaitUpkeep()
+      if (!this.#isOver) await this.session.upkeep?.after(attempt, end)
     }
   }
 
-  /** A page that cannot load what is needed for it has no network either: it tries until it can. */
-  async #recover(attempt: Attempt, end: End): Promise<void> {
+  /** A page that cannot load what follows a connection has no network either: it tries until it can. */
+  async #awaitUpkeep(): Promise<void> {
     while (this.session.upkeep === undefined && !this.#isOver) {
       try {
         await this.loadUpkeep()
@@ -204,7 +206,6 @@ export class Connector implements Destination {
         await new Promise<void>((resolve) => this.clock.set(resolve, reloadMs))
       }
     }
-    if (!this.#isOver) await this.session.upkeep?.after(attempt, end)
   }
 
   get #isOver(): boolean {
