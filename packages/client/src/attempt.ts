@@ -189,7 +189,7 @@ export class Attempt implements ConnectionEvents {
     client.clock.clear(this.#timer)
     this.state = 'connected'
     connection.maximumSentSize = negotiated.maximumPacketSize
-    client.becomes(connection, negotiated)
+    client.accepted(connection, negotiated)
     const since = client.clock.now()
     client.session.later((upkeep) => upkeep.keep(this, negotiated, since))
     client.loadUpkeep().catch((error: unknown) => this.fail(error))

@@ -115,7 +115,7 @@ export class Connector implements Destination {
   }
 
   /** CONNACK has come, and the Session may go on. */
-  becomes(connection: Connection, negotiated: Negotiated): void {
+  accepted(connection: Connection, negotiated: Negotiated): void {
     const { upkeep } = this.session
     if (this.negotiated !== undefined) this.session.counts.reconnects++
     this.negotiated = negotiated

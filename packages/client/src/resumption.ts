@@ -26,6 +26,7 @@ export function requeue(
   const { requeueWhenLost = true } = session
   const isAnew = ({ isReleased }: OutgoingMessage) => requeueWhenLost && !isReleased
   const messages = [...messagesOf(unanswered.values())]
+  if (messages.length === 0) return
   const later = publisher.waiting.takeAll()
   publisher.again.takeAll()
   for (const message of messages) {

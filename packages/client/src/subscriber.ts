@@ -12,6 +12,8 @@ import type { Unanswered } from './unanswered.ts'
 export interface Filter {
   readonly text: string
   members: readonly Subscription[]
+  /** What matches its Topic Names, once it was needed. */
+  form?: RegExp
 }
 
 /** Subscriptions, and SUBSCRIBE as far as the server grants it. */

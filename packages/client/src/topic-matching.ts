@@ -10,7 +10,6 @@ const longestKnown = 256
 /** Which subscriptions a message is for, where one Subscription Identifier alone does not say so. */
 export class TopicMatching {
   readonly #subscriber: Subscriber
-  readonly #forms = new Map<string, RegExp>()
   // Filters with wildcards are tried one by one, and only where there are no Subscription Identifiers; what
   // came of it is kept for the next message, as long as the subscriptions are the same.
   readonly #known = new Map<string, readonly Subscription[]>()
@@ -29,7 +28,7 @@ export class TopicMatching {
     for (const identifier of properties.subscriptionIdentifiers ?? []) {
       for (const filter of byIdentifier.get(identifier)?.filters ?? []) {
         // An identifier that an earlier process has used can come for another filter.
-        if (this.#matches(filter, topicName)) found.push(filter.members)
+        if (matches(filter, topicName)) found.push(filter.members)
       }
     }
     return found.length === 0 ? this.#matching(topicName) : united(found)
@@ -40,7 +39,7 @@ export class TopicMatching {
     if (known !== undefined) return known
     const exact = this.#subscriber.filters.get(topicName)
     const candidates = exact === undefined ? this.#patterns : [exact, ...this.#patterns]
-    const found = candidates.filter((filter) => this.#matches(filter, topicName))
+    const found = candidates.filter((filter) => matches(filter, topicName))
     const targets = united(found.map(({ members }) => members))
     if (topicName.length > longestKnown) return targets
     if (this.#known.size === mostKnown) this.#known.clear()
@@ -48,23 +47,18 @@ export class TopicMatching {
     return targets
   }
 
-  #matches({ text }: Filter, topicName: string): boolean {
-    let form = this.#forms.get(text)
-    if (form === undefined) {
-      form = formOf(text)
-      this.#forms.set(text, form)
-    }
-    return form.test(topicName)
-  }
-
   #update(): void {
     const { revision, filters } = this.#subscriber
     if (revision === this.#revision) return
     this.#revision = revision
     this.#known.clear()
-    this.#forms.clear()
     this.#patterns = [...filters.values()].filter(({ text }) => /[+#]|^\$share\//.test(text))
   }
+}
+
+function matches(filter: Filter, topicName: string): boolean {
+  filter.form ??= formOf(filter.text)
+  return filter.form.test(topicName)
 }
 
 /** Each once; mostly there is one list. */

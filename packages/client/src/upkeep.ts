@@ -1,4 +1,5 @@
 import {
+  type Connack,
   firstFailure,
   InboundTopicAliases,
   type PacketReader,
@@ -99,8 +100,7 @@ export class Upkeep {
   /** A packet that the first messages do without. Throws a ProtocolError for what may not come. */
   receive(attempt: Attempt, firstByte: number, body: PacketReader): void {
     if (attempt.state === 'ended') return
-    const { older, session } = this.#client
-    const { publisher, receiver } = session
+    const { publisher, receiver } = this.#client.session
     const packet = readServerPacket(firstByte, body, attempt.version)
     switch (packet.type) {
       case 'publish':
@@ -125,12 +125,8 @@ export class Upkeep {
         return attempt.connection?.keepAlive?.answered()
       case 'disconnect':
         return attempt.end({ disconnect: packet })
-      case 'connack': {
-        if (attempt.state === 'connected')
-          throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
-        const reasonCode = older?.reasonCodeOf(packet.reasonCode) ?? packet.reasonCode
-        return attempt.end({ refusal: packet, reasonCode })
-      }
+      case 'connack':
+        return this.#refused(attempt, packet)
       default:
         throw protocolError(`${packet.type} comes out of turn`)
     }
@@ -196,6 +192,13 @@ export class Upkeep {
     }
   }
 
+  #refused(attempt: Attempt, packet: Connack): void {
+    if (attempt.state === 'connected') throw protocolError('CONNACK comes twice', 'MQTT5-3.2.0-2')
+    const { older } = this.#client
+    const reasonCode = older?.reasonCodeOf(packet.reasonCode) ?? packet.reasonCode
+    attempt.end({ refusal: packet, reasonCode })
+  }
+
   #noAliases(): InboundTopicAliases {
     const { topicAliasMaximum = defaultTopicAliasMaximum } = this.#client.options
     return new InboundTopicAliases(topicAliasMaximum)
@@ -204,10 +207,9 @@ export class Upkeep {
   /** A failure ends the exchange [MQTT5-4.4.0-2], anything else releases it [MQTT5-4.3.3-4]. */
   #pubrec(packet: Pubrec): void {
     const { packetIdentifier, reasonCode } = packet
-    const { publisher } = this.#client.session
-    const message = this.#messageOf(packetIdentifier, 2)
-    const { connection } = this.#client.session
+    const { connection, publisher } = this.#client.session
     const { journal } = publisher
+    const message = this.#messageOf(packetIdentifier, 2)
     const release = (code: number) => writePubrel(connection, packetIdentifier, code)
     // An answer to what is not known here, so that the server can let go of it.
     if (message === undefined) return release(ReasonCode.PacketIdentifierNotFound)
