@@ -5,8 +5,7 @@ import {
   noProperties,
   type PacketStream,
   protocolError,
-  readAccepted,
-  wholePacket,
+  readConnackProperties,
   writeConnect,
   writeDisconnect,
 } from '@busbar/protocol'
@@ -158,21 +157,21 @@ export class Attempt implements ConnectionEvents {
 
   /** The first packet of the server, unless that was AUTH. */
   #answered(frame: PacketStream): void {
-    const { firstByte, bytes, bodyStart } = frame
     const { older, options, clientId, session } = this.#client
-    if (firstByte !== connackFirstByte) {
-      // [MQTT5-3.2.0-1] [MQTT3-3.2.0-1]
-      throw protocolError(`packet type ${firstByte >> 4} comes before CONNACK`, 'MQTT5-3.2.0-1')
-    }
-    if (bytes[bodyStart + 1] !== 0) return this.#readLater(frame) // refused
+    const { version } = this
     const body = frame.body()
-    const packet = wholePacket(readAccepted(body, this.version), body)
-    const { sessionPresent, properties } = packet
+    // Anything but Success, with or without Session Present, is read later; so is what goes on behind its end.
+    if (frame.firstByte !== connackFirstByte || (body.u16() & 0xfeff) !== 0) {
+      return this.#readLater(frame)
+    }
+    const sessionPresent = frame.bytes[frame.bodyStart] === 1
+    const properties = readConnackProperties(body, version)
+    if (!body.isAtEnd) return this.#readLater(frame)
     if (sessionPresent && this.#cleanStart) {
       throw protocolError('a Session is present after Clean Start', 'MQTT5-3.2.2-4') // and [MQTT3-3.2.2-1]
     }
     if (older?.goesOn(this, sessionPresent) === false) return
-    const negotiated = negotiate(options, { version: this.version, clientId }, packet)
+    const negotiated = negotiate(options, { version, clientId }, { sessionPresent, properties })
     const proved = this.authenticator?.accepted(properties)
     const isPlain = !hasLimits(negotiated) && session.receiver.early === undefined
     const isReady = isPlain || session.upkeep !== undefined

@@ -14,7 +14,7 @@ const cautious = 20
 export function negotiate(
   options: ClientOptions,
   { version, clientId }: { readonly version: 4 | 5; readonly clientId: string },
-  { sessionPresent, properties }: Connack,
+  { sessionPresent, properties }: Pick<Connack, 'sessionPresent' | 'properties'>,
 ): Negotiated {
   const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
   const { sendMaximum = version === 5 ? unlimited : cautious } = options

@@ -1,4 +1,4 @@
-import { type PacketStream, readPublish } from '@busbar/protocol'
+import { type PacketStream, readPublishFields } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Limits } from './limits.ts'
@@ -70,9 +70,9 @@ export class Session {
   /** Takes a packet where it is of those that the first messages of a page bring; false for any other. */
   take(frame: PacketStream, version: 4 | 5): boolean {
     const { firstByte, bytes, bodyStart, bodyEnd } = frame
-    if ((firstByte & 0xf4) === 0x30) {
-      // QoS 0 or 1
-      const packet = readPublish(firstByte & 0b1111, frame.body(), version, 'server')
+    // QoS 0, or 1 with or without DUP
+    if ((firstByte & 0xf4) === 0x30 && (firstByte & 0b1010) !== 0b1000) {
+      const packet = readPublishFields(firstByte & 0b1111, frame.body(), version, 'server')
       const targets = this.subscriber.targets(packet)
       if (targets !== undefined) this.receiver.publish(packet, targets)
       else this.upkeep?.publish(packet)

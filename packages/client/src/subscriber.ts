@@ -5,15 +5,15 @@ import { ClientError } from './errors.ts'
 import type { Negotiated } from './options.ts'
 import type { Exchange, Session } from './session.ts'
 import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
-import { checkTopicFilter, isShared } from './topic-text.ts'
+import { checkTopicFilter, formOf, isShared } from './topic-text.ts'
 import type { Unanswered } from './unanswered.ts'
 
 /** One Topic Filter and all subscriptions that have it: the server knows it once. */
 export interface Filter {
   readonly text: string
   members: readonly Subscription[]
-  /** What matches its Topic Names, once it was needed. */
-  form?: RegExp
+  /** What its Topic Names match. */
+  readonly form: RegExp
 }
 
 /** Subscriptions, and SUBSCRIBE as far as the server grants it. */
@@ -60,10 +60,16 @@ export class Subscriber implements SubscriptionOwner {
   }
 
   /** Whom a message is for, where one Subscription Identifier says so. */
-  targets({ properties }: Publish): readonly Subscription[] | undefined {
+  targets({ topicName, properties }: Publish): readonly Subscription[] | undefined {
     const identifiers = properties.subscriptionIdentifiers
-    if (identifiers?.length !== 1 || properties.topicAlias !== undefined) return undefined
-    return this.byIdentifier.get(identifiers[0] as number)?.alone
+    if (identifiers?.length !== 1 || topicName === '') return undefined
+    if (properties.topicAlias !== undefined) return undefined
+    const subscription = this.byIdentifier.get(identifiers[0] as number)
+    for (const { form } of subscription?.filters ?? []) {
+      // An identifier that an earlier process has used can come for another filter.
+      if (form.test(topicName)) return subscription?.alone
+    }
+    return undefined
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
@@ -123,7 +129,7 @@ export class Subscriber implements SubscriptionOwner {
     this.revision++
     this.byIdentifier.set(subscription.identifier, subscription)
     subscription.filters = [...new Set(subscription.topicFilters)].map((text) => {
-      const filter = this.filters.get(text) ?? { text, members: [] }
+      const filter = this.filters.get(text) ?? { text, form: formOf(text), members: [] }
       this.filters.set(text, filter)
       filter.members = [...filter.members, subscription]
       // What the server sends to one of them is for all.

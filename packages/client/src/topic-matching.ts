@@ -1,7 +1,6 @@
 import type { Publish } from '@busbar/protocol'
 import type { Filter, Subscriber } from './subscriber.ts'
 import type { Subscription } from './subscription.ts'
-import { formOf } from './topic-text.ts'
 
 // Both bound what a server can make us keep.
 const mostKnown = 1_000
@@ -28,7 +27,7 @@ export class TopicMatching {
     for (const identifier of properties.subscriptionIdentifiers ?? []) {
       for (const filter of byIdentifier.get(identifier)?.filters ?? []) {
         // An identifier that an earlier process has used can come for another filter.
-        if (matches(filter, topicName)) found.push(filter.members)
+        if (filter.form.test(topicName)) found.push(filter.members)
       }
     }
     return found.length === 0 ? this.#matching(topicName) : united(found)
@@ -39,7 +38,7 @@ export class TopicMatching {
     if (known !== undefined) return known
     const exact = this.#subscriber.filters.get(topicName)
     const candidates = exact === undefined ? this.#patterns : [exact, ...this.#patterns]
-    const found = candidates.filter((filter) => matches(filter, topicName))
+    const found = candidates.filter(({ form }) => form.test(topicName))
     const targets = united(found.map(({ members }) => members))
     if (topicName.length > longestKnown) return targets
     if (this.#known.size === mostKnown) this.#known.clear()
@@ -54,11 +53,6 @@ export class TopicMatching {
     this.#known.clear()
     this.#patterns = [...filters.values()].filter(({ text }) => /[+#]|^\$share\//.test(text))
   }
-}
-
-function matches(filter: Filter, topicName: string): boolean {
-  filter.form ??= formOf(filter.text)
-  return filter.form.test(topicName)
 }
 
 /** Each once; mostly there is one list. */

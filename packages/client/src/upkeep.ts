@@ -102,6 +102,10 @@ export class Upkeep {
     if (attempt.state === 'ended') return
     const { publisher, receiver } = this.#client.session
     const packet = readServerPacket(firstByte, body, attempt.version)
+    if (attempt.state === 'opening' && packet.type !== 'connack') {
+      // [MQTT5-3.2.0-1] [MQTT3-3.2.0-1]
+      throw protocolError(`${packet.type} comes before CONNACK`, 'MQTT5-3.2.0-1')
+    }
     switch (packet.type) {
       case 'publish':
         return this.publish(packet)

@@ -41,7 +41,11 @@ export {
   writeAck,
 } from './wire/packets/acks.ts'
 export { type Auth, type AuthProperties, authFirstByte, writeAuth } from './wire/packets/auth.ts'
-export { type Connack, type ConnackProperties, readAccepted } from './wire/packets/connack.ts'
+export {
+  type Connack,
+  type ConnackProperties,
+  readConnackProperties,
+} from './wire/packets/connack.ts'
 export {
   type Connect,
   type ConnectProperties,
@@ -59,7 +63,7 @@ export {
   checkPublishProperties,
   type Publish,
   type PublishProperties,
-  readPublish,
+  readPublishFields,
   writePublish,
 } from './wire/packets/publish.ts'
 export {
@@ -80,6 +84,6 @@ export { noProperties, type Sender } from './wire/properties.ts'
 export { PublishInPlace } from './wire/publish-in-place.ts'
 export { readPacket } from './wire/read-packet.ts'
 export { PacketReader } from './wire/reader.ts'
-export { readServerAuth, readServerPacket, wholePacket } from './wire/server-packet.ts'
+export { readServerAuth, readServerPacket } from './wire/server-packet.ts'
 export { encodePacket, writePacket } from './wire/write-packet.ts'
 export { PacketWriter, putVarint, varintWidth } from './wire/writer.ts'

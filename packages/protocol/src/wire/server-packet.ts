@@ -18,16 +18,15 @@ export function readServerPacket(
   body: PacketReader,
   version: ProtocolVersion,
 ): Packet {
-  return wholePacket(readBody(firstByte, body, version), body)
+  return whole(readBody(firstByte, body, version), body)
 }
 
 /** The same for AUTH, whose flags have to be right. */
 export function readServerAuth(body: PacketReader): Auth {
-  return wholePacket(readAuth(body, 'server'), body)
+  return whole(readAuth(body, 'server'), body)
 }
 
-/** Throws a ProtocolError where something follows the packet that was read. */
-export function wholePacket<P extends Packet>(packet: P, body: PacketReader): P {
+function whole<P extends Packet>(packet: P, body: PacketReader): P {
   if (!body.isAtEnd) throw malformed(`${packet.type} goes on after its last field`)
   return packet
 }

@@ -66,7 +66,12 @@ const codes: ReadonlySet<number> = new Set([
 ])
 
 export function readConnack(body: PacketReader, version: ProtocolVersion): Connack {
-  const sessionPresent = readSessionPresent(body, version)
+  const flags = body.byte()
+  // 3.1 reserves the whole byte and does not say that it is 0.
+  if (flags > 1 && version > 3) {
+    throw malformed('reserved bits of the Connect Acknowledge Flags are set', 'MQTT5-3.2.2-1')
+  }
+  const sessionPresent = flags === 1 && version > 3
   const reasonCode = body.byte()
   if (version === 5 && body.isAtEnd) checkOldServer(reasonCode)
   const properties = readConnackProperties(body, version)
@@ -77,24 +82,11 @@ export function readConnack(body: PacketReader, version: ProtocolVersion): Conna
   return { type: 'connack', sessionPresent, reasonCode, properties }
 }
 
-/** The same for a CONNACK of which is known that it accepts: its Reason Code is not looked at. */
-export function readAccepted(body: PacketReader, version: ProtocolVersion): Connack {
-  const sessionPresent = readSessionPresent(body, version)
-  const reasonCode = body.byte()
-  const properties = readConnackProperties(body, version)
-  return { type: 'connack', sessionPresent, reasonCode, properties }
-}
-
-function readSessionPresent(body: PacketReader, version: ProtocolVersion): boolean {
-  const flags = body.byte()
-  // 3.1 reserves the whole byte and does not say that it is 0.
-  if (flags > 1 && version > 3) {
-    throw malformed('reserved bits of the Connect Acknowledge Flags are set', 'MQTT5-3.2.2-1')
-  }
-  return flags === 1 && version > 3
-}
-
-function readConnackProperties(body: PacketReader, version: ProtocolVersion): ConnackProperties {
+/** The properties, behind the flags and the Reason Code. */
+export function readConnackProperties(
+  body: PacketReader,
+  version: ProtocolVersion,
+): ConnackProperties {
   return version === 5 ? readProperties(body, connackProperties, 'server') : noProperties
 }
 
