@@ -27,12 +27,12 @@ export class Session {
   readonly subscriber: Subscriber
   /** What the first messages do without, once it is there. */
   upkeep: Upkeep | undefined
+  /** What is left to do then. */
+  readonly #later: ((upkeep: Upkeep) => void)[] = []
   /** What the server has said that it does not take. */
   limits: Limits | undefined
   // for the Network Connection
   connection: Connection | undefined
-  /** What is left to do then. */
-  readonly #later: ((upkeep: Upkeep) => void)[] = []
 
   constructor(options: ClientOptions, clock: Clock, undelivered: Undelivered) {
     this.clock = clock
@@ -48,12 +48,13 @@ export class Session {
     else run(this.upkeep)
   }
 
-  /** It is there. */
+  /** It is there now. */
   complete(upkeep: Upkeep): void {
     this.upkeep = upkeep
     for (const run of this.#later.splice(0)) run(upkeep)
   }
 
+  /** CONNACK has come; what is resumed is prepared. */
   connected(connection: Connection, negotiated: Negotiated): void {
     this.connection = connection
     this.receiver.connected(connection, negotiated)

@@ -22,9 +22,11 @@ export class TopicMatching {
   /** Where several subscriptions have one Topic Filter, all get what the server sends to one. */
   targets({ properties, topicName }: Publish): readonly Subscription[] {
     this.#update()
+    const { subscriptionIdentifiers } = properties
+    if (subscriptionIdentifiers === undefined) return this.#matching(topicName)
     const { byIdentifier } = this.#subscriber
     const found: (readonly Subscription[])[] = []
-    for (const identifier of properties.subscriptionIdentifiers ?? []) {
+    for (const identifier of subscriptionIdentifiers) {
       for (const filter of byIdentifier.get(identifier)?.filters ?? []) {
         // An identifier that an earlier process has used can come for another filter.
         if (filter.form.test(topicName)) found.push(filter.members)

@@ -11,6 +11,8 @@ const unfit = /[\p{Cc}\p{Cs}\p{NChar}]/u
 const filterForm = /^(?:(?:[^+#/]*|\+)\/)*(?:[^+#/]*|\+|#)$/
 /** `$share/ShareName/`, with something behind it [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]. */
 const shared = /^\$share\/[^+#/]+\/(?=.)/s
+
+// For the texts of errors.
 const rule = '1 to 65,535 bytes without control characters and non-characters'
 export const topicNameRule = `a Topic Name is ${rule}, and without wildcards`
 const special = /[\\^$.*?()[\]{}|]/g
