@@ -10,13 +10,14 @@ import type { Connection } from './connection.ts'
 import type { ClientState } from './connector.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
+import { tooLarge } from './limits.ts'
 import type { Authentication, AuthenticationExchange } from './options.ts'
-import { tooLarge } from './publish-packet.ts'
 
 /** What it asks of the attempt that it is part of. */
 export interface AuthenticatorOwner {
   readonly connection: Connection | undefined
-  failed(error: ClientError): void
+  /** The server has not proved itself, and is told that it is over. */
+  fail(error: ClientError, reasonCode: number): void
 }
 
 /** Enhanced authentication on one Network Connection, from the client's side (section 4.12). */
@@ -88,7 +89,7 @@ export class Authenticator {
       if (exchange !== this.#exchange) return
       this.#send(ReasonCode.ContinueAuthentication, answer) // [MQTT5-4.12.0-3]
     } catch (cause) {
-      this.#owner.failed(failure(cause))
+      this.#fail(failure(cause))
     }
   }
 
@@ -97,7 +98,11 @@ export class Authenticator {
       { type: 'auth', reasonCode, properties },
       writeAuth,
     )
-    if (isSent === false) this.#owner.failed(tooLarge('AUTH'))
+    if (isSent === false) this.#fail(tooLarge('AUTH'))
+  }
+
+  #fail(error: ClientError): void {
+    this.#owner.fail(error, ReasonCode.UnspecifiedError)
   }
 
   #checkMethod({ authenticationMethod }: AuthProperties): void {
@@ -107,7 +112,7 @@ export class Authenticator {
 
   async #conclude(exchange: AuthenticationExchange, data: Uint8Array | undefined): Promise<void> {
     if (this.#again === undefined) {
-      return this.#owner.failed(failure('AUTH with Success before CONNACK'))
+      return this.#fail(failure('AUTH with Success before CONNACK'))
     }
     try {
       await exchange.finish(data)
@@ -115,7 +120,7 @@ export class Authenticator {
       this.#again?.resolve()
       this.#again = undefined
     } catch (cause) {
-      this.#owner.failed(failure(cause))
+      this.#fail(failure(cause))
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ReconnectOptions } from './options.ts'
+import type { ClientOptions, ReconnectOptions } from './options.ts'
 
 /** How long to wait before the next attempt to connect. Time is in milliseconds. */
 export class Backoff {
@@ -6,8 +6,8 @@ export class Backoff {
   readonly #random: () => number
   #failures = 0
 
-  constructor(options: ReconnectOptions, random: () => number) {
-    const { minMs = 250, maxMs = 30_000, jitter = 'full', resetAfterMs = 10_000 } = options
+  constructor({ reconnect, random = Math.random }: ClientOptions) {
+    const { minMs = 250, maxMs = 30_000, jitter = 'full', resetAfterMs = 10_000 } = reconnect || {}
     this.#options = { minMs, maxMs, jitter, resetAfterMs }
     this.#random = random
   }

@@ -1,7 +1,6 @@
 import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
-import type { Clock } from './clock.ts'
 import { type ClientState, Connector } from './connector.ts'
 import type { Target } from './destination.ts'
 import { ClientError } from './errors.ts'
@@ -13,7 +12,6 @@ import {
   type AnyTopic,
   checkProperties,
   checkQoS,
-  checkTopicName,
   type OutgoingItem,
   type PublishOptions,
   type ValueFor,
@@ -29,6 +27,7 @@ import type {
 } from './requests.ts'
 import { type ClientStatistics, statisticsOf } from './statistics.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
+import { checkTopicName } from './topic-text.ts'
 import type { StandardSchema } from './topics/standard-schema.ts'
 import type { TopicPattern } from './topics/topic.ts'
 import { withTraceContext } from './trace-context.ts'
@@ -52,7 +51,6 @@ export interface CloseOptions {
 const noOptions: PublishOptions = {}
 const defaultDrainMs = 5_000
 const disconnectWithWill = 0x04
-const storeGraceMs = 2_000
 
 /** One client of one server: publishes, subscribes, and stays connected. */
 export class Client implements AsyncDisposable {
@@ -134,8 +132,8 @@ export class Client implements AsyncDisposable {
     items: AsyncIterable<OutgoingItem> | Iterable<OutgoingItem>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly published: number }> {
-    const loaded = await parts.publishAll()
-    return await loaded.publishAll(this, items, signal)
+    const { publishAll } = await parts.batches()
+    return await publishAll(this, items, signal)
   }
 
   /**
@@ -178,12 +176,12 @@ export class Client implements AsyncDisposable {
   /** Authenticates again, with the method of `authentication` (5.0). */
   async reauthenticate(): Promise<void> {
     const { reauthenticate } = await parts.authenticator()
-    await reauthenticate(this.#connector.authenticator, this.state)
+    await reauthenticate(this.#connector.attempt?.authenticator, this.state)
   }
 
   /** Ends a delay before the next attempt, as when the network is known to be back. */
   wake(): void {
-    this.#connector.wake()
+    this.#connector.session.upkeep?.wake()
   }
 
   /**
@@ -202,20 +200,20 @@ export class Client implements AsyncDisposable {
 
   async #close({ drainMs = defaultDrainMs, withWill = false }: CloseOptions) {
     const connector = this.#connector
-    const { publisher } = connector.session
-    const { clock } = connector
-    if (connector.state !== 'stopped') connector.state = 'closing'
-    const hasWork = () => publisher.outbox.count + publisher.outbox.callers > 0
-    if (hasWork() && connector.error === undefined && drainMs > 0) {
-      const empty = new Promise<void>((resolve) => {
-        publisher.outbox.whenEmpty = resolve
+    const { clock, session } = connector
+    const { publisher } = session
+    const unsettled = () => session.counts.outboxMessages + publisher.callers.size
+    if (!this.#isStopped) connector.state = 'closing'
+    if (unsettled() > 0 && connector.error === undefined && drainMs > 0) {
+      let timer: unknown
+      await new Promise<void>((resolve) => {
+        publisher.whenEmpty = resolve
+        timer = clock.set(resolve, drainMs)
       })
-      await orAfter(clock, drainMs, empty)
+      clock.clear(timer)
     }
-    const left = publisher.outbox.count + publisher.outbox.callers
-    const { journal } = publisher
-    // A store that does not answer must not keep us.
-    if (journal !== undefined) await orAfter(clock, storeGraceMs, journal.settled())
+    const left = unsettled()
+    await publisher.journal?.settled(clock)
     if (!this.#isStopped) await connector.leave(withWill ? disconnectWithWill : 0)
     return { left }
   }
@@ -235,20 +233,16 @@ export class Client implements AsyncDisposable {
     to: string | readonly string[] | AnyPattern,
     options: SubscribeOptions & TypedSubscribeOptions,
   ) {
-    if (typeof to === 'string') return await this.#subscribeTo([to], options)
-    if (!('pattern' in to)) return await this.#subscribeTo(to, options)
-    const withQoS = to.qos === undefined ? options : { qos: to.qos, ...options }
-    const subscription = await this.#subscribeTo([to.filter], withQoS)
-    return to.read(subscription, options)
-  }
-
-  async #subscribeTo(topicFilters: readonly string[], options: SubscribeOptions) {
     this.#checkOpen()
-    if (topicFilters.length === 0) {
-      throw new ClientError('invalid-argument', 'no Topic Filter') // [MQTT5-3.8.3-2]
-    }
-    checkQoS(options.qos ?? 1)
-    return await this.#connector.session.subscriber.subscribe(topicFilters, options)
+    const pattern = typeof to === 'string' || !('pattern' in to) ? undefined : to
+    const topicFilters = [pattern?.filter ?? to].flat() as readonly string[]
+    const { qos = pattern?.qos ?? 1 } = options
+    checkQoS(qos)
+    // [MQTT5-3.8.3-2]
+    if (topicFilters.length === 0) throw new ClientError('invalid-argument', 'no Topic Filter')
+    const { subscriber } = this.#connector.session
+    const subscription = await subscriber.subscribe(topicFilters, { ...options, qos })
+    return pattern ? pattern.read(subscription, options) : subscription
   }
 
   #submit(message: OutgoingMessage, { signal }: PublishOptions): Promise<PublishResult> {
@@ -257,15 +251,18 @@ export class Client implements AsyncDisposable {
       message.reject = reject
       if (signal !== undefined) this.#heed(message, signal)
       if (this.#connector.isLoaded) this.#connector.session.publisher.submit(message)
-      else this.#submitLater(message)
+      else void this.#submitLater(message)
     })
   }
 
-  #submitLater(message: OutgoingMessage): void {
-    this.#connector.loaded.then(
-      () => this.#connector.session.publisher.submit(message),
-      (error: ClientError) => message.tell(error),
-    )
+  async #submitLater(message: OutgoingMessage): Promise<void> {
+    try {
+      await this.#connector.loaded
+      this.#checkOpen()
+      this.#connector.session.publisher.submit(message)
+    } catch (error) {
+      message.tell(error as ClientError)
+    }
   }
 
   #heed(message: OutgoingMessage, signal: AbortSignal): void {
@@ -281,6 +278,7 @@ export class Client implements AsyncDisposable {
     if (topicName !== this.#checkedTopic) checkTopicName(topicName)
     this.#checkedTopic = topicName // programs publish to one topic many times in a row
     const { qos = 0, retain = false } = options
+    checkQoS(qos, 'qos-not-supported')
     const trace = this.#connector.options.traceContext?.()
     const properties =
       trace === undefined ? options.properties : withTraceContext(options.properties, trace)
@@ -295,16 +293,6 @@ export class Client implements AsyncDisposable {
   #checkOpen(): void {
     const { state, error } = this.#connector
     if (state !== 'closing' && state !== 'stopped') return
-    throw new ClientError('closed', 'the client is closed', error && { cause: error })
+    throw new ClientError('closed', 'the client was closed', error && { cause: error })
   }
-}
-
-/** Resolves with the promise, or when the time is over. */
-async function orAfter(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
-  let timer: unknown
-  const late = new Promise<void>((resolve) => {
-    timer = clock.set(resolve, ms)
-  })
-  await Promise.race([promise, late])
-  clock.clear(timer)
 }

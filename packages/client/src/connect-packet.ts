@@ -1,7 +1,8 @@
 import type { AuthProperties, Connect, Will } from '@busbar/protocol'
 import type { ClientOptions, Credentials, WillOptions } from './options.ts'
 import { bytesOf } from './payload.ts'
-import { checkQoS, checkTopicName } from './publish-options.ts'
+import { checkQoS } from './publish-options.ts'
+import { checkTopicName } from './topic-text.ts'
 
 export const defaultReceiveMaximum = 64
 export const defaultMaximumPacketSize = 1_048_576
@@ -10,41 +11,33 @@ export const defaultKeepAliveSeconds = 60
 export const defaultSessionExpirySeconds = 300
 
 /** What changes from attempt to attempt. */
-export interface ConnectFields {
-  readonly version: 4 | 5
-  readonly clientId: string
+interface ConnectFields extends Credentials {
+  readonly protocolVersion: 4 | 5
+  readonly clientIdentifier: string
   readonly cleanStart: boolean
-  readonly credentials: Credentials
-  readonly authentication: AuthProperties
+  readonly authentication: AuthProperties | undefined
 }
 
-/** Throws a ClientError for a Will that cannot be. */
+/** Throws a ClientError for a Will that cannot be. In 3.1.1 the properties are not written. */
 export function connectPacket(options: ClientOptions, fields: ConnectFields): Connect {
-  const { version, clientId, cleanStart, credentials, authentication } = fields
-  const { username, password } = credentials
+  const { authentication, username, password, ...always } = fields
+  const { keepAlive = defaultKeepAliveSeconds, userProperties, session = {}, will } = options
   return {
     type: 'connect',
-    protocolVersion: version,
-    clientIdentifier: clientId,
-    cleanStart,
-    keepAliveSeconds: options.keepAlive ?? defaultKeepAliveSeconds,
-    properties: version === 5 ? { ...connectProperties(options), ...authentication } : {},
-    will: options.will && willOf(options.will),
+    ...always,
+    keepAliveSeconds: keepAlive,
+    properties: {
+      sessionExpiryInterval: session.expirySeconds ?? defaultSessionExpirySeconds,
+      receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
+      maximumPacketSize: options.maximumPacketSize ?? defaultMaximumPacketSize,
+      topicAliasMaximum: options.topicAliasMaximum ?? defaultTopicAliasMaximum,
+      requestResponseInformation: 1,
+      ...(userProperties && { userProperties }),
+      ...authentication,
+    },
+    will: will && willOf(will),
     username,
     password: password === undefined ? undefined : bytesOf(password),
-  }
-}
-
-function connectProperties(options: ClientOptions): Connect['properties'] {
-  const expiry = options.session?.expirySeconds ?? defaultSessionExpirySeconds
-  const { userProperties } = options
-  return {
-    sessionExpiryInterval: expiry,
-    receiveMaximum: options.receiveMaximum ?? defaultReceiveMaximum,
-    maximumPacketSize: options.maximumPacketSize ?? defaultMaximumPacketSize,
-    topicAliasMaximum: options.topicAliasMaximum ?? defaultTopicAliasMaximum,
-    requestResponseInformation: 1,
-    ...(userProperties !== undefined && { userProperties }),
   }
 }
 

@@ -1,19 +1,8 @@
-import {
-  type Auth,
-  authFirstByte,
-  type ClientPacket,
-  largestPacket,
-  type Packet,
-  type PacketReader,
-  PacketStream,
-  PacketWriter,
-  ProtocolError,
-  readServerPacket,
-  writeClientPacket,
-} from '@busbar/protocol'
+import { largestPacket, PacketStream, PacketWriter, ProtocolError } from '@busbar/protocol'
 import { type Deferred, deferred } from './deferred.ts'
 import { ClientError } from './errors.ts'
-import type { ClientKeepAlive, Watched } from './keep-alive.ts'
+import type { ClientKeepAlive } from './keep-alive.ts'
+import { type PublishResult, plainResult } from './outgoing-message.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 /** From here on data waits in the outbox; control packets still go out. */
@@ -27,57 +16,50 @@ const smallBatchBytes = 2_048
 
 /** What a Connection reports. */
 export interface ConnectionEvents {
-  /** One packet of the server; views in it are of bytes that nobody else uses. */
-  packet(packet: Packet): void
-  /** AUTH, which is not read yet. */
-  auth(body: PacketReader): void
-  /** A PUBACK, PUBREC or PUBCOMP without Reason Code: most of what comes back. */
-  plainAck(firstByte: number, packetIdentifier: number): void
+  /** One packet of the server, as its bytes, which nobody else uses. */
+  received(frame: PacketStream): void
   /** The transport takes data again. */
   drained(): void
   /** The server has broken the standard. */
-  violated(error: ProtocolError): void
-  /** It does not answer PINGREQ. */
-  silent(): void
+  fail(error: ProtocolError, reasonCode: number): void
   /** Called once, when the stream has ended. */
   closed(error: unknown): void
 }
 
+/** QoS 0: the system has taken the bytes. */
+export const sent = plainResult('sent')
+
 // A microtask for less than `queueMicrotask`, which Node gives a resource of its own.
 const soon = Promise.resolve()
 
-type WritePacket = (writer: PacketWriter, packet: never, version: 4 | 5) => void
+/** How one kind of packet is written. */
+type WritePacket<P> = (writer: PacketWriter, packet: P, version: 4 | 5) => void
 
 /** One Network Connection: bytes to packets and back, one write for each turn. */
-export class Connection implements TransportEvents, Watched {
+export class Connection implements TransportEvents {
   readonly version: 4 | 5
   keepAlive: ClientKeepAlive | undefined
   isClosed = false
+  /** When it is open. */
+  transport: Transport | undefined
   /** The Maximum Packet Size of the server. */
   maximumSentSize = largestPacket
   readonly #events: ConnectionEvents
   readonly #stream: PacketStream
   #writer = new PacketWriter(4_096)
-  #transport: Transport | undefined
   #isScheduled = false
   // while it is scheduled: what was written when it was looked at last, and for how long
   #seen = 0
   #quiet = 0
   #isCongested = false
-  /** Settled when what is written now has left. */
-  #batch: Deferred<void> | undefined
-  #congestedBatches: Deferred<void>[] = []
-  readonly #holds = new Set<string>()
+  /** Settled when what is written now is the system's, and it takes more. */
+  #batch: Deferred<PublishResult> | undefined
+  readonly #holds = new Set<unknown>()
 
   constructor(version: 4 | 5, maximumPacketSize: number, events: ConnectionEvents) {
     this.version = version
     this.#events = events
     this.#stream = new PacketStream(maximumPacketSize, version === 5)
-  }
-
-  /** The transport is open. */
-  opened(transport: Transport): void {
-    this.#transport = transport
   }
 
   /** Data has to wait. */
@@ -94,40 +76,33 @@ export class Connection implements TransportEvents, Watched {
    * Appends a packet to what leaves at the end of this turn. False when it is larger than the server
    * takes, and is not sent [MQTT5-3.2.2-15]; throws RangeError for what the wire cannot hold.
    */
-  write(packet: ClientPacket | Auth, writePacket: WritePacket = writeClientPacket): boolean {
+  write<P>(packet: P, writePacket: WritePacket<P>): boolean {
     if (this.isClosed) return true
     const writer = this.#writer
     const start = writer.length
-    writePacket(writer, packet as never, this.version)
-    if (writer.length - start > this.maximumSentSize) {
-      writer.truncate(start)
-      return false
+    let isWhole = false
+    try {
+      writePacket(writer, packet, this.version)
+      isWhole = writer.length - start <= this.maximumSentSize
+    } finally {
+      if (!isWhole) writer.truncate(start)
     }
+    if (!isWhole) return false
     if (writer.length >= fullBatchBytes) this.flush()
     else if (!this.#isScheduled) this.#schedule()
     return true
   }
 
-  /** Resolves when what was written so far is the system's, and it takes more. */
-  sent(): Promise<void> {
+  /** Resolves when what was written so far is the system's, and it takes more: one promise for all of it. */
+  sent(): Promise<PublishResult> {
     if (this.isClosed) return Promise.reject(lost())
-    if (this.#batch === undefined) {
-      this.#batch = deferred()
-      if (!this.#isScheduled) this.#schedule()
-    }
+    if (!this.#isScheduled) this.#schedule()
+    this.#batch ??= deferred()
     return this.#batch.promise
   }
 
-  ping(): void {
-    this.write({ type: 'pingreq' })
-  }
-
-  silent(): void {
-    this.#events.silent()
-  }
-
   flush(): void {
-    const transport = this.#transport
+    const { transport } = this
     if (transport === undefined || this.isClosed) return
     const { length } = this.#writer
     if (length > 0) {
@@ -135,44 +110,40 @@ export class Connection implements TransportEvents, Watched {
       transport.send(this.#takeBatch(length))
       if (transport.bufferedBytes > congestedBytes) this.#isCongested = true
     }
-    const batch = this.#batch
-    if (batch === undefined) return
-    this.#batch = undefined
-    if (this.#isCongested) this.#congestedBatches.push(batch)
-    else batch.resolve()
+    if (!this.#isCongested) this.#tellSent()
   }
 
   /** Stops looking at what arrives, for this reason, until it is released. */
-  hold(reason: string): void {
-    if (this.#holds.size === 0) this.#transport?.pause()
+  hold(reason: unknown): void {
+    if (this.#holds.size === 0) this.transport?.pause()
     this.#holds.add(reason)
   }
 
-  release(reason: string): void {
+  release(reason: unknown): void {
     if (!this.#holds.delete(reason) || this.#holds.size > 0) return
     queueMicrotask(() => {
       if (this.isClosed || this.#holds.size > 0) return
       this.keepAlive?.heard()
-      this.#guard(() => this.#readOn())
-      if (this.#holds.size === 0) this.#transport?.resume()
+      this.guard(() => this.#readOn())
+      if (this.#holds.size === 0) this.transport?.resume()
     })
   }
 
   /** Sends what was written, then closes. */
   end(): void {
     this.flush()
-    this.#transport?.end()
+    this.transport?.end()
   }
 
   /** Closes at once. */
   destroy(): void {
-    this.#transport?.destroy()
+    this.transport?.destroy()
   }
 
   receive(bytes: Uint8Array): void {
     if (this.isClosed) return
     this.keepAlive?.heard()
-    this.#guard(() => {
+    this.guard(() => {
       this.#stream.push(bytes)
       this.#readOn()
     })
@@ -181,43 +152,35 @@ export class Connection implements TransportEvents, Watched {
   drained(): void {
     if (!this.#isCongested || this.isClosed) return
     this.#isCongested = false
-    for (const batch of this.#congestedBatches.splice(0)) batch.resolve()
+    this.#tellSent()
     this.#events.drained()
   }
 
   closed(error?: unknown): void {
     if (this.isClosed) return
     this.isClosed = true
-    for (const batch of this.#congestedBatches.splice(0)) batch.reject(lost(error))
     this.#batch?.reject(lost(error))
-    this.#batch = undefined
     this.#events.closed(error)
   }
 
+  #tellSent(): void {
+    this.#batch?.resolve(sent)
+    this.#batch = undefined
+  }
+
   #readOn(): void {
-    const stream = this.#stream
-    while (this.#holds.size === 0 && stream.advance()) {
-      const { firstByte, bodyStart, bodyEnd, bytes } = stream
-      const isPlainAck =
-        bodyEnd - bodyStart === 2 &&
-        (firstByte === 0x40 || firstByte === 0x50 || firstByte === 0x70)
-      const packetIdentifier = isPlainAck
-        ? ((bytes[bodyStart] as number) << 8) | (bytes[bodyStart + 1] as number)
-        : 0
-      if (packetIdentifier > 0) this.#events.plainAck(firstByte, packetIdentifier)
-      else if (firstByte === authFirstByte && this.version === 5) this.#events.auth(stream.body())
-      else this.#events.packet(readServerPacket(firstByte, stream.body(), this.version))
-      if (this.isClosed) return
+    while (this.isReading && !this.isClosed && this.#stream.advance()) {
+      this.#events.received(this.#stream)
     }
   }
 
   /** The one place in which a ProtocolError of the server ends. */
-  #guard(run: () => void): void {
+  guard(run: () => void): void {
     try {
       run()
     } catch (error) {
       if (error instanceof ProtocolError) {
-        this.#events.violated(error)
+        this.#events.fail(error, error.reasonCode)
       } else {
         this.destroy()
         throw error // ours

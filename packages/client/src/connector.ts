@@ -1,20 +1,18 @@
+import { noProperties } from '@busbar/protocol'
 import { parts } from '#platform'
 import { aborted, onAbort } from './abort.ts'
-import { Attempt, type End } from './attempt.ts'
-import type { Authenticator } from './authenticator.ts'
+import { Attempt } from './attempt.ts'
 import { type Clock, systemClock } from './clock.ts'
+import type { Connection } from './connection.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import { Destination, type Target } from './destination.ts'
+import type { Destination, Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import { ClientEvents } from './events.ts'
 import type { OlderVersion } from './older-version.ts'
 import type { ClientOptions, Negotiated } from './options.ts'
-import type { Recovery } from './recovery.ts'
 import { Session } from './session.ts'
 import type { OpenTransport } from './transport/transport.ts'
-
-/** How long a program has to subscribe again after it has taken up a Session. */
-const unclaimedMs = 10_000
+import type { Upkeep } from './upkeep.ts'
 
 /** How long a page waits that cannot load what follows a lost connection. */
 const reloadMs = 1_000
@@ -23,50 +21,49 @@ const reloadMs = 1_000
 export type ClientState = 'connecting' | 'connected' | 'waiting' | 'closing' | 'stopped'
 
 /** Keeps a client connected: attempts, delays, what ends it. */
-export class Connector {
+export class Connector implements Destination {
   readonly clock: Clock
   readonly options: ClientOptions
   readonly session: Session
+  target: Target
+  readonly openTransport: OpenTransport
   readonly events = new ClientEvents()
-  state: ClientState = 'connecting'
-  negotiated: Negotiated | undefined
-  reconnects = 0
+  readonly startedAt: number
   /** Resolves with the first CONNACK; rejects when the client stops before that. */
   readonly connected: Promise<void>
   /** Resolves when what the store has kept is there. */
   readonly loaded: Promise<void>
   isLoaded = false
+  state: ClientState = 'connecting'
   /** Why the client has stopped. */
   error: ClientError | undefined
-  readonly destination: Destination
-  readonly startedAt: number
-  #forgetSignal: () => void = () => {}
-  readonly random: () => number
-  readonly #first: Deferred<void> = deferred()
-  #clientId: string
-  #attempt: Attempt | undefined
-  #attempts = 0
+  clientId: string
+  negotiated: Negotiated | undefined
+  /** Since the last success. */
+  attempts = 0
+  attempt: Attempt | undefined
   /** Of the connection that there is, or that was lost just now. */
   connectedAt: number | undefined
   /** Whether there was a connection that had a Session. */
   hadSession = false
   /** While the version is 3.1.1. */
   older: OlderVersion | undefined
+  readonly #first: Deferred<void> = deferred()
   /** What the last attempt has ended with. */
   #failure: ClientError | undefined
   #isLeaving = false
-  #recovery: Recovery | undefined
   #deadline: unknown
-  #unclaimedTimer: unknown
+  #forgetSignal: () => void = () => {}
 
   constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
-    this.destination = new Destination(target, options, openTransport)
+    const { clock = systemClock } = options
+    this.target = target
+    this.openTransport = openTransport
     this.options = options
-    this.clock = options.clock ?? systemClock
-    this.random = options.random ?? Math.random
-    this.#clientId = options.clientId ?? ''
-    this.startedAt = this.clock.now()
-    this.session = new Session(options, this.clock, ({ topicName }, error) =>
+    this.clock = clock
+    this.clientId = options.clientId ?? ''
+    this.startedAt = clock.now()
+    this.session = new Session(options, clock, ({ topicName }, error) =>
       this.events.emit({ type: 'undelivered', topicName, error }),
     )
     this.connected = this.#first.promise
@@ -79,28 +76,21 @@ export class Connector {
     )
   }
 
-  get rttMs(): number | undefined {
-    return this.#attempt?.connection?.keepAlive?.rttMs
-  }
-
-  /** The next attempt begins now, as when the network has come back. */
-  wake(): void {
-    this.#recovery?.wake()
-  }
-
-  /** Of the connection that there is; undefined too where there is no Authentication Method. */
-  get authenticator(): Authenticator | undefined {
-    return this.#attempt?.authenticator
+  /** What the first messages do without; rejects where a page cannot load it. */
+  async loadUpkeep(): Promise<Upkeep> {
+    const { Upkeep } = await parts.upkeep()
+    if (this.session.upkeep === undefined) this.session.complete(new Upkeep(this))
+    return this.session.upkeep as unknown as Upkeep
   }
 
   /** Says DISCONNECT where that is possible, and stops. */
   async leave(reasonCode: number): Promise<void> {
-    const attempt = this.#attempt
     this.state = 'closing'
     this.#isLeaving = true
     // The server need not keep a Session that nobody can come back to.
     const isOurs = this.options.clientId === undefined && this.negotiated?.version === 5
-    await attempt?.leave(reasonCode, isOurs && reasonCode === 0 ? 0 : undefined)
+    const properties = isOurs && reasonCode === 0 ? { sessionExpiryInterval: 0 } : noProperties
+    await this.attempt?.leave(closed(), { type: 'disconnect', reasonCode, properties })
     this.stop(undefined)
   }
 
@@ -110,25 +100,69 @@ export class Connector {
     this.state = 'stopped'
     this.error = error
     this.clock.clear(this.#deadline)
-    this.clock.clear(this.#unclaimedTimer)
     this.#forgetSignal()
-    const reason = error ?? new ClientError('closed', 'the client was closed')
-    this.#attempt?.destroy(reason)
-    this.session.publisher.close(reason)
-    this.session.subscriber.close(error)
+    const reason = error ?? closed()
+    const { publisher, subscriber, receiver, upkeep } = this.session
+    void this.attempt?.leave(reason)
+    publisher.close(reason)
+    subscriber.close(error, reason)
+    receiver.early?.close()
+    upkeep?.disconnected()
+    upkeep?.wake()
     this.#first.reject(reason)
-    this.wake()
     this.events.emit({ type: 'stopped', error })
     this.events.close()
   }
 
+  /** CONNACK has come, and the Session may go on. */
+  accepted(connection: Connection, negotiated: Negotiated): void {
+    const { upkeep } = this.session
+    if (this.negotiated !== undefined) this.session.counts.reconnects++
+    this.negotiated = negotiated
+    this.clientId = negotiated.clientId
+    this.connectedAt = this.clock.now()
+    this.attempts = 0
+    if (this.state !== 'closing') this.state = 'connected'
+    if (upkeep === undefined) this.session.connected(connection, negotiated)
+    else upkeep.connected(connection, negotiated)
+    this.clock.clear(this.#deadline)
+    this.#first.resolve()
+    const session = negotiated.sessionPresent ? 'resumed' : this.hadSession ? 'lost' : 'new'
+    this.hadSession = true
+    const { requeued } = this.session.counts
+    this.events.emit({ type: 'connected', session, requeued, negotiated })
+  }
+
+  /** Tells of it; without a delay the client ends. */
+  lost(error: ClientError, retryInMs: number | undefined): void {
+    this.#failure = error
+    if (retryInMs !== undefined && this.state !== 'closing') this.state = 'waiting'
+    this.events.emit({ type: 'disconnected', error, retryInMs })
+  }
+
+  async takeOlderVersion(): Promise<void> {
+    const { OlderVersion } = await parts.olderVersion()
+    this.older = new OlderVersion(this)
+  }
+
+  /** Whether what the server has of an earlier program is not wanted. */
+  get beginsAnew(): boolean {
+    const { cleanStart, store } = this.options.session ?? {}
+    // Without a store nothing is known of an earlier Session, unless the application says so:
+    // not [MQTT5-3.2.2-4] then, since its state is what the server has.
+    return cleanStart ?? store === undefined
+  }
+
   async #load(): Promise<void> {
-    const { store, cleanStart } = this.options.session ?? {}
+    const { outbox, session, version } = this.options
+    const { store, cleanStart } = session ?? {}
+    // Messages may come in before there is a connection.
+    if (outbox?.whenFull ?? outbox?.qos0WhileOffline) await this.#awaitUpkeep()
     if (store !== undefined || cleanStart === false) {
       const { takeUp } = await parts.earlierSession()
       await takeUp(this, store)
     }
-    if (this.options.version === 4) await this.takeOlderVersion()
+    if (version === 4) await this.takeOlderVersion()
     this.isLoaded = true
   }
 
@@ -148,112 +182,37 @@ export class Connector {
 
   async #run(): Promise<void> {
     while (!this.#isOver) {
-      this.#attempts++
-      this.state = this.state === 'closing' ? 'closing' : 'connecting'
-      this.events.emit({ type: 'connecting', attempt: this.#attempts })
-      const attempt = this.#nextAttempt()
-      this.#attempt = attempt
+      this.attempts++
+      if (this.state !== 'closing') this.state = 'connecting'
+      this.events.emit({ type: 'connecting', attempt: this.attempts })
+      if (this.clientId === '') this.clientId = this.older?.clientId() ?? ''
+      const attempt = new Attempt(this)
+      this.attempt = attempt
       const end = await attempt.run()
-      this.#attempt = undefined
-      if (end !== undefined) await this.#recover(attempt, end)
+      this.attempt = undefined
+      if (end === undefined) continue
+      await this.#awaitUpkeep()
+      if (!this.#isOver) await this.session.upkeep?.after(attempt, end)
     }
   }
 
-  async #recover(attempt: Attempt, end: End): Promise<void> {
-    this.#recovery ??= await this.#loadRecovery()
-    if (!this.#isOver) await this.#recovery?.after(attempt, end)
-  }
-
-  /** A page that cannot load it has no network either: it tries until it can. Undefined at the end. */
-  async #loadRecovery(): Promise<Recovery | undefined> {
-    while (!this.#isOver) {
+  /** A page that cannot load what follows a connection has no network either: it tries until it can. */
+  async #awaitUpkeep(): Promise<void> {
+    while (this.session.upkeep === undefined && !this.#isOver) {
       try {
-        const { Recovery } = await parts.upkeep()
-        return new Recovery(this)
+        await this.loadUpkeep()
       } catch (error) {
         this.lost(error as ClientError, reloadMs)
         await new Promise<void>((resolve) => this.clock.set(resolve, reloadMs))
       }
     }
-    return undefined
-  }
-
-  /** Tells of it; without a delay the client ends. */
-  lost(error: ClientError, retryInMs: number | undefined): void {
-    this.#failure = error
-    if (retryInMs !== undefined && this.state !== 'closing') this.state = 'waiting'
-    this.events.emit({ type: 'disconnected', error, retryInMs })
   }
 
   get #isOver(): boolean {
     return this.state === 'stopped' || this.#isLeaving
   }
+}
 
-  #nextAttempt(): Attempt {
-    const { options, clock, session } = this
-    const older = this.older
-    if (this.#clientId === '') this.#clientId = older?.clientId() ?? ''
-    return new Attempt({
-      options,
-      clock,
-      session,
-      older,
-      clientId: this.#clientId,
-      cleanStart: older?.cleanSession() ?? (!this.hadSession && this.beginsAnew),
-      attempt: this.#attempts,
-      credentials: options.credentials ?? (async () => this.destination.credentials),
-      destination: this.destination,
-      connected: (connection, negotiated) => {
-        this.#becomeConnected(negotiated)
-        session.connected(connection, negotiated)
-        this.#tellConnected(negotiated)
-      },
-    })
-  }
-
-  /** Whether there was no connection before. */
-  get isFirst(): boolean {
-    return this.reconnects === 0 && this.connectedAt === undefined && !this.hadSession
-  }
-
-  /** There is no second connection to it. */
-  get isLink(): boolean {
-    return this.destination.isLink
-  }
-
-  /** Whether what the server has of an earlier program is not wanted. */
-  get beginsAnew(): boolean {
-    const { cleanStart, store } = this.options.session ?? {}
-    // Without a store nothing is known of an earlier Session, unless the application says so:
-    // not [MQTT5-3.2.2-4] then, since its state is what the server has.
-    return cleanStart ?? store === undefined
-  }
-
-  #becomeConnected(negotiated: Negotiated): void {
-    if (this.negotiated !== undefined) this.reconnects++
-    this.negotiated = negotiated
-    this.#clientId = negotiated.clientId
-    this.connectedAt = this.clock.now()
-    this.#attempts = 0
-    if (this.state !== 'closing') this.state = 'connected'
-  }
-
-  #tellConnected(negotiated: Negotiated): void {
-    const { publisher, receiver } = this.session
-    const before = this.hadSession
-    this.hadSession = true
-    // Once: later there has been time to subscribe.
-    if (!before && receiver.early)
-      this.#unclaimedTimer = this.clock.set(() => receiver.giveUpEarly(), unclaimedMs)
-    this.clock.clear(this.#deadline)
-    this.#first.resolve()
-    const session = negotiated.sessionPresent ? 'resumed' : before ? 'lost' : 'new'
-    const { requeued } = publisher
-    this.events.emit({ type: 'connected', session, requeued, negotiated })
-  }
-
-  async takeOlderVersion(): Promise<void> {
-    const { OlderVersion } = await parts.olderVersion()
-    this.older = new OlderVersion(this)
-  }
+function closed(): ClientError {
+  return new ClientError('closed', 'the client was closed')
 }

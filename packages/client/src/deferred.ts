@@ -7,8 +7,8 @@ export interface Deferred<T> {
 
 // Promise.withResolvers is younger than the oldest platform.
 export function deferred<T>(): Deferred<T> {
-  let resolve: Deferred<T>['resolve'] = () => {}
-  let reject: Deferred<T>['reject'] = () => {}
+  let resolve!: Deferred<T>['resolve']
+  let reject!: Deferred<T>['reject']
   const promise = new Promise<T>((onResolve, onReject) => {
     resolve = onResolve
     reject = onReject

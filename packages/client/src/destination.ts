@@ -7,60 +7,51 @@ import type { OpenTransport, Transport, TransportEvents } from './transport/tran
 /** Where to connect: a URL, or the end of a connection within the process. */
 export type Target = string | URL | Link | (() => Link)
 
-/** Where the server is, until it sends us elsewhere. */
-export class Destination {
+/** Where to, and how. */
+export interface Destination {
   /** Changes where the application follows a redirect. */
-  target: Target
-  readonly #options: ClientOptions
-  readonly #open: OpenTransport
-
-  constructor(target: Target, options: ClientOptions, openTransport: OpenTransport) {
-    this.target = target
-    this.#options = options
-    this.#open = options.transport ?? openTransport
-  }
-
-  /** There is no second connection to it. */
-  get isLink(): boolean {
-    return isLink(this.target)
-  }
-
-  /** A URL may name who logs in. */
-  get credentials(): Credentials {
-    const target = this.target
-    if (typeof target !== 'string' && !(target instanceof URL)) return {}
-    const { username, password } = parseUrl(target)
-    try {
-      return {
-        ...(username !== '' && { username: decodeURIComponent(username) }),
-        ...(password !== '' && { password: decodeURIComponent(password) }),
-      }
-    } catch (cause) {
-      throw new ClientError('invalid-argument', 'a % in the URL is not that of an escape', {
-        cause,
-      })
-    }
-  }
-
-  /** Throws what the target says, when there is none today. */
-  async open(events: TransportEvents, signal: AbortSignal): Promise<Transport> {
-    const given = typeof this.target === 'function' ? this.target() : this.target
-    if (isLink(given)) {
-      const { openLink } = await parts.link()
-      return openLink(given, events)
-    }
-    return await this.#open({ url: parseUrl(given), tls: this.#options.tls }, events, signal)
-  }
+  readonly target: Target
+  readonly options: ClientOptions
+  /** That of the platform. */
+  readonly openTransport: OpenTransport
 }
 
-function isLink(target: Target): target is Link {
+/** A URL may name who logs in. */
+export function credentialsOf(target: Target): Credentials {
+  return typeof target === 'string' || target instanceof URL ? parseUrl(target).credentials : {}
+}
+
+/** Throws what the target says, when there is none today. */
+export async function open(
+  { target, options, openTransport }: Destination,
+  events: TransportEvents,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const given = typeof target === 'function' ? target() : target
+  if (isLink(given)) {
+    const { openLink } = await parts.link()
+    return openLink(given, events)
+  }
+  const { tls, transport = openTransport } = options
+  return await transport({ url: parseUrl(given).url, tls }, events, signal)
+}
+
+/** Whether there is no second connection to it. */
+export function isLink(target: Target): target is Link {
   return typeof target === 'object' && !(target instanceof URL)
 }
 
-function parseUrl(given: string | URL): URL {
+function parseUrl(given: string | URL): { readonly url: URL; readonly credentials: Credentials } {
   try {
-    return new URL(given)
+    const url = new URL(given)
+    const { username, password } = url
+    const credentials = {
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    }
+    return { url, credentials }
   } catch (cause) {
-    throw new ClientError('invalid-argument', 'not a URL, as mqtt://host:1883 is one', { cause })
+    const text = 'not a URL, as mqtt://host:1883 is one, with % for escapes only'
+    throw new ClientError('invalid-argument', text, { cause })
   }
 }

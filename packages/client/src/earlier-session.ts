@@ -4,8 +4,11 @@ import { ClientError } from './errors.ts'
 import { Journal } from './journal.ts'
 import type { Message } from './message.ts'
 import { OutgoingMessage } from './outgoing-message.ts'
-import type { Publisher } from './publisher.ts'
+import type { Session } from './session.ts'
 import type { SessionStore, StoredMessage } from './store/session-store.ts'
+
+/** How long a program has to subscribe again after it has taken up a Session. */
+const unclaimedMs = 10_000
 
 /**
  * Takes up what an earlier process has left: in the store, if there is one, and at the server, which
@@ -14,7 +17,8 @@ import type { SessionStore, StoredMessage } from './store/session-store.ts'
 export async function takeUp(connector: Connector, store: SessionStore | undefined): Promise<void> {
   const { session, options } = connector
   const { publisher, receiver } = session
-  receiver.early = new EarlyMessages()
+  const early = new EarlyMessages(connector)
+  receiver.early = early
   if (store === undefined) return
   if (options.clientId === undefined) {
     const text = 'a store needs a clientId: the Session is found by it'
@@ -25,27 +29,26 @@ export async function takeUp(connector: Connector, store: SessionStore | undefin
   receiver.journal = journal
   try {
     const { messages, held } = await store.load()
-    for (const message of messages) restore(publisher, message)
-    for (const packetIdentifier of held) receiver.inbound.restore(packetIdentifier)
+    for (const message of messages) restore(session, message)
+    early.held = held
   } catch (cause) {
     throw new ClientError('store-failed', 'the store cannot be read', { cause })
   }
 }
 
-function restore(publisher: Publisher, stored: StoredMessage): void {
+function restore({ counts, publisher, unanswered }: Session, stored: StoredMessage): void {
   const { topicName, payload, qos, state, packetIdentifier, sequence } = stored
-  const { outbox, outbound } = publisher
   const message = new OutgoingMessage(topicName, payload, stored)
   message.sequence = sequence
   message.isTold = true
   publisher.sequence = Math.max(publisher.sequence, sequence)
-  outbox.restore(message)
-  if (state === 'waiting' || qos === 0) {
-    outbox.wait(message)
-  } else {
-    message.place = 'sent'
-    outbound.restore({ packetIdentifier, qos, message, state })
-  }
+  counts.outboxMessages++
+  counts.outboxBytes += message.size
+  if (state === 'waiting' || qos === 0) return publisher.line(message)
+  message.packetIdentifier = packetIdentifier
+  message.isReleased = state === 'released'
+  unanswered.set(packetIdentifier, message)
+  unanswered.latest = packetIdentifier
 }
 
 interface Early {
@@ -55,8 +58,17 @@ interface Early {
 
 /** What comes for no subscription until one is made, or until that time is over. */
 export class EarlyMessages {
+  /** Packet Identifiers of QoS 2 that the store knows, between PUBLISH and PUBREL. */
+  held: readonly number[] = []
+  readonly #client: Connector
   #waiting: Early[] = []
+  #timer: unknown
   #isOver = false
+
+  constructor(client: Connector) {
+    this.#client = client
+    client.session.subscriber.added = () => this.#offer()
+  }
 
   /** False when nobody waits any more. */
   keep(packet: Publish, message: Message): boolean {
@@ -64,9 +76,9 @@ export class EarlyMessages {
     return !this.#isOver
   }
 
-  /** Calls back with each; false for one that stays. */
-  offer(take: (packet: Publish, message: Message) => boolean): void {
-    this.#waiting = this.#waiting.filter(({ packet, message }) => !take(packet, message))
+  /** Once: later there has been time to subscribe. */
+  connected(): void {
+    this.#timer ??= this.#client.clock.set(() => this.#giveUp(), unclaimedMs)
   }
 
   /** QoS 1 comes again, and QoS 2 is known to have come. */
@@ -74,12 +86,27 @@ export class EarlyMessages {
     this.#waiting = this.#waiting.filter(({ packet }) => packet.qos === 2)
   }
 
-  /** Nobody wants the rest: returns how many that are. */
-  giveUp(): number {
+  /** The end. */
+  close(): void {
+    this.#client.clock.clear(this.#timer)
+  }
+
+  /** There is a new subscription. */
+  #offer(): void {
+    const { upkeep } = this.#client.session
+    this.#waiting = this.#waiting.filter(({ packet, message }) => {
+      const [target] = upkeep?.targets(packet) ?? []
+      target?.push(message)
+      return target === undefined
+    })
+  }
+
+  /** Nobody wants the rest. */
+  #giveUp(): void {
     this.#isOver = true
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { message } of waiting) message.ack()
-    return waiting.length
+    for (const { message } of this.#waiting.splice(0)) {
+      this.#client.session.counts.unclaimed++
+      message.ack()
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { diagnose } from '#platform'
-import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError } from './errors.ts'
+import { done, Mailbox } from './mailbox.ts'
 import type { Negotiated } from './options.ts'
 
 /** What happens to a client, with its reason. */
@@ -30,68 +30,40 @@ const mostWaiting = 1_000
 
 /** The events of one client to everybody who listens. */
 export class ClientEvents {
-  readonly #listeners = new Set<EventListener>()
+  readonly #listeners = new Set<Mailbox<ClientEvent>>()
   #isClosed = false
 
   emit(event: ClientEvent): void {
     diagnose(event)
-    for (const listener of this.#listeners) listener.push(event)
+    for (const listener of this.#listeners) {
+      if (listener.size === mostWaiting) listener.shift()
+      listener.push(event)
+    }
   }
 
   /** From now on; ends after `stopped`. */
   listen(): AsyncIterableIterator<ClientEvent> {
-    const listener = new EventListener((gone) => this.#listeners.delete(gone))
+    const listener = new Mailbox<ClientEvent>()
+    this.#listeners.add(listener)
     if (this.#isClosed) listener.end()
-    else this.#listeners.add(listener)
-    return listener
+    const events: AsyncIterableIterator<ClientEvent> = {
+      [Symbol.asyncIterator]: () => events,
+      next: async () => {
+        const value = await listener.take()
+        return value === undefined ? done : { done: false, value }
+      },
+      return: async () => {
+        this.#listeners.delete(listener)
+        listener.replace([])
+        listener.end()
+        return done
+      },
+    }
+    return events
   }
 
   close(): void {
     this.#isClosed = true
     for (const listener of this.#listeners) listener.end()
-    this.#listeners.clear()
-  }
-}
-
-class EventListener implements AsyncIterableIterator<ClientEvent> {
-  readonly #waiting: ClientEvent[] = []
-  readonly #takers: Deferred<IteratorResult<ClientEvent>>[] = []
-  readonly #leave: (listener: EventListener) => void
-  #isEnded = false
-
-  constructor(leave: (listener: EventListener) => void) {
-    this.#leave = leave
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  next(): Promise<IteratorResult<ClientEvent>> {
-    const event = this.#waiting.shift()
-    if (event !== undefined) return Promise.resolve({ done: false, value: event })
-    if (this.#isEnded) return Promise.resolve({ done: true, value: undefined })
-    const taker = deferred<IteratorResult<ClientEvent>>()
-    this.#takers.push(taker)
-    return taker.promise
-  }
-
-  async return(): Promise<IteratorResult<ClientEvent>> {
-    this.#leave(this)
-    this.end()
-    this.#waiting.length = 0
-    return { done: true, value: undefined }
-  }
-
-  push(event: ClientEvent): void {
-    const taker = this.#takers.shift()
-    if (taker !== undefined) return taker.resolve({ done: false, value: event })
-    if (this.#waiting.length === mostWaiting) this.#waiting.shift()
-    this.#waiting.push(event)
-  }
-
-  end(): void {
-    this.#isEnded = true
-    for (const taker of this.#takers.splice(0)) taker.resolve({ done: true, value: undefined })
   }
 }

@@ -1,6 +1,9 @@
+import type { Clock } from './clock.ts'
 import { ClientError } from './errors.ts'
 import type { OutgoingMessage } from './outgoing-message.ts'
 import type { SessionStore, StoreChange, StoredMessage } from './store/session-store.ts'
+
+const graceMs = 2_000
 
 /** The changes of one turn on their way to the store, and what waits for them. */
 export class Journal {
@@ -27,10 +30,24 @@ export class Journal {
     this.add({ type: 'append', message: stored(message) }, then)
   }
 
-  /** Resolves when everything added so far is committed, or the store has failed. */
-  async settled(): Promise<void> {
+  /** That it is sent, or released: PUBLISH and PUBREL leave when the store knows of them. */
+  progress({ sequence, isReleased, packetIdentifier }: OutgoingMessage, then: () => void): void {
+    const state = isReleased ? 'released' : 'published'
+    this.add({ type: 'update', sequence, state, packetIdentifier }, then)
+  }
+
+  /**
+   * Resolves when everything added so far is committed, or the store has failed, or does not answer:
+   * it must not keep a client that closes.
+   */
+  async settled(clock: Clock): Promise<void> {
     this.#commit()
-    await this.#last
+    let timer: unknown
+    const late = new Promise<void>((resolve) => {
+      timer = clock.set(resolve, graceMs)
+    })
+    await Promise.race([this.#last, late])
+    clock.clear(timer)
   }
 
   readonly #commit = () => {

@@ -1,6 +1,6 @@
 import type { Publish, PublishProperties, QoS } from '@busbar/protocol'
 import { ReasonCode } from '@busbar/protocol'
-import type { Delivery } from './delivery.ts'
+import type { Delivery } from './arrivals.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -20,8 +20,8 @@ export class Message {
   readonly properties: PublishProperties
   #delivery: Delivery | undefined
 
-  constructor(packet: Publish, topicName: string, delivery: Delivery | undefined) {
-    this.topicName = topicName
+  constructor(packet: Publish, delivery: Delivery | undefined) {
+    this.topicName = packet.topicName
     this.payload = packet.payload
     this.qos = packet.qos
     this.retain = packet.retain
@@ -50,12 +50,10 @@ export class Message {
 
   /** @internal The subscription ends, and the message was not settled. */
   abandon(): void {
-    const delivery = this.#delivery
-    this.#delivery = undefined
-    delivery?.abandon()
+    this.#settle(undefined)
   }
 
-  #settle(reasonCode: number): void {
+  #settle(reasonCode: number | undefined): void {
     const delivery = this.#delivery
     this.#delivery = undefined
     delivery?.settle(reasonCode)

@@ -14,7 +14,7 @@ const cautious = 20
 export function negotiate(
   options: ClientOptions,
   { version, clientId }: { readonly version: 4 | 5; readonly clientId: string },
-  { sessionPresent, properties }: Connack,
+  { sessionPresent, properties }: Pick<Connack, 'sessionPresent' | 'properties'>,
 ): Negotiated {
   const { keepAlive = defaultKeepAliveSeconds, session = {} } = options
   const { sendMaximum = version === 5 ? unlimited : cautious } = options
@@ -39,4 +39,14 @@ export function negotiate(
     responseInformation: properties.responseInformation,
     userProperties: properties.userProperties ?? [],
   }
+}
+
+/** Whether there is something that the server does not take or does not have. */
+export function hasLimits(server: Negotiated): boolean {
+  const hasAll =
+    server.retainAvailable &&
+    server.wildcardSubscriptions &&
+    server.sharedSubscriptions &&
+    server.subscriptionIdentifiers
+  return !hasAll || server.maximumQoS < 2 || server.maximumPacketSize < largestPacket
 }

@@ -1,4 +1,6 @@
-import { ReasonCode } from '@busbar/protocol'
+import { noProperties, ReasonCode } from '@busbar/protocol'
+import type { Attempt } from './attempt.ts'
+import { isLink, type Target } from './destination.ts'
 import { ClientError } from './errors.ts'
 import type { ClientOptions, Credentials } from './options.ts'
 
@@ -15,11 +17,9 @@ const reasonCodes: readonly number[] = [
 /** What it is told of the client that it belongs to. */
 export interface OlderVersionOwner {
   readonly options: ClientOptions
-  readonly random: () => number
   /** Whether there was a connection that had a Session. */
   readonly hadSession: boolean
-  /** Whether there is no second connection to the target. */
-  readonly isLink: boolean
+  readonly target: Target
   /** Whether what the server has of an earlier program is not wanted. */
   readonly beginsAnew: boolean
 }
@@ -36,30 +36,31 @@ export class OlderVersion {
 
   /** A name of our own: servers give none away, and we come back by ours. */
   clientId(): string {
-    const { random } = this.#owner
+    const { random = Math.random } = this.#owner.options
     const parts = [0, 0].map(() => Math.floor(random() * 2 ** 32).toString(36))
     return `busbar-${parts.join('')}`.slice(0, 23)
   }
 
   /** Clean Session is about the end as well, and without an expiry the rest is for ever. */
   cleanSession(): boolean {
-    const { options, hadSession, isLink, beginsAnew } = this.#owner
+    const { options, hadSession, target, beginsAnew } = this.#owner
     if ((options.session?.expirySeconds ?? 0) === 0) return true
     if (hadSession) return false
-    return isLink ? beginsAnew : this.#leftover === 'present'
+    return isLink(target) ? beginsAnew : this.#leftover === 'present'
   }
 
   /**
-   * Whether a connection that was accepted is the one. Clean Session 1 would keep nothing of the new
+   * Whether a connection that was accepted is the one; else the next one follows. Clean Session 1 would keep nothing of the new
    * Session either, so what is left of an old one is ended by a connection of its own, as section
    * 3.2.2.2 has it.
    */
-  goesOn(sessionPresent: boolean): boolean {
+  goesOn(attempt: Attempt, sessionPresent: boolean): boolean {
     const { hadSession, beginsAnew } = this.#owner
     const before = this.#leftover
     if (hadSession || !beginsAnew || before === 'ended') return true
     if (before === 'unknown' && !sessionPresent) return true
     this.#leftover = before === 'unknown' ? 'present' : 'ended'
+    attempt.end(undefined, { type: 'disconnect', reasonCode: 0, properties: noProperties })
     return false
   }
 

@@ -1,6 +1,11 @@
-import type { AckProperties, PublishProperties, QoS } from '@busbar/protocol'
+import {
+  type AckProperties,
+  noProperties,
+  type PublishProperties,
+  type QoS,
+} from '@busbar/protocol'
 import type { ClientError } from './errors.ts'
-import type { Queued } from './queue.ts'
+import { type Queue, Queued } from './queue.ts'
 
 /** What has become of a message. */
 export interface PublishResult {
@@ -18,14 +23,21 @@ export interface PublishResult {
   readonly properties: AckProperties
 }
 
+/** The result of the many messages of which nothing more is to be said: they share it. */
+export function plainResult(stage: PublishResult['stage']): PublishResult {
+  return Object.freeze({ stage, reasonCode: 0, noSubscribers: false, properties: noProperties })
+}
+
 /** A message that was handed in, until it is settled. */
-export class OutgoingMessage implements Queued<OutgoingMessage> {
-  previous: OutgoingMessage | undefined = undefined
-  next: OutgoingMessage | undefined = undefined
+export class OutgoingMessage extends Queued<OutgoingMessage, Queue<OutgoingMessage>> {
   /** Rises; 0 until the outbox has taken it. */
   sequence = 0
-  /** Where it is: with its caller, in the outbox, on its way, or done with. */
-  place: 'outside' | 'waiting' | 'sent' | 'settled' = 'outside'
+  /** 0 until it is sent, and again when it is to be sent anew. */
+  packetIdentifier = 0
+  /** PUBREC has arrived, and PUBREL is due or sent (QoS 2). */
+  isReleased = false
+  /** Whether it has taken of the quota of this Network Connection. */
+  hasQuota = false
   /** Whether the store has it, where there is a store. */
   isCommitted = true
   /** Whether its caller has been told, and only a listener of events hears more. */
@@ -54,6 +66,7 @@ export class OutgoingMessage implements Queued<OutgoingMessage> {
       readonly expiresAt: number | undefined
     },
   ) {
+    super()
     this.topicName = topicName
     this.payload = payload
     this.qos = fields.qos

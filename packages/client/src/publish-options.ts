@@ -1,12 +1,7 @@
-import {
-  checkPublishProperties,
-  ProtocolError,
-  type PublishProperties,
-  parseTopicName,
-  type QoS,
-} from '@busbar/protocol'
-import { ClientError } from './errors.ts'
+import { checkPublishProperties, type PublishProperties, type QoS } from '@busbar/protocol'
+import { ClientError, type ClientErrorCode } from './errors.ts'
 import type { Payload } from './options.ts'
+import { checkTopicName } from './topic-text.ts'
 import type { Topic } from './topics/topic.ts'
 
 /** How a message is sent. */
@@ -36,20 +31,9 @@ export type AnyTopic = Topic<any>
 /** What may be published to a topic: a payload, or a value of a typed topic. */
 export type ValueFor<To> = To extends Topic<infer Input> ? Input : Payload
 
-/** Throws a ClientError for what is no Topic Name. */
-export function checkTopicName(topicName: string): void {
-  try {
-    parseTopicName(topicName)
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError)) throw cause
-    const { message, reasonCode } = cause
-    throw new ClientError('invalid-topic', message, { cause, reasonCode })
-  }
-}
-
 /** No type lets another one through, but JavaScript does. */
-export function checkQoS(qos: number): void {
-  if (![0, 1, 2].includes(qos)) throw new ClientError('invalid-argument', 'QoS is 0, 1 or 2')
+export function checkQoS(qos: number, code: ClientErrorCode = 'invalid-argument'): void {
+  if (![0, 1, 2].includes(qos)) throw new ClientError(code, 'QoS is 0, 1 or 2')
 }
 
 /** What the wire cannot hold is the caller's to hear, and not the connection's. */
@@ -63,9 +47,8 @@ export function checkProperties(properties: PublishProperties): void {
   }
   try {
     checkPublishProperties(properties)
-    if (properties.responseTopic !== undefined) parseTopicName(properties.responseTopic)
+    if (properties.responseTopic !== undefined) checkTopicName(properties.responseTopic)
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : 'a property cannot be written'
-    throw new ClientError('invalid-argument', text, { cause })
+    throw new ClientError('invalid-argument', (cause as Error).message, { cause })
   }
 }

@@ -1,333 +1,269 @@
-import {
-  type AckProperties,
-  type InFlightEntry,
-  noProperties,
-  type OutboundEntry,
-  OutboundFlow,
-  ReasonCode,
-} from '@busbar/protocol'
-import type { Clock } from './clock.ts'
-import type { Connection } from './connection.ts'
+import { writePublish } from '@busbar/protocol'
+import { type Connection, sent } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
-import type { ClientOptions, Negotiated } from './options.ts'
-import { Outbox } from './outbox.ts'
-import type { OutgoingMessage, PublishResult } from './outgoing-message.ts'
-import type { PacketIdentifiers } from './packet-identifiers.ts'
-import { outcomeOf, plainResult, tooLarge } from './publish-packet.ts'
-import { type MakesAliases, PublishWriter, sent } from './publish-writer.ts'
-import { InFlight } from './queue.ts'
+import type { Limits } from './limits.ts'
+import type { ClientOptions, Negotiated, OutboxOptions } from './options.ts'
+import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-message.ts'
+import type { PublishWriter } from './publish-writer.ts'
+import { Queue } from './queue.ts'
+import type { Exchange, Session } from './session.ts'
+import type { Counts } from './statistics.ts'
+import type { Unanswered } from './unanswered.ts'
 
-type Entry = OutboundEntry<OutgoingMessage>
-
-// Shared by the many messages of which nothing more is to be said.
 const puback = plainResult('puback')
-const pubcomp = plainResult('pubcomp')
-const pubrec = plainResult('pubrec')
-const droppedOffline = plainResult('dropped')
+
+const defaultMaxMessages = 10_000
+const defaultMaxBytes = 64_000_000
 
 /** Hears of a message that has ended otherwise than well, though its caller was told that it is stored. */
 export type Undelivered = (message: OutgoingMessage, error: ClientError) => void
 
-/** What the parts of a Session share. */
-interface Shared {
-  readonly identifiers: PacketIdentifiers
-  readonly clock: Clock
-  readonly undelivered: Undelivered
-}
-
-/** Outgoing messages: the outbox, QoS 1 and 2 as their sender, and what is sent again. */
+/**
+ * Outgoing messages: an outbox, bounded in number and bytes, with callers that wait for room; and
+ * QoS 0 and 1 as their sender.
+ */
 export class Publisher {
   // for the Session
-  readonly outbox: Outbox
-  /** Where there is a store. */
-  journal: Journal | undefined
-  acknowledged = 0
-  requeued = 0
-  readonly #options: ClientOptions
-  readonly #shared: Shared
-  outbound: OutboundFlow<OutgoingMessage>
+  /** QoS 1 and 2 that were not sent yet, in their order. */
+  readonly waiting = new Queue<OutgoingMessage>()
+  /** QoS 0 likewise. */
+  readonly waitingQoS0 = new Queue<OutgoingMessage>()
+  /** Messages that are not inside yet. */
+  readonly callers = new Queue<OutgoingMessage>()
+  /** Those of an earlier Network Connection that are to be sent again, before all else. */
+  readonly again = new Queue<OutgoingMessage>()
+  readonly counts: Counts
   /** Of the latest message. */
   sequence = 0
-  /** Once they are there. */
-  #Aliases: MakesAliases | undefined
+  /** Called when the last message is settled. */
+  whenEmpty: (() => void) | undefined
+  /** Where there is a store. */
+  journal: Journal | undefined
+  readonly #options: OutboxOptions
+  readonly #session: Session
+  readonly #unanswered: Unanswered<Exchange>
   // for the Network Connection
-  #writer: PublishWriter | undefined
+  /** How many more of QoS 1 and 2 the server takes now [MQTT5-4.9.0-1]. */
+  quota = 0
+  /** Once it is there: until then messages that can expire wait, and Topic Names are sent in full. */
+  writer: PublishWriter | undefined
 
-  constructor(options: ClientOptions, shared: Shared) {
-    this.#options = options
-    this.#shared = shared
-    this.outbound = createOutbound(shared.identifiers)
-    this.outbox = new Outbox(options.outbox, {
-      accept: (message) => this.#accept(message),
-      forget: (message) => this.#forget(message),
-    })
+  constructor({ outbox = {} }: ClientOptions, session: Session) {
+    this.#options = outbox
+    this.#session = session
+    this.counts = session.counts
+    this.#unanswered = session.unanswered
   }
 
-  /** Messages on their way, QoS 1 and 2. */
-  get inflight(): number {
-    return this.outbound.size
-  }
-
-  /** Takes a message; its caller is told through it. */
+  /** Takes a message in now or later, or tells its caller why not. */
   submit(message: OutgoingMessage): void {
-    if (message.qos === 0 && !this.#mayTakeQoS0(message)) return
-    const refusal = this.#writer?.refusal(message)
+    if (message.isTold) return // its caller has left before
+    const { maxBytes = defaultMaxBytes, whenFull = 'wait' } = this.#options
+    const refusal = this.#offline(message) ?? this.#session.limits?.refusalOf(message)
     if (refusal !== undefined) message.tell(refusal)
-    else this.outbox.submit(message)
+    else if (message.size > maxBytes) message.tell(full())
+    else if (this.callers.size === 0 && this.hasRoom(message)) this.enter(message)
+    else if (whenFull === 'wait') this.callers.push(message)
+    else this.#session.upkeep?.overflow(message, whenFull)
   }
 
   /** Sends a message of QoS 0 at once where nothing is in its way: its promise, or undefined. */
   sendQoS0(message: OutgoingMessage): Promise<PublishResult> | undefined {
-    const writer = this.#writer
-    if (writer === undefined || this.outbox.callers > 0 || !this.#mayPassQoS0(writer)) {
+    const { connection } = this.#session
+    if (connection === undefined || connection.isCongested || !this.#mayLeave(message)) {
       return undefined
     }
-    if (writer.refusal(message) !== undefined) return undefined
-    return writer.write(message, 0, false) ? writer.sent() : undefined
+    if (this.callers.size + this.waitingQoS0.size + this.again.size > 0) return undefined
+    if (this.#session.limits?.refusalOf(message) !== undefined) return undefined
+    return this.#write(connection, message, false) ? connection.sent() : undefined
   }
 
-  /** Its caller takes it back; what was sent stays. */
+  /** Its caller, or a newer message, takes it back: not sent, if it was not sent. */
   withdraw(message: OutgoingMessage): void {
-    if (this.outbox.withdraw(message) && message.sequence > 0) this.#forget(message)
+    const { queue } = message
+    if (queue === undefined || queue === this.again) return
+    queue.remove(message)
+    if (queue !== this.callers) this.#leave(message)
   }
 
-  /** CONNACK has come. With the Session what was unacknowledged is sent again, else sent anew. */
-  connected(connection: Connection, limits: Negotiated): void {
-    if (!limits.sessionPresent) this.#requeue()
-    this.#writer = new PublishWriter(connection, limits, this.#shared.clock)
-    if (this.#Aliases !== undefined) this.#writer.useAliases(this.#Aliases)
-    this.outbound.connected(limits.receiveMaximum)
-    // Before any PUBLISH, and whatever the quota: a PUBREL takes none [MQTT5-4.6.0-4].
-    for (const entry of this.outbound.unfinished()) {
-      if (entry.state === 'released') this.#release(entry.packetIdentifier, 0)
-    }
+  /** CONNACK has come, and what is sent again is in its queue. */
+  connected({ receiveMaximum }: Negotiated): void {
+    this.quota = receiveMaximum
     this.pump()
-  }
-
-  /** Until then Topic Names are sent in full. */
-  useAliases(Aliases: MakesAliases): void {
-    if (this.#Aliases !== undefined) return
-    this.#Aliases = Aliases
-    this.#writer?.useAliases(Aliases)
-  }
-
-  disconnected(): void {
-    this.#writer = undefined
-    if (this.#options.outbox?.qos0WhileOffline === 'keep') return
-    for (const message of this.outbox.waitingQoS0.takeAll()) {
-      this.outbox.left(message)
-      message.tell(new ClientError('offline', 'the connection was lost before the message left'))
-    }
   }
 
   /** Sends what may be sent, in order. */
   pump(): void {
-    const writer = this.#writer
-    if (writer === undefined || !this.#resend(writer)) return
-    while (!writer.isCongested) {
-      const message = this.#nextWaiting()
-      if (message === undefined) return
-      this.outbox.unwait(message)
-      this.#sendFirst(writer, message)
+    for (;;) {
+      const { connection } = this.#session
+      if (connection === undefined || connection.isCongested) return
+      const message = this.again.first ?? this.#nextNew()
+      if (message === undefined || (message.qos > 0 && this.quota === 0)) return
+      message.queue?.remove(message)
+      this.#send(connection, message)
     }
   }
 
-  puback(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    this.#finish(this.outbound.puback(packetIdentifier), reasonCode, { properties, plain: puback })
+  puback(packetIdentifier: number): void {
+    const message = this.#unanswered.get(packetIdentifier)
+    if (message instanceof OutgoingMessage && message.qos === 1) this.finish(message, puback)
   }
 
-  pubrec(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
-    if (outcome === 'finished')
-      return this.#finish(entry, reasonCode, { properties, plain: pubrec })
-    // An answer to what is not known here, so that the server can let go of it.
-    if (entry === undefined) {
-      return this.#release(packetIdentifier, ReasonCode.PacketIdentifierNotFound)
-    }
-    this.#record(entry, () => this.#release(packetIdentifier, 0))
+  /** The exchange of a message of QoS 1 or 2 has ended. */
+  finish(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
+    this.counts.acknowledged++
+    this.#free(message)
+    this.end(message, outcome)
+    this.pump()
   }
 
-  pubcomp(packetIdentifier: number, reasonCode: number, properties: AckProperties): void {
-    const entry = this.outbound.pubcomp(packetIdentifier)
-    // 0x92 says that the server has forgotten it: it was released all the same.
-    const code = reasonCode === ReasonCode.PacketIdentifierNotFound ? 0 : reasonCode
-    this.#finish(entry, code, { properties, plain: pubcomp })
+  /** A message inside the outbox is settled. */
+  end(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
+    const wasTold = message.isTold
+    message.tell(outcome)
+    if (wasTold && outcome instanceof Error) this.#session.undelivered(message, outcome)
+    this.#leave(message)
   }
 
   /** The end: everybody who waits is told. What the store has stays there. */
   close(error: ClientError): void {
-    this.#writer = undefined
-    this.outbox.refuseCallers(error)
-    for (const line of [this.outbox.waiting, this.outbox.waitingQoS0]) {
-      for (let message = line.first; message !== undefined; message = message.next) {
-        message.tell(error)
-      }
+    const lines = [this.callers, this.waiting, this.waitingQoS0].map((line) => line.takeAll())
+    for (const message of [...lines.flat(), ...this.#unanswered.values()]) {
+      if (message instanceof OutgoingMessage) message.tell(error)
     }
-    for (const { message } of this.outbound.unfinished()) message.tell(error)
-  }
-
-  #mayPassQoS0(writer: PublishWriter): boolean {
-    const isFirst = this.outbox.waitingQoS0.size === 0 && !this.outbound.isResending
-    return isFirst && !writer.isCongested
   }
 
   /** Without a connection QoS 0 goes by `qos0WhileOffline`; `enqueue` keeps it. */
-  #mayTakeQoS0(message: OutgoingMessage): boolean {
-    const { qos0WhileOffline = 'reject' } = this.#options.outbox ?? {}
-    if (this.#writer !== undefined || message.tellsWhenStored) return true
-    if (qos0WhileOffline === 'keep') return true
-    if (qos0WhileOffline === 'drop') {
-      this.outbox.dropped++
-      message.tell(droppedOffline)
-    } else {
-      message.tell(new ClientError('offline', 'there is no connection'))
-    }
-    return false
+  #offline({ qos, tellsWhenStored }: OutgoingMessage): PublishResult | ClientError | undefined {
+    const { qos0WhileOffline = 'reject' } = this.#options
+    if (this.#session.connection !== undefined || qos > 0 || tellsWhenStored) return undefined
+    if (qos0WhileOffline === 'reject') return offline()
+    return this.#session.upkeep?.offlineOutcome(qos0WhileOffline)
   }
 
-  /** A message has come into the outbox. */
-  #accept(message: OutgoingMessage): void {
+  hasRoom(message: OutgoingMessage): boolean {
+    const { maxMessages = defaultMaxMessages, maxBytes = defaultMaxBytes } = this.#options
+    const { outboxMessages, outboxBytes } = this.counts
+    return outboxMessages < maxMessages && outboxBytes + message.size <= maxBytes
+  }
+
+  /** Takes a message in. */
+  enter(message: OutgoingMessage): void {
+    this.counts.outboxMessages++
+    this.counts.outboxBytes += message.size
     message.sequence = ++this.sequence
-    this.outbox.wait(message)
-    const { journal } = this
-    if (journal === undefined || (message.qos === 0 && !message.tellsWhenStored)) {
+    this.line(message)
+    if (this.journal === undefined || (message.qos === 0 && !message.tellsWhenStored)) {
       return this.#kept(message)
     }
     message.isCommitted = false
-    journal.append(message, () => {
-      message.isCommitted = true
-      this.#kept(message)
-    })
+    this.journal.append(message, () => this.#kept(message))
+  }
+
+  /** Puts a message that is inside in line. */
+  line(message: OutgoingMessage): void {
+    const line = message.qos === 0 ? this.waitingQoS0 : this.waiting
+    line.push(message)
   }
 
   /** The store, if there is one, has the message. */
   #kept(message: OutgoingMessage): void {
+    message.isCommitted = true
     if (message.tellsWhenStored) message.tell(sent)
     this.pump()
   }
 
-  #nextWaiting(): OutgoingMessage | undefined {
-    const head = this.outbox.waiting.first
-    const one = head?.isCommitted === true && this.outbound.hasRoom ? head : undefined
-    const other = this.outbox.waitingQoS0.first
-    if (other === undefined || !other.isCommitted) return one
-    return one !== undefined && one.sequence < other.sequence ? one : other
+  /** A message leaves the outbox, and makes room. */
+  #leave(message: OutgoingMessage): void {
+    this.journal?.add({ type: 'remove', sequence: message.sequence })
+    this.counts.outboxMessages--
+    this.counts.outboxBytes -= message.size
+    for (let caller = this.callers.first; caller !== undefined; caller = this.callers.first) {
+      if (!this.hasRoom(caller)) return
+      this.callers.remove(caller)
+      this.enter(caller)
+    }
+    if (this.counts.outboxMessages === 0) this.whenEmpty?.()
   }
 
-  #sendFirst(writer: PublishWriter, message: OutgoingMessage): void {
-    const refusal = this.#refusalNow(message)
-    if (refusal !== undefined) return this.#end(message, refusal)
+  #nextNew(): OutgoingMessage | undefined {
+    const mayNumber = this.quota > 0 && !this.#unanswered.isFull
+    const { first } = this.waitingQoS0
+    return earlier(
+      mayNumber && this.#mayLeave(this.waiting.first) ? this.waiting.first : undefined,
+      this.#mayLeave(first) ? first : undefined,
+    )
+  }
+
+  /** Whether the store has it, where there is one, and its expiry can be told. */
+  #mayLeave(message: OutgoingMessage | undefined): boolean {
+    if (message?.isCommitted !== true) return false
+    return message.expiresAt === undefined || this.writer !== undefined
+  }
+
+  #send(connection: Connection, message: OutgoingMessage): void {
+    const dup = message.packetIdentifier > 0 // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
+    const refusal = dup ? undefined : this.#refusalOf(message)
+    if (refusal !== undefined) return this.end(message, refusal)
     if (message.qos === 0) {
-      if (!writer.write(message, 0, false)) return this.#end(message, tooLarge('the message'))
-      writer.sent().then(
-        (result) => this.#end(message, result),
-        (error: ClientError) => this.#end(message, error),
+      if (!this.#writeInside(connection, message, dup)) return
+      connection.sent().then(
+        (result) => this.end(message, result),
+        (error: ClientError) => this.end(message, error),
       )
-      message.place = 'sent'
       return
     }
-    message.place = 'sent'
-    const entry = this.outbound.publish(message, message.qos)
+    message.hasQuota = true
+    this.quota-- // [MQTT5-4.9.0-2]
+    if (dup) return void this.#writeInside(connection, message, dup)
+    message.packetIdentifier = this.#unanswered.take(message) // [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]
     // A PUBLISH that the store does not know of would come twice after a crash.
-    this.#record(entry, () => this.#writeEntry(writer, entry, false))
-  }
-
-  /** Goes on when the store, if there is one, has the state of the entry: on this connection only. */
-  #record({ message: { sequence }, state, packetIdentifier }: Entry, then: () => void): void {
-    if (this.journal === undefined) return then()
-    const writer = this.#writer
-    this.journal.add({ type: 'update', sequence, state, packetIdentifier }, () => {
-      if (writer === this.#writer) then()
+    if (this.journal === undefined) return void this.#writeInside(connection, message, dup)
+    this.journal.progress(message, () => {
+      if (connection === this.#session.connection) this.#writeInside(connection, message, dup)
     })
   }
 
-  #writeEntry(writer: PublishWriter, entry: Entry, dup: boolean): void {
-    if (writer.write(entry.message, entry.packetIdentifier, dup)) return
-    this.outbound.discard(entry.packetIdentifier)
-    this.#end(entry.message, tooLarge('the message'))
+  #refusalOf(message: OutgoingMessage): ClientError | undefined {
+    return this.writer?.refusalOf(message) ?? this.#session.limits?.refusalOf(message)
   }
 
-  /** Everything unfinished, at once and in order; false while the quota or the socket stop it. */
-  #resend(writer: PublishWriter): boolean {
-    while (this.outbound.isResending) {
-      if (writer.isCongested) return false
-      const entry = this.outbound.nextResend()
-      if (entry === undefined) return false
-      if (entry.state === 'published') this.#writeEntry(writer, entry, true) // [MQTT5-3.3.1-1] [MQTT3-3.3.1-1]
-    }
-    return true
+  #writeInside(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
+    if (this.#write(connection, message, dup)) return true
+    this.#free(message)
+    this.end(message, (this.#session.limits as Limits).tooLarge('the message'))
+    return false
   }
 
-  /** The server has no Session: what it had not taken is sent anew, before all that waits. */
-  #requeue(): void {
-    if (this.outbound.size === 0) return
-    const entries = [...this.outbound.unfinished()]
-    this.outbound = createOutbound(this.#shared.identifiers)
-    const later = this.outbox.waiting.takeAll()
-    const { requeueWhenLost = true } = this.#options.session ?? {}
-    const isAnew = ({ state }: Entry) => state === 'published' && requeueWhenLost
-    for (const entry of entries) {
-      this.#shared.identifiers.release(entry.packetIdentifier)
-      if (isAnew(entry)) this.#queueAgain(entry.message)
-    }
-    for (const message of later) this.outbox.waiting.push(message)
-    // Last, because what is settled lets new messages in.
-    for (const entry of entries) {
-      if (!isAnew(entry)) this.#end(entry.message, entry.state === 'released' ? pubrec : lostAway())
-    }
+  /** False when the server would not take a packet of this size [MQTT5-3.2.2-15]. */
+  #write(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
+    const { qos, retain, topicName, packetIdentifier, properties, payload } = message
+    const type = 'publish' as const
+    const packet = { type, dup, qos, retain, topicName, packetIdentifier, properties, payload }
+    return this.writer?.write(packet, message.expiresAt) ?? connection.write(packet, writePublish)
   }
 
-  #queueAgain(message: OutgoingMessage): void {
-    this.requeued++
-    this.outbox.wait(message)
-    const { sequence } = message
-    this.journal?.add({ type: 'update', sequence, state: 'waiting', packetIdentifier: 0 })
-  }
-
-  #release(packetIdentifier: number, reasonCode: number): void {
-    const packet = { packetIdentifier, reasonCode, properties: noProperties }
-    this.#writer?.connection.write({ type: 'pubrel', ...packet })
-  }
-
-  #finish(
-    entry: Entry | undefined,
-    reasonCode: number,
-    { properties, plain }: { properties: AckProperties; plain: PublishResult },
-  ): void {
-    if (entry === undefined) return // of an exchange that has ended here
-    this.acknowledged++
-    this.#end(entry.message, outcomeOf(reasonCode, properties, plain))
-    if (this.outbox.waiting.size > 0 || this.outbound.isResending) this.pump()
-  }
-
-  /** A message inside the outbox is settled. */
-  #end(message: OutgoingMessage, outcome: PublishResult | ClientError): void {
-    this.#forget(message)
-    const wasTold = message.isTold
-    message.tell(outcome)
-    if (wasTold && outcome instanceof Error) this.#shared.undelivered(message, outcome)
-    this.outbox.left(message)
-  }
-
-  #forget(message: OutgoingMessage): void {
-    this.journal?.add({ type: 'remove', sequence: message.sequence })
-  }
-
-  #refusalNow(message: OutgoingMessage): ClientError | undefined {
-    if (message.expiresAt !== undefined && message.expiresAt <= this.#shared.clock.wallNow()) {
-      return new ClientError('expired', 'the message has expired before it could be sent')
-    }
-    return this.#writer?.refusal(message)
+  /** Its Packet Identifier and its part of the quota are free again. */
+  #free(message: OutgoingMessage): void {
+    message.queue?.remove(message)
+    this.#unanswered.delete(message.packetIdentifier)
+    if (message.hasQuota) this.quota++ // what took none gives none back (U5-4.9-a)
   }
 }
 
-function createOutbound(identifiers: PacketIdentifiers): OutboundFlow<OutgoingMessage> {
-  const entries = <E extends InFlightEntry>() => new InFlight<E>()
-  return new OutboundFlow({ identifiers: () => identifiers, entries }, identifiers)
+export function earlier(
+  one: OutgoingMessage | undefined,
+  other: OutgoingMessage | undefined,
+): OutgoingMessage | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one.sequence < other.sequence ? one : other
 }
 
-function lostAway(): ClientError {
-  const text = 'the server has lost the Session that the message belonged to'
-  return new ClientError('session-lost', text)
+export function offline(): ClientError {
+  return new ClientError('offline', 'there is no connection')
+}
+
+export function full(): ClientError {
+  return new ClientError('outbox-full', 'the outbox has no room for the message')
 }

@@ -10,6 +10,7 @@ import type { Attempt, End } from './attempt.ts'
 import { Backoff } from './backoff.ts'
 import type { Connector } from './connector.ts'
 import { deferred } from './deferred.ts'
+import { isLink } from './destination.ts'
 import { ClientError, MqttConnectError } from './errors.ts'
 
 /** Coming again would change nothing: a wrong name, password, option or address. */
@@ -55,13 +56,13 @@ export class Recovery {
 
   constructor(client: Connector) {
     this.#client = client
-    this.#backoff = new Backoff(client.options.reconnect || {}, client.random)
+    this.#backoff = new Backoff(client.options)
     this.#lostAt = client.startedAt
   }
 
   /** Resolves when it is time for the next attempt, or when the client has stopped. */
   async after(attempt: Attempt, end: End): Promise<void> {
-    const ending = endingOf(end, this.#client.isFirst)
+    const ending = endingOf(end, this.#isFirst)
     attempt.authenticator?.closed(ending.error)
     if (!(await this.#fallBack(ending))) await this.#pause(ending)
   }
@@ -69,6 +70,12 @@ export class Recovery {
   /** The next attempt begins now, as when the network has come back. */
   wake(): void {
     this.#wake?.()
+  }
+
+  /** Whether there was no connection before. */
+  get #isFirst(): boolean {
+    const { connectedAt, hadSession, session } = this.#client
+    return session.counts.reconnects === 0 && connectedAt === undefined && !hadSession
   }
 
   /** Whether to come again with 3.1.1, at once. */
@@ -104,12 +111,12 @@ export class Recovery {
   }
 
   #reasonToStop({ error, isPermanent }: Ending, now: number): ClientError | undefined {
-    const { options, destination } = this.#client
+    const { options, target } = this.#client
     const { reconnect = {} } = options
     const { reasonCode } = error
     const follows = this.#follow(error)
     if (follows !== undefined) return follows ? undefined : error
-    if (destination.isLink || reconnect === false) return error
+    if (isLink(target) || reconnect === false) return error
     const isRetried = reasonCode !== undefined && reconnect.retryOn?.(reasonCode) === true
     if (isPermanent && !isRetried) return error
     if (now - this.#lostAt < (reconnect.giveUpAfterMs ?? Number.POSITIVE_INFINITY)) return undefined
@@ -118,7 +125,7 @@ export class Recovery {
 
   /** Undefined where the server has not sent us away, else whether the application follows. */
   #follow(error: ClientError): boolean | undefined {
-    const { options, destination } = this.#client
+    const { options } = this.#client
     const { reasonCode } = error
     if (reasonCode !== ReasonCode.UseAnotherServer && reasonCode !== ReasonCode.ServerMoved) {
       return undefined
@@ -126,7 +133,7 @@ export class Recovery {
     const serverReference =
       error instanceof MqttConnectError ? error.properties.serverReference : undefined
     const url = options.onRedirect?.({ reasonCode, serverReference })
-    if (url !== undefined) destination.target = url
+    if (url !== undefined) this.#client.target = url
     return url !== undefined
   }
 

@@ -1,4 +1,5 @@
 import type { Connector } from './connector.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
 
 /** Counted since the client was made. */
 export interface ClientStatistics {
@@ -26,20 +27,22 @@ export interface ClientStatistics {
   readonly rttMs: number | undefined
 }
 
-export function statisticsOf({ session, reconnects, rttMs }: Connector): ClientStatistics {
-  const { publisher, receiver } = session
-  const { outbox } = publisher
-  return {
-    inflight: publisher.inflight,
-    outboxMessages: outbox.count,
-    outboxBytes: outbox.bytes,
-    waitingCalls: outbox.callers,
-    acknowledged: publisher.acknowledged,
-    dropped: outbox.dropped,
-    requeued: publisher.requeued,
-    received: receiver.received,
-    unclaimed: receiver.unclaimed,
-    reconnects,
-    rttMs,
-  }
+/** What is counted for a Session as it happens. */
+export class Counts {
+  outboxMessages = 0
+  outboxBytes = 0
+  acknowledged = 0
+  dropped = 0
+  requeued = 0
+  received = 0
+  unclaimed = 0
+  reconnects = 0
+}
+
+export function statisticsOf({ session, attempt }: Connector): ClientStatistics {
+  const { counts, publisher, unanswered } = session
+  let inflight = 0
+  for (const exchange of unanswered.values()) if (exchange instanceof OutgoingMessage) inflight++
+  const waitingCalls = publisher.callers.size
+  return { ...counts, inflight, waitingCalls, rttMs: attempt?.connection?.keepAlive?.rttMs }
 }

@@ -1,300 +1,184 @@
-import {
-  firstFailure,
-  noProperties,
-  type Packet,
-  type Publish,
-  protocolError,
-  type SubscriptionOptions,
-} from '@busbar/protocol'
-import { nameOfReasonCode } from '#platform'
+import { type Publish, ReasonCode, writeSubscribe } from '@busbar/protocol'
 import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
-import type { Connection } from './connection.ts'
-import { type Deferred, deferred } from './deferred.ts'
-import { ClientError, MqttSubscribeError, type SubscribeResult } from './errors.ts'
+import { ClientError } from './errors.ts'
 import type { Negotiated } from './options.ts'
-import type { PacketIdentifiers } from './packet-identifiers.ts'
-import { tooLarge } from './publish-packet.ts'
+import type { Exchange, Session } from './session.ts'
 import { type SubscribeOptions, Subscription, type SubscriptionOwner } from './subscription.ts'
-import { SubscriptionIndex } from './subscription-index.ts'
+import { checkTopicFilter, formOf, isShared } from './topic-text.ts'
+import type { Unanswered } from './unanswered.ts'
 
-type PacketOf<Type> = Extract<Packet, { type: Type }>
+/** One Topic Filter and all subscriptions that have it: the server knows it once. */
+export interface Filter {
+  readonly text: string
+  members: readonly Subscription[]
+  /** What its Topic Names match. */
+  readonly form: RegExp
+}
 
-/** How long a reader of QoS 0 has to make room before its oldest messages go. */
-const patienceMs = 20
-
-/** Subscriptions for the Session, and what of SUBSCRIBE and UNSUBSCRIBE is unanswered. */
+/** Subscriptions, and SUBSCRIBE as far as the server grants it. */
 export class Subscriber implements SubscriptionOwner {
   // for the Session
   readonly clock: Clock
   /** Called when there is a new subscription. */
   added: () => void = () => {}
-  readonly #index = new SubscriptionIndex()
-  #latestIdentifier = 0
-  readonly #identifiers: PacketIdentifiers
-  readonly #timers = new Map<Subscription, unknown>()
-  /** Those whose first SUBACK has not come, and who waits for it. */
-  readonly #pending = new Map<Subscription, Deferred<Subscription>>()
+  /** By Subscription Identifier, in the order in which they came. */
+  readonly byIdentifier = new Map<number, Subscription>()
+  readonly filters = new Map<string, Filter>()
+  /** Rises with every change of them. */
+  revision = 0
   /** Topic Filters that the server may still have, and nobody here wants. */
-  readonly #unwanted = new Set<string>()
-  // for the Network Connection
-  #connection: Connection | undefined
-  #limits: Negotiated | undefined
-  readonly #subscribing = new Map<number, Subscription>()
-  readonly #unsubscribing = new Map<
-    number,
-    { topicFilters: readonly string[]; answered: Deferred<void> }
-  >()
+  readonly unwanted = new Set<string>()
+  readonly #unanswered: Unanswered<Exchange>
+  readonly #session: Session
+  latestIdentifier = 0
 
-  constructor(identifiers: PacketIdentifiers, clock: Clock) {
-    this.#identifiers = identifiers
-    this.clock = clock
+  constructor(session: Session) {
+    this.clock = session.clock
+    this.#session = session
+    this.#unanswered = session.unanswered
   }
 
   /** Resolves when SUBACK grants all Topic Filters. */
-  subscribe(topicFilters: readonly string[], options: SubscribeOptions): Promise<Subscription> {
+  async subscribe(
+    topicFilters: readonly string[],
+    options: SubscribeOptions,
+  ): Promise<Subscription> {
     const { signal } = options
-    if (signal?.aborted === true) return Promise.reject(aborted(signal))
+    if (signal?.aborted === true) throw aborted(signal)
+    for (const topicFilter of topicFilters) checkTopicFilter(topicFilter)
+    const refusal = this.#session.limits?.refusalOfFilters(topicFilters)
+    if (refusal !== undefined) throw refusal
     const subscription = new Subscription(topicFilters, options, this)
-    const refusal = this.#limits && refusalOf(topicFilters, this.#limits)
-    if (refusal !== undefined) return Promise.reject(refusal)
-    try {
-      this.#index.add(subscription)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    const answered = deferred<Subscription>()
-    this.#pending.set(subscription, answered)
+    this.#add(subscription)
     this.added()
     this.#send(subscription)
-    if (signal === undefined) return answered.promise
-    const forget = onAbort(signal, () => this.#fail(subscription, aborted(signal)))
-    return answered.promise.finally(forget)
+    const { promise } = subscription.answered
+    if (signal === undefined) return await promise
+    const forget = onAbort(signal, () => this.fail(subscription, aborted(signal)))
+    return await promise.finally(forget)
   }
 
-  nextIdentifier(): number {
-    return ++this.#latestIdentifier
-  }
-
-  targets(packet: Publish, topicName: string): readonly Subscription[] {
-    return this.#index.targets(packet, topicName)
+  /** Whom a message is for, where one Subscription Identifier says so. */
+  targets({ topicName, properties }: Publish): readonly Subscription[] | undefined {
+    const identifiers = properties.subscriptionIdentifiers
+    if (identifiers?.length !== 1 || topicName === '') return undefined
+    if (properties.topicAlias !== undefined) return undefined
+    const subscription = this.byIdentifier.get(identifiers[0] as number)
+    for (const { form } of subscription?.filters ?? []) {
+      // An identifier that an earlier process has used can come for another filter.
+      if (form.test(topicName)) return subscription?.alone
+    }
+    return undefined
   }
 
   /** CONNACK has come: without the Session everything is subscribed again. */
-  connected(connection: Connection, limits: Negotiated): void {
-    this.#connection = connection
-    this.#limits = limits
-    if (limits.sessionPresent) void this.#unsubscribe([...this.#unwanted])
-    else this.#unwanted.clear()
-    for (const subscription of [...this.#index.all]) {
-      const isNew = this.#pending.has(subscription)
-      if (isNew || !limits.sessionPresent) this.#send(subscription)
-      if (subscription.isFull) connection.hold(this.#reasonOf(subscription))
+  connected({ sessionPresent }: Negotiated): void {
+    for (const subscription of [...this.byIdentifier.values()]) {
+      if (subscription.isPending || !sessionPresent) this.#send(subscription)
     }
   }
 
-  disconnected(): void {
-    this.#connection = undefined
-    for (const [packetIdentifier, subscription] of this.#subscribing) {
-      this.#identifiers.release(packetIdentifier)
-      // Whether the server has it is not known: it is sent again, as if it were new.
-      if (!this.#pending.has(subscription)) this.#pending.set(subscription, ignored(subscription))
-    }
-    this.#subscribing.clear()
-    for (const [packetIdentifier, { answered }] of this.#unsubscribing) {
-      this.#identifiers.release(packetIdentifier)
-      answered.resolve()
-    }
-    this.#unsubscribing.clear()
-  }
-
-  suback({ packetIdentifier, reasonCodes, properties }: PacketOf<'suback'>): void {
-    const subscription = this.#subscribing.get(packetIdentifier)
-    if (subscription === undefined) return
-    checkCount(reasonCodes, subscription.topicFilters)
-    this.#subscribing.delete(packetIdentifier)
-    this.#identifiers.release(packetIdentifier)
-    const results = subscription.topicFilters.map((topicFilter, at) => ({
-      topicFilter,
-      reasonCode: reasonCodes[at] ?? firstFailure,
-    }))
-    subscription.results = results
-    const refused = results.find(({ reasonCode }) => reasonCode >= firstFailure)
-    if (refused === undefined) {
-      this.#pending.get(subscription)?.resolve(subscription)
-      this.#pending.delete(subscription)
-    } else {
-      this.#fail(subscription, refusedBy(results, refused, properties.reasonString))
-    }
-  }
-
-  unsuback({ packetIdentifier, reasonCodes }: PacketOf<'unsuback'>): void {
-    const unsubscribing = this.#unsubscribing.get(packetIdentifier)
-    if (unsubscribing === undefined) return
-    if (this.#limits?.version === 5) checkCount(reasonCodes, unsubscribing.topicFilters)
-    this.#unsubscribing.delete(packetIdentifier)
-    this.#identifiers.release(packetIdentifier)
-    for (const topicFilter of unsubscribing.topicFilters) this.#unwanted.delete(topicFilter)
-    unsubscribing.answered.resolve()
+  /** SUBACK has come; false where it does not just grant all that was asked for. */
+  suback(packetIdentifier: number, reasonCodes: Uint8Array): boolean {
+    const subscription = this.#unanswered.get(packetIdentifier)
+    if (!(subscription instanceof Subscription)) return false
+    if (reasonCodes.length !== subscription.topicFilters.length) return false
+    if (!reasonCodes.every((reasonCode) => reasonCode <= ReasonCode.GrantedQoS2)) return false
+    this.#unanswered.delete(packetIdentifier)
+    subscription.note(reasonCodes)
+    subscription.answered.resolve(subscription)
+    return true
   }
 
   isFull(subscription: Subscription, isFull: boolean): void {
-    const reason = this.#reasonOf(subscription)
     if (isFull) {
-      this.#connection?.hold(reason)
+      this.#session.connection?.hold(subscription)
       if (subscription.options.whenFull === 'pause') return
-      const timer = this.clock.set(() => subscription.dropOldest(), patienceMs)
-      this.#timers.set(subscription, timer)
+      this.#session.later((upkeep) => upkeep.awaitRoom(subscription))
     } else {
-      this.clock.clear(this.#timers.get(subscription))
-      this.#timers.delete(subscription)
-      this.#connection?.release(reason)
+      this.clock.clear(subscription.timer)
+      this.#session.connection?.release(subscription)
     }
   }
 
-  leave(subscription: Subscription): Promise<void> {
-    if (subscription.isFull) this.isFull(subscription, false)
-    const pending = this.#pending.get(subscription)
-    this.#pending.delete(subscription)
-    pending?.reject(new ClientError('closed', 'the subscription was closed'))
-    const orphans = this.#index.remove(subscription)
-    for (const topicFilter of orphans) this.#unwanted.add(topicFilter)
-    return this.#unsubscribe(orphans)
+  leave(subscription: Subscription): void {
+    this.#session.later((upkeep) => upkeep.subscriptions.leave(subscription))
   }
 
-  /** The end: all subscriptions end, with this error if there is one. */
-  close(error: ClientError | undefined): void {
-    this.disconnected()
-    for (const subscription of [...this.#index.all]) {
-      this.#index.remove(subscription)
-      this.clock.clear(this.#timers.get(subscription))
+  /** The subscription has come to nothing. */
+  fail(subscription: Subscription, error: ClientError): void {
+    subscription.end(error)
+    subscription.answered.reject(error)
+    this.#session.later((upkeep) =>
+      upkeep.subscriptions.giveUp(subscription, subscription.topicFilters),
+    )
+  }
+
+  /** The end: all subscriptions end, with this error if there is one; and why none is granted. */
+  close(error: ClientError | undefined, reason: ClientError): void {
+    for (const subscription of this.byIdentifier.values()) {
+      this.clock.clear(subscription.timer)
       subscription.end(error)
+      subscription.answered.reject(reason)
+      subscription.left?.resolve()
     }
-    for (const pending of this.#pending.values()) {
-      pending.reject(error ?? new ClientError('closed', 'the client was closed'))
-    }
-    this.#pending.clear()
   }
 
-  #reasonOf(subscription: Subscription): string {
-    return `subscription ${subscription.identifier}`
+  #add(subscription: Subscription): void {
+    this.revision++
+    this.byIdentifier.set(subscription.identifier, subscription)
+    subscription.filters = [...new Set(subscription.topicFilters)].map((text) => {
+      const filter = this.filters.get(text) ?? { text, form: formOf(text), members: [] }
+      this.filters.set(text, filter)
+      filter.members = [...filter.members, subscription]
+      // What the server sends to one of them is for all.
+      if (filter.members.length > 1) for (const member of filter.members) member.alone = undefined
+      return filter
+    })
   }
 
   #send(subscription: Subscription): void {
-    const connection = this.#connection
-    if (connection === undefined) return
-    const limits = this.#limits as Negotiated
-    const refusal = refusalOf(subscription.topicFilters, limits)
-    if (refusal !== undefined) return this.#fail(subscription, refusal)
-    const packetIdentifier = this.#identifiers.take()
-    if (packetIdentifier === 0) {
+    const { connection, limits } = this.#session
+    const { topicFilters } = subscription
+    if (connection === undefined || subscription.isEnded) return
+    const refusal = limits?.refusalOfFilters(topicFilters)
+    if (refusal !== undefined) return this.fail(subscription, refusal)
+    if (this.#unanswered.isFull) {
       const text = 'all Packet Identifiers are in use'
-      return this.#fail(subscription, new ClientError('outbox-full', text))
+      return this.fail(subscription, new ClientError('outbox-full', text))
     }
-    const { userProperties } = subscription.options
-    const { identifier } = subscription
-    const failure = this.#write(connection, {
-      type: 'subscribe',
-      packetIdentifier,
-      properties: {
-        ...(limits.subscriptionIdentifiers && { subscriptionIdentifier: identifier }),
-        ...(userProperties !== undefined && { userProperties }),
-      },
-      subscriptions: requestsOf(subscription),
-    })
-    if (failure !== undefined) return this.#fail(subscription, failure)
-    for (const topicFilter of subscription.topicFilters) this.#unwanted.delete(topicFilter)
-    this.#subscribing.set(packetIdentifier, subscription)
-  }
-
-  /** Why it could not be sent; then its Packet Identifier is free again. */
-  #write(connection: Connection, packet: PacketOf<'subscribe' | 'unsubscribe'>) {
+    const packetIdentifier = this.#unanswered.take(subscription)
+    subscription.isPending = true
+    for (const topicFilter of topicFilters) this.unwanted.delete(topicFilter)
     try {
-      if (connection.write(packet)) return undefined
-      this.#identifiers.release(packet.packetIdentifier)
-      return tooLarge(packet.type)
+      const packet = { ...packetOf(subscription, limits?.hasIdentifiers ?? true), packetIdentifier }
+      if (!connection.write(packet, writeSubscribe)) throw limits?.tooLarge('SUBSCRIBE')
     } catch (cause) {
-      this.#identifiers.release(packet.packetIdentifier)
-      return new ClientError('invalid-argument', `${packet.type} cannot be written`, { cause })
+      this.#unanswered.delete(packetIdentifier)
+      this.fail(subscription, unwritable(cause))
     }
   }
-
-  /** Resolves when the server has answered or is gone. */
-  async #unsubscribe(topicFilters: readonly string[]): Promise<void> {
-    const connection = this.#connection
-    if (connection === undefined || topicFilters.length === 0) return
-    const packetIdentifier = this.#identifiers.take()
-    if (packetIdentifier === 0) return // sent with the next connection
-    const packet = { packetIdentifier, properties: noProperties, topicFilters }
-    if (this.#write(connection, { type: 'unsubscribe', ...packet }) === undefined) {
-      const answered = deferred<void>()
-      this.#unsubscribing.set(packetIdentifier, { topicFilters, answered })
-      await answered.promise
-    } else if (topicFilters.length > 1) {
-      // Each of them is smaller than the SUBSCRIBE that the server has taken.
-      await Promise.all(topicFilters.map((topicFilter) => this.#unsubscribe([topicFilter])))
-    }
-  }
-
-  #fail(subscription: Subscription, error: ClientError): void {
-    const pending = this.#pending.get(subscription)
-    this.#pending.delete(subscription)
-    const granted = subscription.results.filter(({ reasonCode }) => reasonCode < firstFailure)
-    const mayBeThere = new Set(
-      error instanceof MqttSubscribeError
-        ? granted.map(({ topicFilter }) => topicFilter)
-        : subscription.topicFilters,
-    )
-    const orphans = this.#index.remove(subscription).filter((text) => mayBeThere.has(text))
-    for (const topicFilter of orphans) this.#unwanted.add(topicFilter)
-    void this.#unsubscribe(orphans)
-    subscription.end(error)
-    pending?.reject(error)
-  }
 }
 
-/** For a subscription whose caller was told already. */
-function ignored(subscription: Subscription): Deferred<Subscription> {
-  return { promise: Promise.resolve(subscription), resolve() {}, reject() {} }
+function unwritable(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause
+  return new ClientError('invalid-argument', 'SUBSCRIBE cannot be written', { cause })
 }
 
-/** SUBACK and UNSUBACK have one Reason Code for each Topic Filter. */
-function checkCount({ length }: readonly number[], topicFilters: readonly string[]): void {
-  if (length !== topicFilters.length) throw protocolError('not one Reason Code for each filter')
-}
-
-function requestsOf({ topicFilters, options }: Subscription) {
+function packetOf({ topicFilters, identifier, options }: Subscription, hasIdentifiers: boolean) {
   const { qos = 1, noLocal = false, retainAsPublished = false, retainHandling = 0 } = options
-  return topicFilters.map((topicFilter) => {
-    // No Local is not for Shared Subscriptions [MQTT5-3.8.3-4].
-    const isShared = topicFilter.startsWith('$share/')
-    const requested: SubscriptionOptions = {
-      qos,
-      noLocal: noLocal && !isShared,
-      retainAsPublished,
-      retainHandling,
-    }
-    return { topicFilter, options: requested }
-  })
-}
-
-/** What the server has said at CONNACK that it has not. */
-function refusalOf(topicFilters: readonly string[], limits: Negotiated): ClientError | undefined {
-  const missing = topicFilters.flatMap((text) => {
-    if (!limits.sharedSubscriptions && text.startsWith('$share/')) return ['Shared Subscriptions']
-    if (!limits.wildcardSubscriptions && /[+#]/.test(text)) return ['wildcards']
-    return []
-  })
-  if (missing[0] === undefined) return undefined
-  return new ClientError('subscription-not-supported', `the server has no ${missing[0]}`)
-}
-
-function refusedBy(
-  results: readonly SubscribeResult[],
-  { topicFilter, reasonCode }: SubscribeResult,
-  reasonString: string | undefined,
-): MqttSubscribeError {
-  const which = JSON.stringify(topicFilter)
-  const text = `the server refuses to subscribe to ${which}: ${nameOfReasonCode(reasonCode)}`
-  return new MqttSubscribeError(text, results, { reasonCode, reasonString })
+  const { userProperties } = options
+  return {
+    type: 'subscribe' as const,
+    properties: {
+      ...(hasIdentifiers && { subscriptionIdentifier: identifier }),
+      ...(userProperties && { userProperties }),
+    },
+    subscriptions: topicFilters.map((topicFilter) => {
+      // No Local is not for Shared Subscriptions [MQTT5-3.8.3-4].
+      const isLocal = noLocal && !isShared(topicFilter)
+      return { topicFilter, options: { qos, noLocal: isLocal, retainAsPublished, retainHandling } }
+    }),
+  }
 }

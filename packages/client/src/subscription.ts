@@ -1,10 +1,11 @@
 import type { QoS, SubscriptionOptions, UserProperty } from '@busbar/protocol'
 import { parts } from '#platform'
-import { aborted, onAbort } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { ClientError, SubscribeResult } from './errors.ts'
+import { done, Mailbox } from './mailbox.ts'
 import type { Message } from './message.ts'
+import type { Filter } from './subscriber.ts'
 
 /** How a subscription receives. */
 export interface SubscribeOptions {
@@ -34,14 +35,14 @@ export interface SubscribeOptions {
 /** What a Subscription asks of the client. */
 export interface SubscriptionOwner {
   readonly clock: Clock
-  nextIdentifier(): number
+  /** The Subscription Identifier of the latest. */
+  latestIdentifier: number
   /** It has no room, or has room again. */
   isFull(subscription: Subscription, isFull: boolean): void
   /** It ends: UNSUBSCRIBE. */
-  leave(subscription: Subscription): Promise<void>
+  leave(subscription: Subscription): void
 }
 
-const doneResult = { done: true, value: undefined } as const
 const defaultBufferSize = 1_024
 
 /** Messages of one or more Topic Filters, in the order of arrival. */
@@ -56,29 +57,37 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   results: readonly SubscribeResult[] = []
   /** Messages of QoS 0 that were dropped because nobody took them in time. */
   dropped = 0
+  /** @internal Whether SUBSCRIBE is to be sent, or is unanswered. */
+  isPending = true
+  /** @internal Settled by the first answer to SUBSCRIBE. */
+  readonly answered = deferred<Subscription>()
+  /** @internal Settled when UNSUBSCRIBE was answered, or need not be. */
+  left: Deferred<void> | undefined
+  /** @internal The Topic Filters, each once for all who have it. */
+  filters: readonly Filter[] = []
+  /** @internal Itself, as long as nobody else has one of them: its identifier says all then. */
+  alone: readonly Subscription[] | undefined = [this]
+  /** @internal Those that were not taken. */
+  readonly messages = new Mailbox<Message>()
+  /** @internal Of QoS 0. */
+  readonly bufferSize: number
+  /** @internal Until the oldest messages go. */
+  timer: unknown
   readonly #owner: SubscriptionOwner
-  readonly #bufferSize: number
-  // A ring would save nothing here: what is taken is forgotten with the array's front.
-  #buffer: Message[] = []
-  #at = 0
-  readonly #takers: Deferred<Message | undefined>[] = []
   /** Handed out in auto mode, and acknowledged with the next call. */
   #current: Message[] = []
   #isFull = false
-  #error: ClientError | undefined
-  #isEnded = false
-  #left: Promise<void> | undefined
 
   constructor(
     topicFilters: readonly string[],
     options: SubscribeOptions,
     owner: SubscriptionOwner,
   ) {
-    this.identifier = owner.nextIdentifier()
+    this.identifier = ++owner.latestIdentifier
     this.topicFilters = topicFilters
     this.options = options
     this.#owner = owner
-    this.#bufferSize = options.bufferSize ?? defaultBufferSize
+    this.bufferSize = options.bufferSize ?? defaultBufferSize
   }
 
   /** Whether it waits for its reader before more is read from the network. */
@@ -88,7 +97,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
 
   /** Messages that wait to be taken. */
   get buffered(): number {
-    return this.#buffer.length - this.#at
+    return this.messages.size
   }
 
   [Symbol.asyncIterator](): this {
@@ -103,17 +112,15 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     this.acknowledge()
     const message = this.#shift()
     if (message !== undefined) return Promise.resolve(this.#handOut(message))
-    if (this.#error !== undefined) return Promise.reject(this.#error)
-    if (this.#isEnded) return Promise.resolve(doneResult)
-    return this.#wait(options?.signal).then((arrived) =>
-      arrived === undefined ? doneResult : this.#handOut(arrived),
-    )
+    return this.messages
+      .take(options?.signal)
+      .then((arrived) => (arrived === undefined ? done : this.#handOut(arrived)))
   }
 
   /** Leaves a `for await` loop. */
   async return(): Promise<IteratorReturnResult<undefined>> {
     await this.close()
-    return doneResult
+    return done
   }
 
   /** Messages turned into something else; in auto mode as if they were taken one by one. */
@@ -141,11 +148,7 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   toReadableStream(): ReadableStream<Message> {
     return new ReadableStream<Message>(
       {
-        pull: async (controller) => {
-          const { done, value } = await this.next()
-          if (done === true) controller.close()
-          else controller.enqueue(value)
-        },
+        pull: async (controller) => (await parts.batches()).pull(this, controller),
         cancel: () => this.close(),
       },
       { highWaterMark: 0 },
@@ -157,25 +160,36 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
    * the server has answered or is gone. What was not acknowledged stays so.
    */
   close(): Promise<void> {
-    this.#left ??= this.#owner.leave(this)
-    this.end(undefined)
-    return this.#left
+    if (!this.isEnded) {
+      this.left = deferred()
+      this.#owner.leave(this)
+      this.end(undefined)
+    }
+    return this.left?.promise ?? Promise.resolve()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
+  /** @internal What SUBACK says to each Topic Filter. */
+  note(reasonCodes: ArrayLike<number>): void {
+    this.isPending = false
+    this.results = this.topicFilters.map((topicFilter, at) => {
+      return { topicFilter, reasonCode: reasonCodes[at] as number }
+    })
+  }
+
+  /** @internal Nothing more comes. */
+  get isEnded(): boolean {
+    return this.messages.isEnded
+  }
+
   /** @internal A message has come for it. */
   push(message: Message): void {
-    if (this.#isEnded) return message.abandon()
-    const taker = this.#takers.shift()
-    if (taker !== undefined) return taker.resolve(message)
-    this.#buffer.push(message)
-    if (message.qos === 0 && this.buffered >= this.#bufferSize && !this.#isFull) {
-      this.#isFull = true
-      this.#owner.isFull(this, true)
-    }
+    if (this.isEnded) return message.abandon()
+    if (!this.messages.push(message) || message.qos > 0) return
+    if (this.buffered >= this.bufferSize) this.setFull(true)
   }
 
   /** @internal Acknowledges these with the next call, in auto mode: they were handed out as one. */
@@ -186,44 +200,18 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
   /** @internal The next message without acknowledging what was handed out; undefined at the end. */
   take(signal: AbortSignal | undefined): Promise<Message | undefined> {
     const message = this.#shift()
-    if (message !== undefined) return Promise.resolve(message)
-    if (this.#error !== undefined) return Promise.reject(this.#error)
-    return this.#isEnded ? Promise.resolve(undefined) : this.#wait(signal)
-  }
-
-  /** @internal Nobody has made room in time: the oldest messages of QoS 0 go. */
-  dropOldest(): void {
-    if (this.options.whenFull === 'pause') return
-    const room = Math.ceil(this.#bufferSize / 2)
-    const excess = this.buffered - room
-    let left = excess
-    const kept = this.#buffer.slice(this.#at).filter(({ qos }) => qos > 0 || left-- <= 0)
-    this.dropped += this.buffered - kept.length
-    this.#buffer = kept
-    this.#at = 0
-    this.#tellRoom()
+    return message === undefined ? this.messages.take(signal) : Promise.resolve(message)
   }
 
   /** @internal No more messages; `error` is what the reader gets after those that are there. */
   end(error: ClientError | undefined): void {
-    if (this.#isEnded) return
-    this.#isEnded = true
-    this.#error = error
-    for (const taker of this.#takers.splice(0)) {
-      if (error === undefined) taker.resolve(undefined)
-      else taker.reject(error)
-    }
+    if (this.isEnded) return
+    this.messages.end(error)
     if (error !== undefined) return
-    for (const message of [...this.#current, ...this.#buffer.slice(this.#at)]) message.abandon()
+    for (const message of [...this.#current, ...this.messages.rest()]) message.abandon()
     this.#current = []
-    this.#buffer = []
-    this.#at = 0
-    this.#tellRoom()
-  }
-
-  #handOut(message: Message): IteratorYieldResult<Message> {
-    if (message.qos > 0 && this.options.ack !== 'manual') this.#current.push(message)
-    return { done: false, value: message }
+    this.messages.replace([])
+    this.setFull(false)
   }
 
   /** @internal Acknowledges what was handed out. */
@@ -234,38 +222,21 @@ export class Subscription implements AsyncIterableIterator<Message>, AsyncDispos
     for (const message of settled) message.ack()
   }
 
+  #handOut(message: Message): IteratorYieldResult<Message> {
+    if (message.qos > 0 && this.options.ack !== 'manual') this.#current.push(message)
+    return { done: false, value: message }
+  }
+
   #shift(): Message | undefined {
-    const message = this.#buffer[this.#at]
-    if (message === undefined) return undefined
-    this.#at++
-    if (this.#at === this.#buffer.length) {
-      this.#buffer = []
-      this.#at = 0
-    } else if (this.#at >= defaultBufferSize) {
-      this.#buffer = this.#buffer.slice(this.#at)
-      this.#at = 0
-    }
-    if (this.#isFull && this.buffered <= this.#bufferSize / 2) this.#tellRoom()
+    const message = this.messages.shift()
+    if (this.#isFull && this.buffered <= this.bufferSize / 2) this.setFull(false)
     return message
   }
 
-  #tellRoom(): void {
-    if (!this.#isFull) return
-    this.#isFull = false
-    this.#owner.isFull(this, false)
-  }
-
-  #wait(signal: AbortSignal | undefined): Promise<Message | undefined> {
-    if (signal?.aborted === true) return Promise.reject(aborted(signal))
-    const taker = deferred<Message | undefined>()
-    this.#takers.push(taker)
-    if (signal === undefined) return taker.promise
-    const forget = onAbort(signal, () => {
-      const at = this.#takers.indexOf(taker)
-      if (at === -1) return
-      this.#takers.splice(at, 1)
-      taker.reject(aborted(signal))
-    })
-    return taker.promise.finally(forget)
+  /** @internal It has no room for more of QoS 0, or has room again. */
+  setFull(isFull: boolean): void {
+    if (isFull === this.#isFull) return
+    this.#isFull = isFull
+    this.#owner.isFull(this, isFull)
   }
 }

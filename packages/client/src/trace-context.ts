@@ -1,4 +1,4 @@
-import type { PublishProperties } from '@busbar/protocol'
+import type { PublishProperties, UserProperty } from '@busbar/protocol'
 
 /** Where a message belongs in a distributed trace, as the headers of W3C Trace Context have it. */
 export interface TraceContext {
@@ -21,9 +21,8 @@ export function withTraceContext(
 ): PublishProperties | undefined {
   const given = properties?.userProperties ?? []
   if (traceparent === undefined || given.some(([name]) => name === parent)) return properties
-  const context: [string, string][] = [[parent, traceparent]]
-  if (tracestate !== undefined) context.push([state, tracestate])
-  return { ...properties, userProperties: [...given, ...context] }
+  const vendors: UserProperty[] = tracestate === undefined ? [] : [[state, tracestate]]
+  return { ...properties, userProperties: [...given, [parent, traceparent], ...vendors] }
 }
 
 const form = /^([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/

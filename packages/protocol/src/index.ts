@@ -3,15 +3,7 @@ export { IdentifierTable } from './flow/identifier-table.ts'
 export type { InFlightEntry } from './flow/in-flight.ts'
 export { Inbound } from './flow/inbound.ts'
 export { KeepAlive } from './flow/keep-alive.ts'
-export {
-  type Entries,
-  type FlowStorage,
-  type Identifiers,
-  Outbound,
-  type OutboundEntry,
-  OutboundFlow,
-  type PubrecOutcome,
-} from './flow/outbound.ts'
+export { Outbound, type OutboundEntry, type PubrecOutcome } from './flow/outbound.ts'
 export { OutboundTopicAliases, type TopicAlias } from './flow/outbound-topic-aliases.ts'
 export { PacketIdentifiers } from './flow/packet-identifiers.ts'
 export { SparseSet } from './flow/sparse.ts'
@@ -37,29 +29,57 @@ export { TopicIndex } from './topic/topic-index.ts'
 export { parseTopicName, type TopicName } from './topic/topic-name.ts'
 export { TopicTree } from './topic/topic-tree.ts'
 export type { ProtocolVersion, QoS, UserProperty } from './version.ts'
-export { type ClientPacket, writeClientPacket } from './wire/client-packet.ts'
 export { fitPacket } from './wire/fit.ts'
 export { Framer, largestPacket } from './wire/framer.ts'
 export { PacketStream } from './wire/packet-stream.ts'
-export type { AckProperties, Puback, Pubcomp, Pubrec, Pubrel } from './wire/packets/acks.ts'
+export {
+  type AckProperties,
+  type Puback,
+  type Pubcomp,
+  type Pubrec,
+  type Pubrel,
+  writeAck,
+} from './wire/packets/acks.ts'
 export { type Auth, type AuthProperties, authFirstByte, writeAuth } from './wire/packets/auth.ts'
-export type { Connack, ConnackProperties } from './wire/packets/connack.ts'
-export type { Connect, ConnectProperties, Will, WillProperties } from './wire/packets/connect.ts'
-export type { Disconnect, DisconnectProperties } from './wire/packets/disconnect.ts'
-export type { Pingreq, Pingresp } from './wire/packets/ping.ts'
+export {
+  type Connack,
+  type ConnackProperties,
+  readConnackProperties,
+} from './wire/packets/connack.ts'
+export {
+  type Connect,
+  type ConnectProperties,
+  type Will,
+  type WillProperties,
+  writeConnect,
+} from './wire/packets/connect.ts'
+export {
+  type Disconnect,
+  type DisconnectProperties,
+  writeDisconnect,
+} from './wire/packets/disconnect.ts'
+export { type Pingreq, type Pingresp, pingreq, writePing } from './wire/packets/ping.ts'
 export {
   checkPublishProperties,
   type Publish,
   type PublishProperties,
+  readPublishFields,
+  writePublish,
 } from './wire/packets/publish.ts'
-export type {
-  Suback,
-  Subscribe,
-  SubscribeProperties,
-  SubscriptionOptions,
-  SubscriptionRequest,
+export {
+  type Suback,
+  type Subscribe,
+  type SubscribeProperties,
+  type SubscriptionOptions,
+  type SubscriptionRequest,
+  writeSubscribe,
 } from './wire/packets/subscribe.ts'
-export type { Unsuback, Unsubscribe, UnsubscribeProperties } from './wire/packets/unsubscribe.ts'
+export {
+  type Unsuback,
+  type Unsubscribe,
+  type UnsubscribeProperties,
+  writeUnsubscribe,
+} from './wire/packets/unsubscribe.ts'
 export { noProperties, type Sender } from './wire/properties.ts'
 export { PublishInPlace } from './wire/publish-in-place.ts'
 export { readPacket } from './wire/read-packet.ts'

@@ -7,7 +7,6 @@ export const parts: Parts = {
   earlierSession: () => loaded(import('../earlier-session.ts')),
   link: () => loaded(import('../transport/link.ts')),
   olderVersion: () => loaded(import('../older-version.ts')),
-  publishAll: () => loaded(import('../publish-all.ts')),
   requests: () => loaded(import('../requests.ts')),
   upkeep: () => loaded(import('../upkeep.ts')),
 }

@@ -1,18 +1,10 @@
 import { ClientError } from '../errors.ts'
 import type { SessionStore } from '../store/session-store.ts'
-import type { OpenTransport } from '../transport/transport.ts'
-import { openWebSocket } from './websocket.ts'
 
 export { indexedDbStore } from './indexed-db-store.ts'
 export { parts } from './parts.ts'
 export { watchNetwork } from './watch-network.ts'
-
-export const openTransport: OpenTransport = (target, events, signal) => {
-  const { protocol } = target.url
-  if (protocol === 'ws:' || protocol === 'wss:') return openWebSocket(target, events, signal)
-  const message = `a browser speaks MQTT over ws: and wss: only, not over ${protocol}`
-  return Promise.reject(new ClientError('invalid-argument', message))
-}
+export { openWebSocket as openTransport } from './websocket.ts'
 
 export function nameOfReasonCode(reasonCode: number): string {
   return `Reason Code 0x${reasonCode.toString(16).padStart(2, '0')}`

@@ -3,7 +3,6 @@ import * as batches from '../batches.ts'
 import * as earlierSession from '../earlier-session.ts'
 import * as olderVersion from '../older-version.ts'
 import type { Parts } from '../platform/parts.ts'
-import * as publishAll from '../publish-all.ts'
 import * as requests from '../requests.ts'
 import * as link from '../transport/link.ts'
 import * as upkeep from '../upkeep.ts'
@@ -14,7 +13,6 @@ export const parts: Parts = {
   earlierSession: () => Promise.resolve(earlierSession),
   link: () => Promise.resolve(link),
   olderVersion: () => Promise.resolve(olderVersion),
-  publishAll: () => Promise.resolve(publishAll),
   requests: () => Promise.resolve(requests),
   upkeep: () => Promise.resolve(upkeep),
 }

@@ -8,7 +8,6 @@ export interface Parts {
   earlierSession(): Promise<typeof import('../earlier-session.ts')>
   link(): Promise<typeof import('../transport/link.ts')>
   olderVersion(): Promise<typeof import('../older-version.ts')>
-  publishAll(): Promise<typeof import('../publish-all.ts')>
   requests(): Promise<typeof import('../requests.ts')>
   upkeep(): Promise<typeof import('../upkeep.ts')>
 }

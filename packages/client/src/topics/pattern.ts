@@ -1,5 +1,5 @@
-import { parseTopicName } from '@busbar/protocol'
 import { ClientError } from '../errors.ts'
+import { isTopicName, topicNameRule } from '../topic-text.ts'
 import type { ParamValue } from './pattern-types.ts'
 
 /** One level of a pattern: text, or a parameter. */
@@ -100,12 +100,8 @@ export class Pattern {
 
 /** Length and characters, which the standard limits. */
 function checkTopicName(name: string, pattern: string): string {
-  try {
-    return parseTopicName(name)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new TopicError(`${pattern} gives a ${reason}`, { cause })
-  }
+  if (isTopicName(name)) return name
+  throw new TopicError(`${pattern} gives another text: ${topicNameRule}`)
 }
 
 function parseLevel(text: string, pattern: string): Level {

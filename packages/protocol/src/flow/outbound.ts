@@ -1,5 +1,5 @@
 import { firstFailure } from '../reason-codes.ts'
-import { InFlight, type InFlightEntry } from './in-flight.ts'
+import { InFlight } from './in-flight.ts'
 import { PacketIdentifiers } from './packet-identifiers.ts'
 
 /** A message of QoS 1 or 2 on its way to the peer. */
@@ -17,30 +17,6 @@ export interface PubrecOutcome<M> {
   readonly entry?: OutboundEntry<M>
 }
 
-/** The Packet Identifiers in use; `take` gives 0 when all are. */
-export interface Identifiers {
-  readonly isFull: boolean
-  take(): number
-  /** Marks one that the store has. */
-  reserve(packetIdentifier: number): void
-  release(packetIdentifier: number): void
-}
-
-/** Entries by Packet Identifier, in the order in which they were added. */
-export interface Entries<Entry extends InFlightEntry> extends Iterable<Entry> {
-  readonly first: Entry | undefined
-  readonly size: number
-  get(packetIdentifier: number): Entry | undefined
-  add(entry: Entry): void
-  delete(entry: Entry): void
-}
-
-/** How an OutboundFlow keeps what it has; asked for with the first message. */
-export interface FlowStorage {
-  identifiers(): Identifiers
-  entries<Entry extends InFlightEntry>(): Entries<Entry>
-}
-
 interface Entry<M> extends OutboundEntry<M> {
   /** The number of the Network Connection that has carried its last packet. */
   connection: number
@@ -55,20 +31,18 @@ interface Entry<M> extends OutboundEntry<M> {
  * and what is sent again when a Session is resumed. Nothing is sent again before that
  * [MQTT5-4.4.0-1].
  */
-export class OutboundFlow<M> {
+export class Outbound<M> {
   // for the Session; both are made for the first message, since many Sessions never have one
   /** In the order of first transmission [MQTT5-4.6.0-1]. */
-  #entries: Entries<Entry<M>> | undefined
-  #identifiers: Identifiers | undefined
-  readonly #storage: FlowStorage
+  #entries: InFlight<Entry<M>> | undefined
+  #identifiers: PacketIdentifiers | undefined
   // for the Network Connection
   #connection = 0
   #quota = 0
   #nextResend: Entry<M> | undefined
 
   /** A client shares the identifiers with its SUBSCRIBE and UNSUBSCRIBE (U5-2.2.1-a). */
-  constructor(storage: FlowStorage, identifiers?: Identifiers) {
-    this.#storage = storage
+  constructor(identifiers?: PacketIdentifiers) {
     this.#identifiers = identifiers
   }
 
@@ -113,7 +87,7 @@ export class OutboundFlow<M> {
   /** Takes an identifier and quota for a new message; only while `hasRoom`. */
   publish(message: M, qos: 1 | 2): OutboundEntry<M> {
     if (!this.hasRoom) throw new Error('publish() without room')
-    this.#identifiers ??= this.#storage.identifiers()
+    this.#identifiers ??= new PacketIdentifiers()
     const entry: Entry<M> = {
       packetIdentifier: this.#identifiers.take(), // [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]
       qos,
@@ -163,7 +137,7 @@ export class OutboundFlow<M> {
   /** At start-up: an entry from the store. They come in the order of first transmission. */
   restore(stored: OutboundEntry<M>): void {
     const { packetIdentifier, qos, message, state } = stored
-    this.#identifiers ??= this.#storage.identifiers()
+    this.#identifiers ??= new PacketIdentifiers()
     this.#identifiers.reserve(packetIdentifier)
     const entry: Entry<M> = {
       packetIdentifier,
@@ -184,7 +158,7 @@ export class OutboundFlow<M> {
   }
 
   #keep(entry: Entry<M>): void {
-    this.#entries ??= this.#storage.entries()
+    this.#entries ??= new InFlight()
     this.#entries.add(entry)
   }
 
@@ -209,17 +183,5 @@ export class OutboundFlow<M> {
     let entry = from
     while (entry !== undefined && entry.connection === this.#connection) entry = entry.next
     return entry
-  }
-}
-
-const sparing: FlowStorage = {
-  identifiers: () => new PacketIdentifiers(),
-  entries: <Entry extends InFlightEntry>() => new InFlight<Entry>(),
-}
-
-/** The same in little memory, for whoever has many of them. */
-export class Outbound<M> extends OutboundFlow<M> {
-  constructor(identifiers?: PacketIdentifiers) {
-    super(sparing, identifiers)
   }
 }

@@ -191,7 +191,7 @@ export function hasProperties(properties: object): boolean {
 }
 
 function misplaced(identifier: number): ProtocolError {
-  const name = `0x${identifier.toString(16).padStart(2, '0')}`
+  const name = `0x${identifier.toString(16)}`
   return malformed(`property ${name} is unknown or does not belong here`, 'U5-2.2.2-a')
 }
 

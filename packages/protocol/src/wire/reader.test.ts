@@ -44,7 +44,7 @@ for (const [field, hex, value] of read) {
   test(`reads ${field} ${hex.slice(0, 40)}`, () => {
     const reader = readerOf(`${hex} 99`)
     assert.equal(reader[field](), value)
-    assert.equal(reader.remaining, 1)
+    assert.equal(reader.rest().length, 1)
   })
 }
 
@@ -93,7 +93,7 @@ for (const known of ['', 'a b', 'é', '\u0080', 'AAA', ...texts.map(([, value]) 
     for (const [hex, value] of texts) {
       const reader = readerOf(`${hex} 99`)
       assert.equal(reader.knownString(known), value)
-      assert.equal(reader.remaining, 1)
+      assert.equal(reader.rest().length, 1)
     }
     for (const [, field, hex] of refused) {
       if (field !== 'utf8String') continue

@@ -28,11 +28,6 @@ export class PacketReader {
     return this.#at === this.#end
   }
 
-  /** Bytes not read yet. */
-  get remaining(): number {
-    return this.#end - this.#at
-  }
-
   byte(): number {
     return this.#bytes[this.#take(1)] as number
   }

@@ -1,12 +1,14 @@
 import type { Packet } from '../packet.ts'
 import type { ProtocolVersion } from '../version.ts'
-import { writeClientPacket } from './client-packet.ts'
+import { writeAck } from './packets/acks.ts'
 import { writeAuth } from './packets/auth.ts'
 import { writeConnack } from './packets/connack.ts'
+import { writeConnect } from './packets/connect.ts'
+import { writeDisconnect } from './packets/disconnect.ts'
 import { writePing } from './packets/ping.ts'
-import { type Publish, writePublishHead } from './packets/publish.ts'
-import { writeSuback } from './packets/subscribe.ts'
-import { writeUnsuback } from './packets/unsubscribe.ts'
+import { type Publish, writePublish, writePublishHead } from './packets/publish.ts'
+import { writeSuback, writeSubscribe } from './packets/subscribe.ts'
+import { writeUnsuback, writeUnsubscribe } from './packets/unsubscribe.ts'
 import { PacketWriter } from './writer.ts'
 
 // Reused by every call of encodePacket, unless one packet has made it large.
@@ -54,17 +56,28 @@ export function writePacket(writer: PacketWriter, packet: Packet, version: Proto
 
 function writeBody(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
   switch (packet.type) {
-    case 'auth':
-      return writeAuth(writer, packet)
+    case 'publish':
+      return writePublish(writer, packet, version)
+    case 'connect':
+      return writeConnect(writer, packet)
     case 'connack':
       return writeConnack(writer, packet, version)
+    case 'subscribe':
+      return writeSubscribe(writer, packet, version)
     case 'suback':
       return writeSuback(writer, packet, version)
+    case 'unsubscribe':
+      return writeUnsubscribe(writer, packet, version)
     case 'unsuback':
       return writeUnsuback(writer, packet, version)
+    case 'pingreq':
     case 'pingresp':
       return writePing(writer, packet)
+    case 'disconnect':
+      return writeDisconnect(writer, packet, version)
+    case 'auth':
+      return writeAuth(writer, packet)
     default:
-      return writeClientPacket(writer, packet, version)
+      return writeAck(writer, packet, version)
   }
 }

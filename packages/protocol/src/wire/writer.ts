@@ -182,8 +182,8 @@ function inRange(value: number, largest: number): number {
 
 /** TextEncoder would write U+FFFD for a lone surrogate without a word [MQTT5-1.5.4-1]. */
 function checkText(text: string): void {
-  if (text.includes('\0')) throw new RangeError('text contains U+0000') // [MQTT5-1.5.4-2]
-  if (/\p{Surrogate}/u.test(text)) throw new RangeError('text contains half a surrogate pair')
+  if (!/[\0\p{Surrogate}]/u.test(text)) return // and [MQTT5-1.5.4-2]
+  throw new RangeError('text contains U+0000 or half a surrogate pair')
 }
 
 function tooLong(length: number): RangeError {

@@ -46,11 +46,14 @@ const releaseCodes: ReadonlySet<number> = new Set([
   ReasonCode.PacketIdentifierNotFound,
 ])
 
-const kinds = {
-  puback: { firstByte: 0x40, codes: publishCodes, statement: 'MQTT5-3.4.2-1' },
-  pubrec: { firstByte: 0x50, codes: publishCodes, statement: 'MQTT5-3.5.2-1' },
-  pubrel: { firstByte: 0x62, codes: releaseCodes, statement: 'MQTT5-3.6.2-1' },
-  pubcomp: { firstByte: 0x70, codes: releaseCodes, statement: 'MQTT5-3.7.2-1' },
+// Apart from what is read, so that who only writes need not carry that.
+const firstBytes = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+
+const readable = {
+  puback: { codes: publishCodes, statement: 'MQTT5-3.4.2-1' },
+  pubrec: { codes: publishCodes, statement: 'MQTT5-3.5.2-1' },
+  pubrel: { codes: releaseCodes, statement: 'MQTT5-3.6.2-1' },
+  pubcomp: { codes: releaseCodes, statement: 'MQTT5-3.7.2-1' },
 } as const
 
 export function readAck<T extends AnyAck['type']>(
@@ -66,7 +69,7 @@ export function readAck<T extends AnyAck['type']>(
 }
 
 function checkReasonCode(type: AnyAck['type'], reasonCode: number, from: Sender): void {
-  const { codes, statement } = kinds[type]
+  const { codes, statement } = readable[type]
   const isServers = reasonCode === ReasonCode.NoMatchingSubscribers
   if (codes.has(reasonCode) && !(isServers && from === 'client')) return
   throw wrongReasonCode(type, reasonCode, statement)
@@ -74,7 +77,7 @@ function checkReasonCode(type: AnyAck['type'], reasonCode: number, from: Sender)
 
 /** The whole frame, in the shortest form that its Reason Code and properties allow. */
 export function writeAck(writer: PacketWriter, packet: AnyAck, version: ProtocolVersion): void {
-  writer.byte(kinds[packet.type].firstByte)
+  writer.byte(firstBytes[packet.type])
   const start = writer.openLength(0)
   writer.u16(packet.packetIdentifier)
   writeReason(writer, version, ackProperties, packet)

@@ -74,13 +74,20 @@ export function readConnack(body: PacketReader, version: ProtocolVersion): Conna
   const sessionPresent = flags === 1 && version > 3
   const reasonCode = body.byte()
   if (version === 5 && body.isAtEnd) checkOldServer(reasonCode)
-  const properties =
-    version === 5 ? readProperties(body, connackProperties, 'server') : noProperties
+  const properties = readConnackProperties(body, version)
   checkReasonCode(reasonCode, version)
   if (sessionPresent && reasonCode !== 0) {
     throw protocolError('CONNACK refuses with Session Present', 'MQTT5-3.2.2-6') // and [MQTT3-3.2.2-4]
   }
   return { type: 'connack', sessionPresent, reasonCode, properties }
+}
+
+/** The properties, behind the flags and the Reason Code. */
+export function readConnackProperties(
+  body: PacketReader,
+  version: ProtocolVersion,
+): ConnackProperties {
+  return version === 5 ? readProperties(body, connackProperties, 'server') : noProperties
 }
 
 /** A server that knows no 5.0 refuses in the form that it knows [MQTT3-3.1.2-2]. */

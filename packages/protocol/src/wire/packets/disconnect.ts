@@ -23,7 +23,8 @@ export interface Disconnect extends Reason<DisconnectProperties> {
 
 const disconnectProperties = propertySet<DisconnectProperties>(places.disconnect)
 
-const fromBoth: readonly number[] = [
+/** Table 3-10: what both ends may send. */
+const fromBoth: ReadonlySet<number> = new Set([
   ReasonCode.NormalDisconnection,
   ReasonCode.UnspecifiedError,
   ReasonCode.MalformedPacket,
@@ -39,13 +40,12 @@ const fromBoth: readonly number[] = [
   ReasonCode.AdministrativeAction,
   ReasonCode.PayloadFormatInvalid,
   ReasonCode.QoSNotSupported, // a server's in table 3-10, a client's in section 3.3.4
-]
+])
 
-/** Table 3-10, by sender. */
-const codes: Readonly<Record<Sender, ReadonlySet<number>>> = {
-  client: new Set([...fromBoth, ReasonCode.DisconnectWithWillMessage]),
+/** And one of them only. */
+const fromOne: Readonly<Record<Sender, ReadonlySet<number>>> = {
+  client: new Set([ReasonCode.DisconnectWithWillMessage]),
   server: new Set([
-    ...fromBoth,
     ReasonCode.NotAuthorized,
     ReasonCode.ServerBusy,
     ReasonCode.ServerShuttingDown,
@@ -69,7 +69,7 @@ export function readDisconnect(
   from: Sender,
 ): Disconnect {
   const { reasonCode, properties } = readReason(body, version, { set: disconnectProperties, from })
-  if (!codes[from].has(reasonCode)) {
+  if (!fromBoth.has(reasonCode) && !fromOne[from].has(reasonCode)) {
     throw wrongReasonCode('disconnect', reasonCode, 'MQTT5-3.14.2-1')
   }
   return { type: 'disconnect', reasonCode, properties }

@@ -54,30 +54,32 @@ export function readPublish(
   from: Sender,
 ): Publish {
   const qos = (flags >> 1) & 0b11
-  const retain = (flags & 0b0001) !== 0
   if (qos === 3) throw malformed('PUBLISH has both QoS bits set', 'MQTT5-3.3.1-4') // and [MQTT3-3.3.1-4]
-  // 3.1 gives DUP a meaning above QoS 0 only.
-  const dup = (flags & 0b1000) !== 0 && (qos > 0 || version > 3)
-  if (dup && qos === 0) throw malformed('PUBLISH of QoS 0 has DUP set', 'MQTT5-3.3.1-2') // and [MQTT3-3.3.1-2]
-
-  const topicName = from === 'server' ? readLikelyTopic(body) : body.utf8String()
-  const packetIdentifier = qos > 0 ? readPacketIdentifier(body) : 0
-  const properties = version === 5 ? readProperties(body, publishProperties, from) : noProperties
-  if (
-    topicName === '' &&
-    version === 5 &&
-    (properties as PublishProperties).topicAlias === undefined
-  ) {
+  const packet = readPublishFields(flags, body, version, from)
+  if (packet.dup && qos === 0) throw malformed('PUBLISH of QoS 0 has DUP set', 'MQTT5-3.3.1-2') // and [MQTT3-3.3.1-2]
+  if (packet.topicName === '' && version === 5 && packet.properties.topicAlias === undefined) {
     throw protocolError('PUBLISH has neither Topic Name nor Topic Alias', 'U5-3.3.2-a')
   }
+  return packet
+}
+
+/** The same where the flags are known to be right; the Topic Name may be empty. */
+export function readPublishFields(
+  flags: number,
+  body: PacketReader,
+  version: ProtocolVersion,
+  from: Sender,
+): Publish {
+  const qos = ((flags >> 1) & 0b11) as QoS
   return {
     type: 'publish',
-    dup,
-    qos: qos as QoS,
-    retain,
-    topicName,
-    packetIdentifier,
-    properties,
+    // 3.1 gives DUP a meaning above QoS 0 only.
+    dup: (flags & 0b1000) !== 0 && (qos > 0 || version > 3),
+    qos,
+    retain: (flags & 0b0001) !== 0,
+    topicName: from === 'server' ? readLikelyTopic(body) : body.utf8String(),
+    packetIdentifier: qos > 0 ? readPacketIdentifier(body) : 0,
+    properties: version === 5 ? readProperties(body, publishProperties, from) : noProperties,
     payload: body.rest(),
   }
 }

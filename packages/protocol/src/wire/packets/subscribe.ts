@@ -46,14 +46,19 @@ export interface Suback {
 
 const subscribeProperties = propertySet<SubscribeProperties>(places.subscribe)
 
-const granted = [ReasonCode.GrantedQoS0, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2]
-
 /** Section 3.9.3; 3.1 cannot refuse, and 3.1.1 has one code for that [MQTT3-3.9.3-2]. */
 const codes: Readonly<Record<ProtocolVersion, ReadonlySet<number>>> = {
-  3: new Set(granted),
-  4: new Set([...granted, ReasonCode.UnspecifiedError]),
+  3: new Set([ReasonCode.GrantedQoS0, ReasonCode.GrantedQoS1, ReasonCode.GrantedQoS2]),
+  4: new Set([
+    ReasonCode.GrantedQoS0,
+    ReasonCode.GrantedQoS1,
+    ReasonCode.GrantedQoS2,
+    ReasonCode.UnspecifiedError,
+  ]),
   5: new Set([
-    ...granted,
+    ReasonCode.GrantedQoS0,
+    ReasonCode.GrantedQoS1,
+    ReasonCode.GrantedQoS2,
     ReasonCode.UnspecifiedError,
     ReasonCode.ImplementationSpecificError,
     ReasonCode.NotAuthorized,
