@@ -1,4 +1,4 @@
-import type { Batch } from './batch.ts'
+import { type Batch, mostInBatch } from './batch.ts'
 import type { SocketTransport } from './socket-transport.ts'
 import type { Region, System } from './system.ts'
 
@@ -6,12 +6,6 @@ import type { Region, System } from './system.ts'
 const slotBytes = 8_192
 /** Not a power of two: the beginnings would all meet in the same few places of the cache. */
 const slotStride = slotBytes + 192
-
-/**
- * What came first waits until all of them have been dealt with: with 64, the median of the times that a
- * message takes was a third longer, and none was cheaper.
- */
-export const readsAtOnce = 16
 
 /** Reads of several sockets with one system call. */
 export class Reads implements Disposable {
@@ -25,13 +19,13 @@ export class Reads implements Disposable {
 
   readonly #batch: Batch
   readonly #input: Region
-  readonly #sockets: (SocketTransport | undefined)[] = new Array(readsAtOnce).fill(undefined)
+  readonly #sockets: (SocketTransport | undefined)[] = new Array(mostInBatch).fill(undefined)
   #next = 0
   #count = 0
 
   constructor(system: System, batch: Batch) {
     this.#batch = batch
-    this.#input = system.region(readsAtOnce * slotStride)
+    this.#input = system.region(mostInBatch * slotStride)
     this.bytes = this.#input.bytes
   }
 
@@ -39,7 +33,7 @@ export class Reads implements Disposable {
     this.#batch[Symbol.dispose]()
   }
 
-  /** At most `readsAtOnce` until `run`, which must not be before `next` has told of all. */
+  /** At most `mostInBatch` until `run`, which must not be before `next` has told of all. */
   add(socket: SocketTransport): void {
     const index = this.#batch.length
     this.#sockets[index] = socket
