@@ -1,4 +1,5 @@
 import type { TopicFilter } from '@busbar/protocol'
+import { hashOfName } from './topic-hash.ts'
 
 const slash = 0x2f
 const plus = 0x2b
@@ -76,18 +77,7 @@ function bump(counters: Uint32Array, text: string, end: number): void {
   counters[index] = (counters[index] as number) + 1
 }
 
-/** By a hash of the code units, two a step. The arrays have a power of two of counters. */
+/** The arrays have a power of two of counters. */
 function indexOf(counters: Uint32Array, text: string, end: number): number {
-  let sum = end
-  let at = 0
-  for (; at + 2 <= end; at += 2) {
-    sum = mixed(sum, text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16))
-  }
-  if (at < end) sum = mixed(sum, text.charCodeAt(at))
-  return (sum ^ (sum >>> 16)) & (counters.length - 1)
-}
-
-function mixed(sum: number, units: number): number {
-  const product = Math.imul(sum ^ units, 0x9e3779b1)
-  return product ^ (product >>> 15)
+  return hashOfName(text, end) & (counters.length - 1)
 }

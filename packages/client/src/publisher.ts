@@ -2,7 +2,6 @@ import { writePublish } from '@busbar/protocol'
 import { type Connection, sent } from './connection.ts'
 import { ClientError } from './errors.ts'
 import type { Journal } from './journal.ts'
-import type { Limits } from './limits.ts'
 import type { ClientOptions, Negotiated, OutboxOptions } from './options.ts'
 import { OutgoingMessage, type PublishResult, plainResult } from './outgoing-message.ts'
 import type { PublishWriter } from './publish-writer.ts'
@@ -232,7 +231,7 @@ export class Publisher {
   #writeInside(connection: Connection, message: OutgoingMessage, dup: boolean): boolean {
     if (this.#write(connection, message, dup)) return true
     this.#free(message)
-    this.end(message, (this.#session.limits as Limits).tooLarge('the message'))
+    this.end(message, this.#session.limits?.tooLarge('the message') ?? full())
     return false
   }
 

@@ -14,11 +14,12 @@ const packages = join(folder, '..', '..', '..')
 const page = join(folder, 'page.ts')
 const { code, modules, later } = await measuredBundle(page, () => false)
 const connected = await measuredBundle(page, (part) => part.endsWith('/upkeep.ts'))
+const whole = await measuredBundle(page, () => true)
 const foreign = [...modules.keys()].filter(
   (path) => !/^(client|protocol|tests)\//.test(named(path)),
 )
-const bytes = gzipSync(code, { level: 9 }).length
-const connectedBytes = gzipSync(connected.code, { level: 9 }).length
+const bytes = zipped(code)
+const connectedBytes = zipped(connected.code)
 
 const largest = [...modules].sort(([, a], [, b]) => b - a)
 for (const [path, length] of largest.slice(0, 20)) {
@@ -29,6 +30,7 @@ console.log(`${String(bytes).padStart(8)}  with gzip; at most ${most}`)
 console.log(
   `${String(connectedBytes).padStart(8)}  with what follows CONNACK; at most ${mostConnected}`,
 )
+console.log(`${String(zipped(whole.code)).padStart(8)}  with all parts in one file`)
 console.log(`not loaded before they are used: ${connected.later.join(', ')}`)
 if (foreign.length > 0) fail(`neither of the client nor of the protocol: ${foreign.join(', ')}`)
 if (/\bfrom\s*["']node:|\bBuffer\b/.test(code)) fail('there is code for Node in it')
@@ -39,6 +41,10 @@ if (connectedBytes > mostConnected)
 
 function named(path: string): string {
   return relative(packages, path)
+}
+
+function zipped(text: string): number {
+  return gzipSync(text, { level: 9 }).length
 }
 
 function fail(reason: string): void {

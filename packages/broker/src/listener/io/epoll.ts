@@ -166,7 +166,6 @@ export class EpollSockets implements Sockets, Disposable {
   }
 
   #turn(): void {
-    this.#clearInput()
     const endsAt = performance.now() + turnMs
     // Whoever did not have its turn has it first: asked again, the kernel may begin with the same ones.
     if (this.#next >= this.#count) {
