@@ -17,6 +17,12 @@ export interface Random {
   bytes(count: number): Uint8Array
 }
 
+/** A number that nobody can guess, for tables by names that others choose. */
+export function seedFrom(random: Random): number {
+  const bytes = random.bytes(4)
+  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0)
+}
+
 /** What every part of one broker shares. */
 export interface Context {
   readonly config: Config

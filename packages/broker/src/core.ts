@@ -9,7 +9,7 @@ import { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Connection, type WaitingAnswers } from './connection.ts'
-import type { Context, Random } from './context.ts'
+import { type Context, type Random, seedFrom } from './context.ts'
 import type { CoreOptions } from './core-options.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
@@ -104,7 +104,10 @@ export class Core implements Context {
     const { authorize } = this.hooks
     this.access = new AccessControl({ denials: new Denials(this), access, policies, authorize })
     this.losses.heard = this.hooks.lost
-    this.router = new Router((session, name) => this.access.couldReceive(session, name))
+    this.router = new Router(
+      (session, name) => this.access.couldReceive(session, name),
+      seedFrom(options.random),
+    )
     this.#schedule = options.schedule
     this.#nextTurn = options.nextTurn ?? options.schedule
     this.durability = new Durability(this.config)

@@ -1,5 +1,5 @@
 import { type TopicFilter, TopicIndex } from '@busbar/protocol'
-import type { Context } from './context.ts'
+import { type Context, seedFrom } from './context.ts'
 import { type Message, messageBytes } from './message.ts'
 import type { PackedMessages } from './packed-messages.ts'
 
@@ -17,8 +17,7 @@ export class Retained {
   constructor(context: Context) {
     this.#context = context
     this.#messages = context.messages
-    const [seed] = new Int32Array(context.random.bytes(4).slice().buffer)
-    this.#numbers = new TopicIndex(seed)
+    this.#numbers = new TopicIndex(seedFrom(context.random))
   }
 
   /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */

@@ -29,14 +29,16 @@ const none: number[] = []
 /** Knows which Session gets a message, and how. */
 export class Router {
   readonly #mayReceive: MayReceive
-  readonly #tree = new TopicTree<Subscribed>()
+  readonly #tree: TopicTree<Subscribed>
   readonly #routes = new RouteCache()
   readonly #generations = new Generations()
   readonly #placesOf = (topicName: string) => this.#generations.placesOf(topicName)
   #matches = 0
 
-  constructor(mayReceive: MayReceive) {
+  /** `seed`: a number that whoever chooses the filters cannot guess. */
+  constructor(mayReceive: MayReceive, seed?: number) {
     this.#mayReceive = mayReceive
+    this.#tree = new TopicTree(seed)
   }
 
   /**
@@ -47,12 +49,12 @@ export class Router {
     const { topicFilter, shareName } = subscription
     this.#generations.changed(topicFilter)
     const first = shareName === undefined ? subscription : new Subscribers(subscription)
-    const known = this.#tree.getOrSet(topicFilter, first)
+    const known = this.#tree.getOrSet(first)
     if (known === first) return undefined
     if (known instanceof Subscribers) return known.add(subscription)
     // It had one subscription, which is replaced, or gets company.
     const isReplaced = shareName === undefined && known.session === subscription.session
-    this.#tree.set(topicFilter, isReplaced ? subscription : new Subscribers(known, subscription))
+    this.#tree.set(isReplaced ? subscription : new Subscribers(known, subscription))
     return isReplaced ? known : undefined
   }
 

@@ -1,3 +1,4 @@
+import type { TopicFilter } from '@busbar/protocol'
 import type { Session } from './session.ts'
 import { ShareGroup } from './share-group.ts'
 import type { Subscription } from './subscription.ts'
@@ -9,13 +10,16 @@ export type Subscribed = Subscription | Subscribers
 
 /** Those of a filter that has several, or had, or that is shared. */
 export class Subscribers {
+  readonly topicFilter: TopicFilter
   /** The subscriptions that are not shared: none, one, or more by their Session. */
   #ordinary: undefined | Subscription | Map<Session, Subscription>
   /** By ShareName. */
   #groups: Map<string, ShareGroup> | undefined
 
-  constructor(...subscriptions: readonly Subscription[]) {
-    for (const subscription of subscriptions) this.add(subscription)
+  constructor(first: Subscription, ...others: readonly Subscription[]) {
+    this.topicFilter = first.topicFilter
+    this.add(first)
+    for (const subscription of others) this.add(subscription)
   }
 
   /** Adds one, or replaces that of the same Session, which it returns. */

@@ -11,7 +11,7 @@ export interface Setting {
   /** Where broker and load generator run: on a core each, or several as `1-3`. */
   readonly brokerCore: number | string
   readonly loadCore: number
-  /** Workers and compilers of the broker come to rest first. */
+  /** Workers and compilers of the broker come to rest before each round. */
   readonly settleMs: number
 }
 
@@ -33,13 +33,14 @@ export async function runCell(
   const address = { host: '127.0.0.1', port: await freePort() }
   await using broker = new BrokerProcess(kind, join(folder.path, 'data'), address)
   await broker.start()
-  await pause(setting.settleMs)
   const where = ['--port', String(address.port), '--pid', String(broker.pid)]
   const command = ['-c', String(setting.loadCore), load, ...cell.load, ...where]
   const what = `${cell.name}, ${peer.name}`
   const runs: Run[] = []
   let before = 0
   for (let round = 0; round < (cell.rounds ?? 1); round++) {
+    // What the clients of the round before leave behind is not of this one.
+    await pause(setting.settleMs)
     before = broker.output.length
     runs.push(await runLoad([...command, '--round', String(round)], what))
   }

@@ -4,14 +4,14 @@ import fc from 'fast-check'
 import { parseTopicFilter, type TopicFilter, topicMatches } from './topic-filter.ts'
 import { TopicIndex } from './topic-index.ts'
 import { parseTopicName } from './topic-name.ts'
-import { TopicTree } from './topic-tree.ts'
+import { type Filtered, TopicTree } from './topic-tree.ts'
 
 // The three ways to match, which must agree: a filter and a name, filters by name, names by filter.
 const matchers = {
   topicMatches,
   TopicTree(filter: TopicFilter, name: string): boolean {
-    const tree = new TopicTree<string>()
-    tree.set(filter, 'value')
+    const tree = new TopicTree<Filtered>()
+    tree.set({ topicFilter: filter })
     return matching(tree, name).length === 1
   },
   TopicIndex(filter: TopicFilter, name: string): boolean {
@@ -116,14 +116,14 @@ test('TopicTree.match visits what topicMatches says, once each [MQTT5-3.3.2-3]',
   const changes = fc.array(fc.tuple(topicFilter, fc.boolean()), { maxLength: 60 })
   fc.assert(
     fc.property(changes, fc.array(topicName, { maxLength: 10 }), (history, names) => {
-      const tree = new TopicTree<string>()
+      const tree = new TopicTree<Filtered>()
       const model = new Set<TopicFilter>()
       for (const [filter, isAdded] of history) {
-        if (isAdded) tree.set(filter, filter)
+        if (isAdded) tree.set({ topicFilter: filter })
         else assert.equal(tree.delete(filter), model.has(filter))
         if (isAdded) model.add(filter)
         else model.delete(filter)
-        assert.equal(tree.get(filter), isAdded ? filter : undefined)
+        assert.equal(tree.get(filter)?.topicFilter, isAdded ? filter : undefined)
       }
       assert.equal(tree.size, model.size)
       for (const name of names) {
@@ -200,9 +200,9 @@ function namesIn(index: TopicIndex, all: readonly string[], filter: TopicFilter)
   return found
 }
 
-function matching<V extends NonNullable<unknown>>(tree: TopicTree<V>, name: string): V[] {
-  const found: V[] = []
-  tree.match(name, (value) => found.push(value))
+function matching(tree: TopicTree<Filtered>, name: string): TopicFilter[] {
+  const found: TopicFilter[] = []
+  tree.match(name, ({ topicFilter }) => found.push(topicFilter))
   return found
 }
 

@@ -83,20 +83,49 @@ export class NameNodes {
 
   /** The child whose level is `name` from `start` to `end`, or noNode. */
   find(parent: number, name: string, start: number, end: number): number {
-    return this.#find(parent, this.#hash(parent, name, start, end), name, start, end)
+    return this.findHashed(parent, this.hashOf(name, start, end), name, start, end)
+  }
+
+  /** The same with the hash of that level, which is the same below each parent. */
+  findHashed(parent: number, hash: number, name: string, start: number, end: number): number {
+    const hashBelow = below(parent, hash)
+    let node = this.#buckets[hashBelow & (this.#buckets.length - 1)] as number
+    while (node !== noNode) {
+      const row = this.#pages[node >>> pageBits] as Int32Array
+      const at = (node & (nodesOfPage - 1)) * fields
+      if (row[at + hashField] === hashBelow && row[at + parentField] === parent) {
+        if (this.#isLevel(node, name, start, end)) return node
+      }
+      node = row[at + chainField] as number
+    }
+    return noNode
   }
 
   findOrAdd(parent: number, name: string, start: number, end: number): number {
-    const hash = this.#hash(parent, name, start, end)
-    const known = this.#find(parent, hash, name, start, end)
-    if (known !== noNode) return known
+    const hash = this.hashOf(name, start, end)
+    const known = this.findHashed(parent, hash, name, start, end)
+    return known === noNode ? this.addHashed(parent, hash, name, start, end) : known
+  }
+
+  /** Adds a child, which the parent must not have. */
+  addHashed(parent: number, hash: number, name: string, start: number, end: number): number {
     const node = this.#take(parent)
-    this.#set(node, hashField, hash)
+    this.#set(node, hashField, below(parent, hash))
     this.#writeLevel(node, name, start, end)
     this.#addToParent(node, parent)
     if (++this.#live > this.#buckets.length) this.#growBuckets()
     else this.#addToBucket(node)
     return node
+  }
+
+  hashOf(name: string, start: number, end: number): number {
+    let hash = this.#seed ^ (end - start)
+    let at = start
+    // Two units a step, as the multiplications wait for each other.
+    for (; at + 2 <= end; at += 2) {
+      hash = mixed(hash, name.charCodeAt(at) | (name.charCodeAt(at + 1) << 16))
+    }
+    return at < end ? mixed(hash, name.charCodeAt(at)) : hash
   }
 
   /** Removes a node that has no children. */
@@ -121,19 +150,6 @@ export class NameNodes {
     }
   }
 
-  #find(parent: number, hash: number, name: string, start: number, end: number): number {
-    let node = this.#buckets[hash & (this.#buckets.length - 1)] as number
-    while (node !== noNode) {
-      const row = this.#pages[node >>> pageBits] as Int32Array
-      const at = (node & (nodesOfPage - 1)) * fields
-      if (row[at + hashField] === hash && row[at + parentField] === parent) {
-        if (this.#isLevel(node, name, start, end)) return node
-      }
-      node = row[at + chainField] as number
-    }
-    return noNode
-  }
-
   #isLevel(node: number, name: string, start: number, end: number): boolean {
     if (this.#get(node, lengthField) !== end - start) return false
     const text = this.#get(node, textField) - start
@@ -141,15 +157,6 @@ export class NameNodes {
       if (this.#units[text + at] !== name.charCodeAt(at)) return false
     }
     return true
-  }
-
-  #hash(parent: number, name: string, start: number, end: number): number {
-    let hash = Math.imul(parent ^ this.#seed, 0x85ebca6b) ^ (end - start)
-    for (let at = start; at < end; at++) {
-      hash = Math.imul(hash ^ name.charCodeAt(at), 0x9e3779b1)
-      hash ^= hash >>> 15
-    }
-    return hash
   }
 
   #take(parent: number): number {
@@ -263,4 +270,13 @@ export class NameNodes {
     const page = this.#pages[node >>> pageBits] as Int32Array
     page[(node & (nodesOfPage - 1)) * fields + field] = value
   }
+}
+
+function below(parent: number, hash: number): number {
+  return mixed(Math.imul(parent, 0x85ebca6b), hash)
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, 0x9e3779b1)
+  return product ^ (product >>> 15)
 }

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../errors.ts'
 import { ReasonCode } from '../reason-codes.ts'
-import { checkTopic, dollar, hash, plus, slash } from './topic-text.ts'
+import { checkTopic, dollar, hash, levelEnd, plus, slash } from './topic-text.ts'
 
 declare const checked: unique symbol
 
@@ -84,12 +84,6 @@ export function matchesFrom({ filter, end }: FilterPlace, name: string, nameFrom
     else return at === name.length && isOnlyBelow(filter, of)
   }
   return at === name.length
-}
-
-function levelEnd(name: string, from: number): number {
-  let at = from
-  while (at < name.length && name.charCodeAt(at) !== slash) at++
-  return at
 }
 
 /** Whether `/#` is what is left of the filter: it matches its parent too (U5-4.7.1-a). */

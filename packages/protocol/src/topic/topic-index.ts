@@ -1,6 +1,6 @@
 import { NameNodes, noNode, noValue } from './name-nodes.ts'
 import { hasWildcard, type TopicFilter } from './topic-filter.ts'
-import { dollar, slash } from './topic-text.ts'
+import { dollar, levelEnd } from './topic-text.ts'
 
 /** Names that start with `$` are apart, out of sight of leading wildcards [MQTT5-4.7.2-1]. */
 const roots = { ordinary: 0, dollar: 1 } as const
@@ -150,13 +150,6 @@ export class TopicIndex {
 
 function rootOf(text: string): number {
   return text.charCodeAt(0) === dollar ? roots.dollar : roots.ordinary
-}
-
-// Not `indexOf`, which costs more than a level has characters.
-function levelEnd(name: string, start: number): number {
-  let at = start
-  while (at < name.length && name.charCodeAt(at) !== slash) at++
-  return at
 }
 
 function valueOrNone(value: number): number | undefined {

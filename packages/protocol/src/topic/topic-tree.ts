@@ -1,59 +1,39 @@
-import { childOf, type LevelChildren, withChild, withoutChild } from './level-children.ts'
-import { type FilterPlace, hasWildcard, matchesFrom, type TopicFilter } from './topic-filter.ts'
-import { dollar } from './topic-text.ts'
+import { NameNodes, noNode, noValue } from './name-nodes.ts'
+import { hasWildcard, matchesFrom, type TopicFilter } from './topic-filter.ts'
+import { dollar, hash, levelEnd, plus } from './topic-text.ts'
 
-/** The filters that have the same levels up to here. */
-class FilterNode<V> {
-  readonly level: string
-  children: LevelChildren<Branch<V>>
-  /** The child for `+`. */
-  plus: Branch<V> | undefined
-  /** Of the filter that ends here. */
-  value: V | undefined
-  /** Of the filter that goes on with `#`: it matches here too, so it needs no node of its own. */
-  below: V | undefined
-
-  constructor(level: string) {
-    this.level = level
-  }
-
-  get isEmpty(): boolean {
-    return (
-      this.value === undefined &&
-      this.below === undefined &&
-      this.plus === undefined &&
-      this.children === undefined
-    )
-  }
+/** What a tree holds: it knows its filter, so that the tree need not keep it. */
+export interface Filtered {
+  readonly topicFilter: TopicFilter
 }
+
+/** Not 0, which is no node. */
+const root = 1
+
+/** Instead of the child for `+`, of which a leaf has none. */
+const isLeaf = -2
 
 /**
- * The only filter that has the same levels up to here. What it has below is compared as text: nodes
- * for it would be most of the tree.
+ * Values by their Topic Filter, found by Topic Name. The levels of filters with wildcards are nodes, as
+ * far as filters share them, and one more level of each: there it is a leaf. What its filter has below
+ * is compared as text: nodes for it would be most of the tree. The value of a node is the number of its
+ * child for `+`.
  */
-class Leaf<V> implements FilterPlace {
-  readonly level: string
-  readonly filter: TopicFilter
-  /** Where this level ends in the filter. */
-  readonly end: number
-  value: V
-
-  constructor(level: string, filter: TopicFilter, end: number, value: V) {
-    this.level = level
-    this.filter = filter
-    this.end = end
-    this.value = value
-  }
-}
-
-type Branch<V> = FilterNode<V> | Leaf<V>
-
-/** Values by Topic Filter, found by Topic Name. */
-export class TopicTree<V extends NonNullable<unknown>> {
+export class TopicTree<V extends Filtered> {
   /** Most filters have no wildcard and match one name: they need no tree, and cost the least here. */
   readonly #exact = new Map<string, V>()
-  readonly #root = new FilterNode<V>('')
+  readonly #nodes: NameNodes
+  /** By node: of the filter that ends there, or is its leaf. */
+  readonly #ends: (V | undefined)[] = []
+  /** By node, of the filter that goes on with `#`: it matches there too, and needs no node of its own. */
+  readonly #open: (V | undefined)[] = []
   #wildcards = 0
+
+  /** `seed`: a number that whoever chooses the filters cannot guess. */
+  constructor(seed = 0) {
+    this.#nodes = new NameNodes(root + 1, seed)
+    for (let node = 0; node <= root; node++) this.#put(node, undefined, undefined)
+  }
 
   get size(): number {
     return this.#exact.size + this.#wildcards
@@ -61,79 +41,72 @@ export class TopicTree<V extends NonNullable<unknown>> {
 
   get(filter: TopicFilter): V | undefined {
     if (!hasWildcard(filter)) return this.#exact.get(filter)
-    const place = this.#find(filter)
-    if (place === undefined || place instanceof Leaf) return place?.value
-    return endsBelow(filter) ? place.below : place.value
+    const node = this.#find(filter)
+    const value = this.#valuesFor(node, filter)[node]
+    return value?.topicFilter === filter ? value : undefined
   }
 
-  set(filter: TopicFilter, value: V): void {
+  /** Sets the value of its filter. */
+  set(value: V): void {
+    const filter = value.topicFilter
     if (!hasWildcard(filter)) {
       this.#exact.set(filter, value)
       return
     }
-    if (this.getOrSet(filter, value) === value) return
-    const place = this.#find(filter)
-    if (place instanceof Leaf) place.value = value
-    else if (place !== undefined) endAt(place, filter, value)
+    if (this.getOrSet(value) === value) return
+    const node = this.#find(filter)
+    this.#valuesFor(node, filter)[node] = value
   }
 
-  /** The value of a filter; `value` from now on where there is none. */
-  getOrSet(filter: TopicFilter, value: V): V {
+  /** The value of the same filter; `value` from now on where there is none. */
+  getOrSet(value: V): V {
+    const filter = value.topicFilter
     if (!hasWildcard(filter)) {
       const known = this.#exact.get(filter)
       if (known === undefined) this.#exact.set(filter, value)
       return known ?? value
     }
-    let node = this.#root
-    const end = levelsEnd(filter)
-    for (let start = 0; start <= end; ) {
-      const level = levelAt(filter, start)
-      start += level.length + 1
-      const child = branchOf(node, level)
-      if (child === undefined) {
-        addBranch(node, new Leaf(level, filter, start - 1, value))
+    const nodes = this.#nodes
+    const last = levelsEnd(filter)
+    let node: number = root
+    for (let start = 0; start <= last; ) {
+      const end = levelEnd(filter, start)
+      const levelHash = nodes.hashOf(filter, start, end)
+      const child = nodes.findHashed(node, levelHash, filter, start, end)
+      if (child === noNode) {
+        this.#addLeaf(node, { levelHash, start, end }, value)
         this.#wildcards++
         return value
       }
-      if (child instanceof Leaf && child.filter === filter) return child.value
-      node = child instanceof Leaf ? split(node, child) : child
+      if (nodes.valueOf(child) === isLeaf) {
+        const leaf = this.#ends[child] as V
+        if (leaf.topicFilter === filter) return leaf
+        this.#split(child, end, leaf)
+      }
+      node = child
+      start = end + 1
     }
-    const known = endsBelow(filter) ? node.below : node.value
+    const values = this.#valuesFor(node, filter)
+    const known = values[node]
     if (known !== undefined) return known
-    endAt(node, filter, value)
+    values[node] = value
     this.#wildcards++
     return value
   }
 
   delete(filter: TopicFilter): boolean {
     if (!hasWildcard(filter)) return this.#exact.delete(filter)
-    const path = [this.#root]
-    let node = this.#root
-    const end = levelsEnd(filter)
-    for (let start = 0; start <= end; ) {
-      const level = levelAt(filter, start)
-      const child = branchOf(node, level)
-      if (child === undefined) return false
-      if (child instanceof Leaf) {
-        if (child.filter !== filter) return false
-        removeBranch(node, child)
-        return this.#deleted(path)
-      }
-      node = child
-      path.push(node)
-      start += level.length + 1
-    }
-    if ((endsBelow(filter) ? node.below : node.value) === undefined) return false
-    endAt(node, filter, undefined)
-    return this.#deleted(path)
-  }
-
-  #deleted(path: FilterNode<V>[]): true {
+    const nodes = this.#nodes
+    let node = this.#find(filter)
+    const values = this.#valuesFor(node, filter)
+    if (values[node]?.topicFilter !== filter) return false
+    values[node] = undefined
     this.#wildcards--
-    for (let at = path.length - 1; at > 0; at--) {
-      const node = path[at] as FilterNode<V>
-      if (!node.isEmpty) break
-      removeBranch(path[at - 1] as FilterNode<V>, node)
+    while (node !== root && this.#isEmpty(node)) {
+      const parent = nodes.parentOf(node)
+      if (nodes.valueOf(parent) === node) nodes.setValue(parent, noValue)
+      nodes.remove(node)
+      node = parent
     }
     return true
   }
@@ -142,103 +115,132 @@ export class TopicTree<V extends NonNullable<unknown>> {
   match(name: string, visit: (value: V) => void): void {
     // For nothing a Map would make the hash of a text that is new.
     const value = this.#exact.size === 0 ? undefined : this.#exact.get(name)
+    const found = this.#wildcards === 0 ? undefined : this.#matchingWildcards(name)
     if (value !== undefined) visit(value)
-    if (this.#wildcards !== 0) this.#matchWildcards(name, visit)
+    if (found !== undefined) for (const each of found) visit(each)
   }
 
-  // Level by level over all branches at once: each level is cut out of the name once, no branch is
-  // entered twice, and deep filters cost no stack.
-  #matchWildcards(name: string, visit: (value: V) => void): void {
-    const branches: Branch<V>[] = [this.#root]
+  // Level by level over all branches at once: each level is looked at once, no branch is entered
+  // twice, and deep filters cost no stack.
+  #matchingWildcards(name: string): readonly V[] {
+    const nodes = this.#nodes
+    const found: V[] = []
+    const branches = [root]
     let mayBeWildcard = name.charCodeAt(0) !== dollar // at the first level [MQTT5-4.7.2-1]
     let at = 0
-    let start = 0
-    while (start <= name.length) {
-      const slashAt = name.indexOf('/', start)
-      const end = slashAt === -1 ? name.length : slashAt
-      let level: string | undefined
+    let depth = 0
+    for (let start = 0; start <= name.length; depth++) {
+      const end = levelEnd(name, start)
+      const levelHash = nodes.hashOf(name, start, end)
       for (const last = branches.length; at < last; at++) {
-        const branch = branches[at] as Branch<V>
-        if (branch instanceof Leaf) {
-          if (matchesFrom(branch, name, start - 1)) visit(branch.value)
+        const node = branches[at] as number
+        const plusChild = nodes.valueOf(node)
+        if (plusChild === isLeaf) {
+          const leaf = this.#ends[node] as V
+          if (leafMatches(leaf, depth, name, start - 1)) found.push(leaf)
           continue
         }
-        if (branch.children !== undefined) {
-          level ??= name.slice(start, end)
-          const child = childOf(branch.children, level)
-          if (child !== undefined) branches.push(child)
-        }
+        const child = nodes.findHashed(node, levelHash, name, start, end)
+        if (child !== noNode) branches.push(child)
         if (!mayBeWildcard) continue
-        if (branch.below !== undefined) visit(branch.below)
-        if (branch.plus !== undefined) branches.push(branch.plus)
+        const open = this.#open[node]
+        if (open !== undefined) found.push(open)
+        if (plusChild !== noValue) branches.push(plusChild)
       }
-      if (at === branches.length) return
+      if (at === branches.length) return found
       mayBeWildcard = true
       start = end + 1
     }
     for (; at < branches.length; at++) {
-      const branch = branches[at] as Branch<V>
-      if (branch instanceof Leaf) {
-        if (matchesFrom(branch, name, name.length)) visit(branch.value)
+      const node = branches[at] as number
+      const end = this.#ends[node]
+      if (nodes.valueOf(node) === isLeaf) {
+        if (leafMatches(end as V, depth, name, name.length)) found.push(end as V)
         continue
       }
-      if (branch.below !== undefined) visit(branch.below) // the parent of '#' (U5-4.7.1-a)
-      if (branch.value !== undefined) visit(branch.value)
+      const open = this.#open[node]
+      if (open !== undefined) found.push(open) // the parent of '#' (U5-4.7.1-a)
+      if (end !== undefined) found.push(end)
     }
+    return found
   }
 
-  /** Where the value of a filter with a wildcard is, if it is there. */
-  #find(filter: TopicFilter): Branch<V> | undefined {
-    let node = this.#root
-    const end = levelsEnd(filter)
-    for (let start = 0; start <= end; ) {
-      const level = levelAt(filter, start)
-      const child = branchOf(node, level)
-      if (child === undefined) return undefined
-      if (child instanceof Leaf) return child.filter === filter ? child : undefined
-      node = child
-      start += level.length + 1
+  /** The node at which a filter with a wildcard is if it is there; noNode where it cannot be. */
+  #find(filter: TopicFilter): number {
+    const last = levelsEnd(filter)
+    let node: number = root
+    for (let start = 0; start <= last; ) {
+      const end = levelEnd(filter, start)
+      node = this.#nodes.find(node, filter, start, end)
+      if (node === noNode || this.#nodes.valueOf(node) === isLeaf) return node
+      start = end + 1
     }
     return node
   }
-}
 
-function branchOf<V>(node: FilterNode<V>, level: string): Branch<V> | undefined {
-  return level === '+' ? node.plus : childOf(node.children, level)
-}
-
-function addBranch<V>(parent: FilterNode<V>, branch: Branch<V>): void {
-  if (branch.level === '+') parent.plus = branch
-  else parent.children = withChild(parent.children, branch)
-}
-
-function removeBranch<V>(parent: FilterNode<V>, branch: Branch<V>): void {
-  if (parent.plus === branch) parent.plus = undefined
-  else parent.children = withoutChild(parent.children, branch)
-}
-
-/** Another filter shares the level of a leaf: it becomes a node, with the leaf one level below. */
-function split<V>(parent: FilterNode<V>, leaf: Leaf<V>): FilterNode<V> {
-  const { level, filter, end, value } = leaf
-  const node = new FilterNode<V>(level)
-  const start = end + 1
-  if (start > levelsEnd(filter)) endAt(node, filter, value)
-  else {
-    const next = levelAt(filter, start)
-    addBranch(node, new Leaf(next, filter, start + next.length, value))
+  /** Where a node has the value of a filter. */
+  #valuesFor(node: number, filter: TopicFilter): (V | undefined)[] {
+    const isBelow = endsOpen(filter) && this.#nodes.valueOf(node) !== isLeaf
+    return isBelow ? this.#open : this.#ends
   }
-  removeBranch(parent, leaf)
-  addBranch(parent, node)
-  return node
+
+  #addLeaf(
+    parent: number,
+    { levelHash, start, end }: { levelHash: number; start: number; end: number },
+    value: V,
+  ): void {
+    const filter = value.topicFilter
+    const node = this.#nodes.addHashed(parent, levelHash, filter, start, end)
+    this.#nodes.setValue(node, isLeaf)
+    this.#put(node, value, undefined)
+    if (filter.charCodeAt(start) === plus) this.#nodes.setValue(parent, node)
+  }
+
+  /** Another filter shares the levels of a leaf up to `sharedEnd`: it moves one level below. */
+  #split(node: number, sharedEnd: number, value: V): void {
+    const filter = value.topicFilter
+    const start = sharedEnd + 1
+    this.#nodes.setValue(node, noValue)
+    this.#put(node, undefined, undefined)
+    if (start > levelsEnd(filter)) {
+      this.#valuesFor(node, filter)[node] = value
+      return
+    }
+    const end = levelEnd(filter, start)
+    const levelHash = this.#nodes.hashOf(filter, start, end)
+    this.#addLeaf(node, { levelHash, start, end }, value)
+  }
+
+  #put(node: number, end: V | undefined, open: V | undefined): void {
+    this.#ends[node] = end
+    this.#open[node] = open
+  }
+
+  #isEmpty(node: number): boolean {
+    if (this.#ends[node] !== undefined || this.#open[node] !== undefined) return false
+    return this.#nodes.firstChildOf(node) === noNode
+  }
 }
 
-function endAt<V>(node: FilterNode<V>, filter: TopicFilter, value: V | undefined): void {
-  if (endsBelow(filter)) node.below = value
-  else node.value = value
+/** Whether what a filter has below so many levels matches what the name has from there. */
+function leafMatches(
+  { topicFilter }: Filtered,
+  depth: number,
+  name: string,
+  nameFrom: number,
+): boolean {
+  return matchesFrom({ filter: topicFilter, end: levelsTo(topicFilter, depth) }, name, nameFrom)
 }
 
-function endsBelow(filter: TopicFilter): boolean {
-  return filter.endsWith('#')
+/** Where so many levels end. */
+function levelsTo(filter: TopicFilter, depth: number): number {
+  let end = -1
+  for (let level = 0; level < depth; level++) end = levelEnd(filter, end + 1)
+  return end
+}
+
+function endsOpen(filter: TopicFilter): boolean {
+  return filter.charCodeAt(filter.length - 1) === hash
 }
 
 /**
@@ -246,11 +248,5 @@ function endsBelow(filter: TopicFilter): boolean {
  * `/` up to there; -1 for the filter `#`, which has none.
  */
 function levelsEnd(filter: TopicFilter): number {
-  return endsBelow(filter) ? filter.length - 2 : filter.length
-}
-
-// Cut out one by one, since `split` costs more than the walk.
-function levelAt(filter: TopicFilter, start: number): string {
-  const slashAt = filter.indexOf('/', start)
-  return filter.slice(start, slashAt === -1 ? filter.length : slashAt)
+  return endsOpen(filter) ? filter.length - 2 : filter.length
 }
