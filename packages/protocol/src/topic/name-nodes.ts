@@ -101,19 +101,13 @@ export class NameNodes {
     return noNode
   }
 
-  findOrAdd(parent: number, name: string, start: number, end: number): number {
-    const hash = this.hashOf(name, start, end)
-    const known = this.findHashed(parent, hash, name, start, end)
-    return known === noNode ? this.addHashed(parent, hash, name, start, end) : known
-  }
-
   /** Adds a child, which the parent must not have. */
   addHashed(parent: number, hash: number, name: string, start: number, end: number): number {
     const node = this.#take(parent)
     this.#set(node, hashField, below(parent, hash))
     this.#writeLevel(node, name, start, end)
     this.#addToParent(node, parent)
-    if (++this.#live > this.#buckets.length) this.#growBuckets()
+    if (++this.#live * 2 > this.#buckets.length) this.#growBuckets()
     else this.#addToBucket(node)
     return node
   }

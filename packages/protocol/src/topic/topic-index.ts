@@ -26,10 +26,16 @@ export class TopicIndex {
 
   /** Sets the value of a name; gives the one that it had. */
   set(name: string, value: number): number | undefined {
-    let node = rootOf(name)
+    const nodes = this.#nodes
+    let node: number = rootOf(name)
+    // A node that was just added has no children yet.
+    let isNew = false
     for (let start = 0; start <= name.length; ) {
       const end = levelEnd(name, start)
-      node = this.#nodes.findOrAdd(node, name, start, end)
+      const levelHash = nodes.hashOf(name, start, end)
+      const known: number = isNew ? noNode : nodes.findHashed(node, levelHash, name, start, end)
+      isNew = known === noNode
+      node = isNew ? nodes.addHashed(node, levelHash, name, start, end) : known
       start = end + 1
     }
     const before = valueOrNone(this.#nodes.valueOf(node))
