@@ -45,33 +45,45 @@ const peers = [
 const commit =
   git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
 
-for (const cell of chosen) {
-  const measured = await measure(cell)
-  console.log(`\n${tables([measured])}`)
-  if (values.write) write([measured])
+for (const compared of Map.groupBy(chosen, ({ name, compared }) => compared ?? name).values()) {
+  const measured = await measure(compared)
+  console.log(`\n${tables(measured)}`)
+  if (values.write) write(measured)
 }
 
-/** All brokers in turn, so that each meets the machine as the others do. */
-async function measure(cell: Cell): Promise<CellResults> {
-  const taking = peers.filter(({ family }) => !cell.without?.includes(family))
-  const runs = new Map<Peer, Run[]>(taking.map((peer) => [peer, []]))
-  const syncs: number[] = []
-  for (let i = 0; i < Number(values.runs); i++) {
-    if (cell.isDurable) syncs.push(await syncLatency())
-    for (const peer of taking) {
-      const run = await runCell(cell, peer, tools.load, setting)
-      runs.get(peer)?.push(run)
-      const [first] = cell.figures
-      const { longestPauseMs, pauses } = run
-      const collector =
-        longestPauseMs === undefined
-          ? ''
-          : `, longest of ${pauses} pauses of the collector ${longestPauseMs} ms`
-      console.log(
-        `${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}${collector}`,
-      )
-    }
+/** What one cell has given so far. */
+interface Measured {
+  readonly cell: Cell
+  readonly runs: ReadonlyMap<Peer, Run[]>
+  readonly syncs: number[]
+}
+
+/** All cells and brokers in turn, so that each meets the machine as the others do. */
+async function measure(compared: readonly Cell[]): Promise<CellResults[]> {
+  const all = compared.map((cell): Measured => {
+    const taking = peers.filter(({ family }) => !cell.without?.includes(family))
+    return { cell, runs: new Map(taking.map((peer) => [peer, []])), syncs: [] }
+  })
+  for (let i = 0; i < Number(values.runs); i++) for (const each of all) await runInTurn(each)
+  return all.map(resultsOf)
+}
+
+async function runInTurn({ cell, runs, syncs }: Measured): Promise<void> {
+  if (cell.isDurable) syncs.push(await syncLatency())
+  for (const [peer, before] of runs) {
+    const run = await runCell(cell, peer, tools.load, setting)
+    before.push(run)
+    const [first] = cell.figures
+    const { longestPauseMs, pauses } = run
+    const collector =
+      longestPauseMs === undefined
+        ? ''
+        : `, longest of ${pauses} pauses of the collector ${longestPauseMs} ms`
+    console.log(`${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}${collector}`)
   }
+}
+
+function resultsOf({ cell, runs, syncs }: Measured): CellResults {
   const others = [...runs.values()].flat().map((run) => run.othersCpuPercent ?? 0)
   return {
     cell: cell.name,

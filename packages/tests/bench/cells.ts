@@ -15,6 +15,8 @@ export interface Cell {
   readonly load: readonly string[]
   /** The first is the one that ratios are made of. */
   readonly figures: readonly Figure[]
+  /** Cells with the same here take turns, as they are compared with each other. */
+  readonly compared?: string
   /** Peers that cannot do it. */
   readonly without?: readonly string[]
   /**
@@ -54,6 +56,7 @@ function growth(name: string, title: string, load: string): Cell {
     title,
     load: options(`--scenario=neighbours --window=1 --size=100 ${load}`),
     figures: [us(), ...tail],
+    compared: `growth-${name.replace(/-\d+$/, '')}`,
     without: exactOnly,
   }
 }
@@ -68,6 +71,7 @@ function beside(name: string, title: string, load: string): Cell {
     title: `the same beside ${title}`,
     load: options(`--scenario=${many} ${load}`),
     figures: [us(), ...tail],
+    compared: 'many',
     without: exactOnly,
   }
 }
