@@ -24,6 +24,7 @@ import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPacket } from './inbound-packet.ts'
 import { Output } from './output.ts'
 import { Pace } from './pace.ts'
+import type { PlainRecord } from './packed-messages.ts'
 import type { Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { type Transport, type TransportEvents, takesParts } from './transport.ts'
@@ -380,6 +381,12 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     core.statistics.publishBytesSent += delivery.message.payload.length
     this.#append(frames.bytes, frames.start, frames.end)
     return true
+  }
+
+  sendPlain(record: PlainRecord, retain: boolean): boolean {
+    const { frames } = this.core
+    if (!this.takesFrames || !frames.writeRecord(this, record, retain)) return false
+    return this.forward(frames, record.payloadBytes)
   }
 
   sendPubrel(packetIdentifier: number, reasonCode: number): void {

@@ -1,4 +1,4 @@
-import type { Access } from './access/access.ts'
+import type { AccessControl } from './access/access-control.ts'
 import type { Arrears } from './arrears.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -29,7 +29,7 @@ export interface Context {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly access: Access
+  readonly access: AccessControl
   readonly deadlines: Deadlines
   readonly hooks: Hooks
   readonly journal: Journal

@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts'
 import type { Connection } from './connection.ts'
 import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
+import type { PlainRecord } from './packed-messages.ts'
 import type { Slab } from './slab.ts'
 
 const noBytes = new Uint8Array(0)
@@ -170,6 +171,29 @@ export class Frames {
     return size
   }
 
+  /** The packet of QoS 0 of a packed message; false where it would be too large for the slab. */
+  writeRecord({ version }: Connection, record: PlainRecord, retain: boolean): boolean {
+    const { topicBytes, payloadBytes } = record
+    const isVersion5 = version === 5
+    const length = 2 + topicBytes + (isVersion5 ? 1 : 0) + payloadBytes
+    const size = 1 + varintWidth(length) + length
+    if (size > longestInSlab) return false
+    const bytes = this.#slab.bytesFor(size)
+    const start = this.#slab.take(size)
+    bytes[start] = 0x30 | (retain ? 1 : 0)
+    let at = putVarint(bytes, start + 1, length)
+    bytes[at++] = topicBytes >> 8
+    bytes[at++] = topicBytes
+    const payloadStart = record.start + topicBytes
+    at = putBytes(bytes, at, record.bytes, record.start, payloadStart)
+    if (isVersion5) bytes[at++] = 0
+    putBytes(bytes, at, record.bytes, payloadStart, payloadStart + payloadBytes)
+    this.bytes = bytes
+    this.start = start
+    this.end = start + size
+    return true
+  }
+
   #encodeOnce(connection: Connection, delivery: Delivery): Uint8Array {
     const { message } = delivery
     if (this.#message !== message) {
@@ -229,6 +253,21 @@ export class Frames {
     if (subscriptionIdentifiers.length > 0) copy.subscriptionIdentifiers = subscriptionIdentifiers
     return copy
   }
+}
+
+/** Fewer bytes than this are copied sooner one by one than a view is made of them. */
+const fewBytes = 64
+
+function putBytes(
+  to: Uint8Array,
+  at: number,
+  from: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (end - start > fewBytes) to.set(from.subarray(start, end), at)
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i] as number
+  return at + end - start
 }
 
 /** What Subscription Identifiers take among the properties. */

@@ -21,8 +21,13 @@ export interface Message {
 }
 
 /** About what a message occupies while it is queued, in bytes; limits are counted in it. */
-export function messageBytes(message: Message): number {
-  return message.payload.length + message.topicName.length + 64
+export function messageBytes({ payload, topicName }: Message): number {
+  return bytesOf(payload.length, topicName.length)
+}
+
+/** The same by the bytes of its payload and the characters of its topic. */
+export function bytesOf(payloadLength: number, topicLength: number): number {
+  return payloadLength + topicLength + 64
 }
 
 /** Completes a message that arrives now; `payload` must not be a view of a read buffer. */

@@ -1,6 +1,6 @@
 import { Fifo } from './fifo.ts'
 import type { Message } from './message.ts'
-import type { PackedMessages } from './packed-messages.ts'
+import type { PackedMessages, PlainRecord } from './packed-messages.ts'
 import { keepAlone } from './payload.ts'
 import type { QueueEntry } from './store/store.ts'
 
@@ -28,6 +28,24 @@ export class OnceQueue {
       keepAlone(message)
       this.#entries.push(entry)
     } else this.#entries.push(this.#messages.keep(message) * 2 + (retain ? 1 : 0))
+  }
+
+  /** The same of a packed message of which no more than this is known. */
+  pushPacked(number: number, retain: boolean): void {
+    this.#messages.hold(number)
+    this.#entries.push(number * 2 + (retain ? 1 : 0))
+  }
+
+  /** The next one, if it can be sent without being read. */
+  get firstPlain(): { readonly record: PlainRecord; readonly retain: boolean } | undefined {
+    const entry = this.#entries.first
+    const record = typeof entry === 'number' ? this.#messages.plain(entry >>> 1) : undefined
+    return record && { record, retain: ((entry as number) & 1) !== 0 }
+  }
+
+  /** Done with that. */
+  dropFirst(): void {
+    this.#messages.release((this.#entries.shift() as number) >>> 1)
   }
 
   /** The next one, to be sent now: its payload may be a view of what others share. */

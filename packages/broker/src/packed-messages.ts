@@ -33,9 +33,21 @@ const expiresAt = 2 // in doubles
 const payloadBytesAt = 6
 const topicBytesAt = 7
 const publisherAt = 8
-const flagBits = 4
+const flagBits = 5
 const retainFlag = 4
 const extrasFlag = 8
+/** The topic has more bytes than characters. */
+const wideFlag = 16
+
+/** Where the bytes of a message are that is nothing but topic and payload. */
+export interface PlainRecord {
+  readonly bytes: Uint8Array
+  /** The topic begins here, and the payload behind it. */
+  readonly start: number
+  /** Its characters, too: it is ASCII. */
+  readonly topicBytes: number
+  readonly payloadBytes: number
+}
 
 interface Segment {
   readonly bytes: Uint8Array
@@ -100,8 +112,10 @@ export class PackedMessages {
     const word = start >>> 2
     const double = start >>> 3
     words[word + numberAt] = number
-    const flags = message.qos | (message.retain ? retainFlag : 0) | (extras ? extrasFlag : 0)
-    words[word + sizeAt] = (units << flagBits) | flags
+    const isWide = topicBytes !== topicName.length
+    const own = message.qos | (message.retain ? retainFlag : 0)
+    const more = (extras ? extrasFlag : 0) | (isWide ? wideFlag : 0)
+    words[word + sizeAt] = (units << flagBits) | own | more
     doubles[double + arrivedAt] = message.arrivedAt
     doubles[double + expiresAt] = message.expiresAt
     words[word + payloadBytesAt] = payload.length
@@ -154,6 +168,19 @@ export class PackedMessages {
     }
     this.#latest = { message, number }
     return message
+  }
+
+  /** To send it without reading it; undefined where there is more to it. */
+  plain(number: number): PlainRecord | undefined {
+    const { words, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
+    const start = this.#table.startOf(number)
+    const word = start >>> 2
+    const flags = words[word + sizeAt] as number
+    const isMortal = this.expiresAt(number) !== Number.POSITIVE_INFINITY
+    if (isMortal || (flags & (extrasFlag | wideFlag)) !== 0) return undefined
+    const topicBytes = words[word + topicBytesAt] as number
+    const payloadBytes = words[word + payloadBytesAt] as number
+    return { bytes, start: start + headBytes, topicBytes, payloadBytes }
   }
 
   expiresAt(number: number): number {

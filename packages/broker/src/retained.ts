@@ -65,12 +65,15 @@ export class Retained {
     if (replaced !== undefined) this.#release(replaced)
   }
 
-  /** Shows what a new subscription is sent, expired messages left out (U5-3.3.1-b). */
-  matching(filter: TopicFilter, now: number, visit: (message: Message) => void): void {
+  /**
+   * Shows what a new subscription is sent, as numbers of packed messages; expired ones are left out
+   * (U5-3.3.1-b).
+   */
+  matching(filter: TopicFilter, now: number, visit: (number: number) => void): void {
     // What the broker says of itself is found by filters with `$` only [MQTT5-4.7.2-1].
     if (this.#limited.messages === 0 && !filter.startsWith('$')) return
     this.#numbers.match(filter, (number) => {
-      if (this.#messages.expiresAt(number) > now) visit(this.#messages.read(number))
+      if (this.#messages.expiresAt(number) > now) visit(number)
       else this.#expire(number)
     })
   }

@@ -119,6 +119,22 @@ export class Sender {
     )
   }
 
+  /**
+   * A retained message at QoS 0, without reading it, when everybody may receive everything; false
+   * where it has to be read.
+   */
+  deliverPacked(number: number): boolean {
+    const { connection } = this.#session
+    const { messages } = this.#context
+    if (connection === undefined) return false
+    const record = messages.plain(number)
+    if (record === undefined) return false
+    if (connection.isCongested || this.hasQueuedQoS0) {
+      return this.queue.appendPacked(number, record, true)
+    }
+    return connection.sendPlain(record, true)
+  }
+
   #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
     const { connection } = this.#session
     const { journal } = this.#context
@@ -232,6 +248,7 @@ export class Sender {
 
   #pumpQoS0(queue: SessionQueue, connection: SessionConnection): void {
     while (!connection.isCongested) {
+      if (this.#context.access.isOpen && queue.sendPlain(connection)) continue
       const entry = queue.takeQoS0()
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue

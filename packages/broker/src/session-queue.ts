@@ -1,8 +1,10 @@
 import { SparseSet } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
-import { type Message, messageBytes } from './message.ts'
+import { bytesOf, type Message, messageBytes } from './message.ts'
 import { OnceQueue } from './once-queue.ts'
+import type { PlainRecord } from './packed-messages.ts'
+import type { SessionConnection } from './session.ts'
 import type { QueueEntry } from './store/store.ts'
 import { visitStoredEntries } from './store/stored-entries.ts'
 
@@ -90,6 +92,25 @@ export class SessionQueue {
     if (!this.#makeRoom(entry, false)) return false
     this.#qos0.push(entry)
     this.#count(entry, 1)
+    return true
+  }
+
+  /** The same of a packed message that is not read; false when it is full, and nothing was done. */
+  appendPacked(number: number, record: PlainRecord, retain: boolean): boolean {
+    const bytes = bytesOf(record.payloadBytes, record.topicBytes)
+    if (!this.#hasRoomFor(bytes, false)) return false
+    this.#qos0.pushPacked(number, retain)
+    this.#countBytes(bytes, 1)
+    return true
+  }
+
+  /** Sends the next one of QoS 0 without reading it; false where it has to be read. */
+  sendPlain(connection: SessionConnection): boolean {
+    const first = this.#qos0.firstPlain
+    if (first === undefined || !connection.sendPlain(first.record, first.retain)) return false
+    const { payloadBytes, topicBytes } = first.record
+    this.#qos0.dropFirst()
+    this.#countBytes(bytesOf(payloadBytes, topicBytes), -1)
     return true
   }
 
@@ -247,11 +268,14 @@ export class SessionQueue {
   }
 
   #count(entry: QueueEntry, sign: 1 | -1): void {
+    this.#countBytes(messageBytes(entry.message), sign)
+  }
+
+  #countBytes(bytes: number, sign: 1 | -1): void {
     const { statistics } = this.#context
-    const bytes = sign * messageBytes(entry.message)
-    this.#bytes += bytes
+    this.#bytes += sign * bytes
     statistics.queuedMessages += sign
-    statistics.queuedBytes += bytes
+    statistics.queuedBytes += sign * bytes
   }
 
   #makeRoom(entry: QueueEntry, isStored: boolean): boolean {
@@ -274,9 +298,13 @@ export class SessionQueue {
   }
 
   #hasRoom(message: Message, isStored: boolean): boolean {
+    return this.#hasRoomFor(messageBytes(message), isStored)
+  }
+
+  #hasRoomFor(more: number, isStored: boolean): boolean {
     if (this.#isShort(isStored)) return false
     const { messages, bytes } = this.#limits(isStored)
-    return this.length < messages && this.#bytes + messageBytes(message) <= bytes
+    return this.length < messages && this.#bytes + more <= bytes
   }
 
   /** It would wait in memory, and there is none. */

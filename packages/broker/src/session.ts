@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { Timed } from './deadlines.ts'
 import type { Delivery } from './delivery.ts'
 import type { PassingFrame } from './forward.ts'
+import type { PlainRecord } from './packed-messages.ts'
 import { Sender } from './sender.ts'
 import type { DurabilityLevel } from './store/store.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -23,6 +24,8 @@ export interface SessionConnection {
   readonly isCongested: boolean
   /** Writes a PUBLISH; false when it is larger than the client accepts [MQTT5-3.1.2-24]. */
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean
+  /** The same at QoS 0 of a packed message; false also where it has to be read for this client. */
+  sendPlain(record: PlainRecord, retain: boolean): boolean
   sendPubrel(packetIdentifier: number, reasonCode: number): void
   disconnect(reasonCode: number, reasonString: string): void
 }

@@ -191,7 +191,10 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
 /** Sends what is retained to a new subscription. */
 export function sendRetained(core: Core, subscription: Subscription, now: number): void {
   const { session, topicFilter } = subscription
-  core.retained.matching(topicFilter, now, (message) => {
+  const isPacked = mayStayPacked(core, subscription)
+  core.retained.matching(topicFilter, now, (number) => {
+    if (isPacked && session.sender.deliverPacked(number)) return
+    const message = core.messages.read(number)
     if (!core.publishing.mayReceiveRetained(session, message)) return
     const delivery = gather(subscription, message)
     // It is kept until it is acknowledged, and what it is a view of would be kept with it.
@@ -200,6 +203,13 @@ export function sendRetained(core: Core, subscription: Subscription, now: number
     delivery.retain = true
     core.publishing.send(session, delivery)
   })
+}
+
+/** A retained message is sent as it is, and nobody has to look at it. */
+function mayStayPacked(core: Core, { subscriptionIdentifier, options }: Subscription): boolean {
+  const { access, hooks } = core
+  const isSeen = hooks.seesMessages || !access.isOpen
+  return !isSeen && options.qos === 0 && subscriptionIdentifier === undefined
 }
 
 /** UNSUBSCRIBE: exact matches are removed [MQTT5-3.10.4-1]; what is under way is finished. */

@@ -66,6 +66,10 @@ export class Subscriber implements SessionConnection {
     return false
   }
 
+  sendPlain(): boolean {
+    return false
+  }
+
   sendPubrel(packetIdentifier: number): void {
     // Not now, because the Session is in the middle of it.
     queueMicrotask(() => {
