@@ -1,15 +1,9 @@
 import {
-  type Connack,
   connectReturnCode,
   Framer,
-  fitPacket,
   InboundTopicAliases,
   KeepAlive,
-  largestPacket,
-  type OutboundTopicAliases,
-  type Packet,
   ProtocolError,
-  type ProtocolVersion,
   ReasonCode,
   readPacket,
   reasonCodeName,
@@ -17,23 +11,14 @@ import {
 import type { Entry } from './admission.ts'
 import { Authentication } from './authentication.ts'
 import type { Core } from './core.ts'
-import { Deadline, Timed } from './deadlines.ts'
-import type { Delivery } from './delivery.ts'
-import type { PassingFrame } from './forward.ts'
+import { Deadline } from './deadlines.ts'
 import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPacket } from './inbound-packet.ts'
-import { Output } from './output.ts'
 import { Pace } from './pace.ts'
-import type { PlainRecord } from './packed-messages.ts'
+import { SendingConnection } from './sending-connection.ts'
 import type { Session, SessionConnection } from './session.ts'
 import type { DurabilityLevel } from './store/store.ts'
-import { type Transport, type TransportEvents, takesParts } from './transport.ts'
-
-/** Output is handed to the transport before the end of the turn when it has grown to this. */
-const flushBytes = 65_536
-
-/** The first bytes of what acknowledges, by name. */
-const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+import type { Transport, TransportEvents } from './transport.ts'
 
 /** How a connection ends: with a Will that was dropped; after the client's last word. */
 interface Ending {
@@ -57,24 +42,15 @@ export interface WaitingAnswers {
  * One Network Connection, from its first byte to its last. As a deadline it waits first for CONNECT
  * to come in time, then for Keep Alive.
  */
-export class Connection extends Timed implements TransportEvents, SessionConnection {
-  readonly core: Core
-  readonly transport: Transport
+export class Connection extends SendingConnection implements TransportEvents, SessionConnection {
   readonly authentication: Authentication
   /** What the limits for new connections say of it. */
   readonly entry: Entry | undefined
   /** The durability of what is done over this connection. */
   readonly level: DurabilityLevel
-  state: 'connecting' | 'connected' | 'ended' = 'connecting'
-  /** Known once CONNECT has been read. */
-  version: ProtocolVersion | undefined
   clientIdentifier = ''
   session: Session | undefined
-  /** In the client's words: what it accepts, and what it wants to be told. */
-  maximumPacketSize = largestPacket
-  wantsProblemInformation = true
   aliases = noAliases
-  outboundAliases: OutboundTopicAliases | undefined
   /** When the packets at hand were read: the clock costs as much as a message. */
   readAt = 0
   /** Nothing of who had the Client Identifier before is on its way any more. */
@@ -85,24 +61,20 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
   waitingAnswers: WaitingAnswers | undefined
 
   readonly #framer: Framer
-  readonly #output = new Output()
   #keepAlive = noKeepAlive
   /** Not yet counted for the client's rate. */
   #unpacedBytes = 0
   #pace: { readonly of: Pace; readonly ends: Deadline } | undefined
   #isHeld = false
-  #isPaused = false
   /** It has had its share, and others have their turn. */
   #awaitsRound = false
   /** Nothing has come yet. */
   #isSilent = true
 
   constructor(core: Core, transport: Transport, level: DurabilityLevel, entry?: Entry) {
-    super()
-    this.core = core
+    super(core, transport)
     this.entry = entry
     this.level = level
-    this.transport = transport
     this.authentication = new Authentication(this)
     const { limits } = core.config
     this.#framer = new Framer(limits.connectBytes)
@@ -202,7 +174,7 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
 
   #readOn(): void {
     if (this.state === 'ended' || this.#isHeld || this.#awaitsRound) return
-    if (!this.#isPaused) this.transport.resume()
+    if (!this.isPaused) this.transport.resume()
     this.guard(() => this.#readPackets())
   }
 
@@ -356,125 +328,18 @@ export class Connection extends Timed implements TransportEvents, SessionConnect
     if (this.#pace !== undefined) core.deadlines.clear(this.#pace.ends)
     this.authentication.ended()
     core.forget(this)
-    this.#output.clear()
+    this.clearOutput()
     if (session === undefined) return
     core.statistics.clientsConnected--
     core.hooks.disconnected?.(session)
     core.sessions.connectionEnded(session)
   }
 
-  get isCongested(): boolean {
-    return (
-      this.state !== 'connected' || this.#unsentBytes > this.core.config.limits.output.pauseBytes
-    )
-  }
-
-  get #unsentBytes(): number {
-    return this.transport.pendingBytes + this.#output.length
-  }
-
-  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
-    const { core } = this
-    const { frames } = core
-    if (!frames.encode(this, delivery, packetIdentifier, dup)) return false
-    core.statistics.publishSent++
-    core.statistics.publishBytesSent += delivery.message.payload.length
-    this.#append(frames.bytes, frames.start, frames.end)
-    return true
-  }
-
-  sendPlain(record: PlainRecord, retain: boolean): boolean {
-    const { frames } = this.core
-    if (!this.takesFrames || !frames.writeRecord(this, record, retain)) return false
-    return this.forward(frames, record.payloadBytes)
-  }
-
-  sendPubrel(packetIdentifier: number, reasonCode: number): void {
-    this.sendAcknowledgement('pubrel', packetIdentifier, reasonCode)
-  }
-
-  /** Success, which is nearly always the case, is four bytes in all versions (U5-3.4.2-a). */
-  sendAcknowledgement(
-    type: keyof typeof acknowledgements,
-    packetIdentifier: number,
-    reasonCode: number,
-  ): void {
-    const isShort = reasonCode === ReasonCode.Success || this.version !== 5
-    if (!isShort || this.maximumPacketSize < 4) {
-      this.send({ type, packetIdentifier, reasonCode, properties: {} })
-      return
-    }
-    const slab = this.core.acknowledgements
-    const start = slab.take(4)
-    const { bytes } = slab
-    bytes[start] = acknowledgements[type]
-    bytes[start + 1] = 2
-    bytes[start + 2] = packetIdentifier >> 8
-    bytes[start + 3] = packetIdentifier
-    this.#append(bytes, start, start + 4)
-  }
-
-  /** Writes a packet, without its explanation where that would be too long or is not wanted. */
-  send(packet: Packet): boolean {
-    const { maximumPacketSize, wantsProblemInformation } = this
-    const frame = fitPacket(packet, this.version ?? 5, maximumPacketSize, wantsProblemInformation)
-    if (frame === undefined) return false
-    this.#append(frame, 0, frame.length)
-    return true
-  }
-
-  /** Writes CONNACK, after which everything else may follow [MQTT5-3.2.0-1]. */
-  sendConnack(connack: Connack): void {
-    if (!this.send(connack)) return this.close('CONNACK is larger than the client accepts')
-    this.state = 'connected'
-  }
-
-  get takesFrames(): boolean {
-    return this.outboundAliases === undefined && !this.isCongested
-  }
-
-  forward({ bytes, start, end }: PassingFrame, payloadLength: number): boolean {
-    if (end - start > this.maximumPacketSize) return false
-    this.core.statistics.publishSent++
-    this.core.statistics.publishBytesSent += payloadLength
-    this.#append(bytes, start, end)
-    return true
-  }
-
-  #append(bytes: Uint8Array, start: number, end: number): void {
-    if (this.state === 'ended') return
-    this.core.statistics.messagesSent++
-    const output = this.#output
-    if (output.length === 0) this.core.hasOutput(this)
-    output.append(bytes, start, end)
-    const { pauseBytes, stopReadingBytes } = this.core.config.limits.output
-    if (output.length >= flushBytes || output.length >= pauseBytes) this.flush()
-    // A client that does not read its answers is not read from.
-    if (!this.#isPaused && this.#unsentBytes > stopReadingBytes) {
-      this.#isPaused = true
-      this.transport.pause()
-    }
-  }
-
-  /** Hands this turn's output to the transport as one piece. */
-  flush(): void {
-    const { length } = this.#output
-    if (length === 0 || this.state === 'ended') return
-    this.core.statistics.bytesSent += length
-    const { transport } = this
-    if (takesParts(transport)) return this.#output.handTo(transport, this.core.slab)
-    const piece = this.#output.take(this.core.slab)
-    // What has to wait gets memory of its own: the slabs are used again in the next turn.
-    const mayShare = transport.takesBytesAtOnce === true && transport.pendingBytes === 0
-    transport.write(mayShare ? piece : piece.slice())
-    if (mayShare && transport.pendingBytes > 0) this.core.holdSlabs()
-  }
-
   drained(): void {
     if (this.state !== 'connected') return
     this.guard(() => {
-      if (this.#isPaused && !this.#isHeld && !this.#awaitsRound) this.transport.resume()
-      this.#isPaused = false
+      if (this.isPaused && !this.#isHeld && !this.#awaitsRound) this.transport.resume()
+      this.isPaused = false
       this.session?.sender.pump()
     })
   }

@@ -26,6 +26,7 @@ import { restore } from './restore.ts'
 import { Retained } from './retained.ts'
 import { Rounds } from './rounds.ts'
 import { Router } from './router.ts'
+import type { SendingConnection } from './sending-connection.ts'
 import { Sessions } from './sessions.ts'
 import { Slab } from './slab.ts'
 import { Statistics } from './statistics.ts'
@@ -81,7 +82,7 @@ export class Core implements Context {
   readonly #nextTurn: (work: () => void) => void
   #isRoundDue = false
   readonly #connections = new Set<Connection>()
-  #withOutput: Connection[] = []
+  #withOutput: SendingConnection[] = []
   #isScheduled = false
   #isStopped = false
   #otherTransports = 0
@@ -285,7 +286,7 @@ export class Core implements Context {
   }
 
   /** A connection has something to send at the end of this turn. */
-  hasOutput(connection: Connection): void {
+  hasOutput(connection: SendingConnection): void {
     this.#withOutput.push(connection)
     this.#endTurnLater()
   }

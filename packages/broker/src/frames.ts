@@ -7,10 +7,10 @@ import {
   varintWidth,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
-import type { Connection } from './connection.ts'
 import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
 import type { PlainRecord } from './packed-messages.ts'
+import type { SendingConnection } from './sending-connection.ts'
 import type { Slab } from './slab.ts'
 
 const noBytes = new Uint8Array(0)
@@ -60,7 +60,7 @@ export class Frames {
    * would be larger than the client accepts [MQTT5-3.1.2-24].
    */
   encode(
-    connection: Connection,
+    connection: SendingConnection,
     delivery: Delivery,
     packetIdentifier: number,
     dup: boolean,
@@ -95,7 +95,7 @@ export class Frames {
   }
 
   /** As `#writePlain` at QoS 0, unless the bytes are there already. */
-  #writeOnce(connection: Connection, delivery: Delivery): number {
+  #writeOnce(connection: SendingConnection, delivery: Delivery): number {
     const { message, retain } = delivery
     const isVersion5 = connection.version === 5
     const known = this.#written
@@ -119,7 +119,7 @@ export class Frames {
    * that are the subscriber's own. Returns its size, or -1 where the topic is not ASCII.
    */
   #writePlain(
-    connection: Connection,
+    connection: SendingConnection,
     delivery: Delivery,
     packetIdentifier: number,
     dup: boolean,
@@ -172,7 +172,7 @@ export class Frames {
   }
 
   /** The packet of QoS 0 of a packed message; false where it would be too large for the slab. */
-  writeRecord({ version }: Connection, record: PlainRecord, retain: boolean): boolean {
+  writeRecord({ version }: SendingConnection, record: PlainRecord, retain: boolean): boolean {
     const { topicBytes, payloadBytes } = record
     const isVersion5 = version === 5
     const length = 2 + topicBytes + (isVersion5 ? 1 : 0) + payloadBytes
@@ -194,7 +194,7 @@ export class Frames {
     return true
   }
 
-  #encodeOnce(connection: Connection, delivery: Delivery): Uint8Array {
+  #encodeOnce(connection: SendingConnection, delivery: Delivery): Uint8Array {
     const { message } = delivery
     if (this.#message !== message) {
       this.#message = message
@@ -210,7 +210,7 @@ export class Frames {
   }
 
   #encode(
-    connection: Connection,
+    connection: SendingConnection,
     delivery: Delivery,
     packetIdentifier: number,
     dup: boolean,

@@ -1,11 +1,9 @@
 import { firstFailure, Outbound } from '@busbar/protocol'
-import type { Context } from './context.ts'
 import type { Delivery } from './delivery.ts'
-import type { LossCause } from './losses.ts'
-import type { Message } from './message.ts'
+import { OnceSender } from './once-sender.ts'
 import { keepAlone } from './payload.ts'
-import type { Session, SessionConnection } from './session.ts'
-import { type Place, SessionQueue } from './session-queue.ts'
+import type { SessionConnection } from './session.ts'
+import type { Place } from './session-queue.ts'
 import type { DurabilityLevel, QueueEntry } from './store/store.ts'
 import { UndecidedEntries } from './undecided-entries.ts'
 
@@ -35,11 +33,9 @@ const shortQueue = 64
  * Delivers the messages of one Session: what may leave leaves, the rest waits; what the client has not
  * acknowledged is sent again when it is back.
  */
-export class Sender {
+export class Sender extends OnceSender {
   // for the Session
   readonly outbound = new Outbound<Sent>()
-  /** Made when something has to wait for the first time. */
-  #queue: SessionQueue | undefined
   /**
    * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
    * true where the entry itself is in the same batch.
@@ -50,42 +46,23 @@ export class Sender {
   #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
-  readonly #context: Context
-  readonly #session: Session
-
-  constructor(context: Context, session: Session) {
-    this.#context = context
-    this.#session = session
-  }
-
-  /** What waits for the client. */
-  get queue(): SessionQueue {
-    this.#queue ??= new SessionQueue(this.#context, this.#session.clientIdentifier)
-    return this.#queue
-  }
-
-  /** A message of QoS 0 waits, and no later one may overtake it [MQTT5-4.6.0-5]. */
-  get hasQueuedQoS0(): boolean {
-    return this.#queue?.hasQoS0 === true
-  }
-
   /** Whether a message would leave at once: what a Shared Subscription looks for. */
   get isReady(): boolean {
     const { outbound } = this
-    const { connection } = this.#session
+    const { connection } = this.session
     return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
   }
 
   /** A message of QoS 1 or 2 may leave at once, and nothing of it has to be kept. */
   get takesPassing(): boolean {
-    if (this.#session.isStored || !this.isReady) return false
+    if (this.session.isStored || !this.isReady) return false
     // Nothing overtakes what waits [MQTT5-4.6.0-5], be it for a batch only.
-    return this.#queue?.isEmpty !== false && !this.#unsettled?.size
+    return this.queueIfAny?.isEmpty !== false && !this.#unsettled?.size
   }
 
   /** The Packet Identifier for a message that is passed on; only while `takesPassing`. */
   pass(qos: 1 | 2, payloadBytes: number): number {
-    this.#context.statistics.inFlight++
+    this.context.statistics.inFlight++
     return this.outbound.publish(payloadBytes, qos).packetIdentifier
   }
 
@@ -98,57 +75,27 @@ export class Sender {
     // Another member may get it at QoS 2 when this Session ends.
     const isExact = qos === 2 || (message.qos === 2 && sharedFilter !== undefined)
     if (qos > 0) return this.#deliverAcknowledged(delivery, mustWait || isExact)
-    if (!mustWait) return this.#deliverOnce(delivery)
-    this.#context.journal.whenCommitted((error) => {
-      if (error === undefined) this.#deliverOnce(delivery)
+    if (!mustWait) return this.deliverOnce(delivery)
+    this.context.journal.whenCommitted((error) => {
+      if (error === undefined) this.deliverOnce(delivery)
     })
     return true
   }
 
-  #deliverOnce(delivery: Delivery): boolean {
-    const { connection } = this.#session
-    if (connection === undefined && !this.#context.config.mqtt.queueQoS0) {
-      return this.#lose(delivery.message, 'offline-qos-0')
-    }
-    if (connection === undefined || connection.isCongested || this.hasQueuedQoS0) {
-      if (this.queue.refuses(delivery.message, false)) return false
-      return this.queue.appendQoS0(this.#entry(delivery))
-    }
-    return (
-      connection.sendPublish(delivery, 0, false) || this.#lose(delivery.message, 'packet-too-large')
-    )
-  }
-
-  /**
-   * A retained message at QoS 0, without reading it, when everybody may receive everything; false
-   * where it has to be read.
-   */
-  deliverPacked(number: number): boolean {
-    const { connection } = this.#session
-    const { messages } = this.#context
-    if (connection === undefined) return false
-    const record = messages.plain(number)
-    if (record === undefined) return false
-    if (connection.isCongested || this.hasQueuedQoS0) {
-      return this.queue.appendPacked(number, record, true)
-    }
-    return connection.sendPlain(record, true)
-  }
-
   #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
-    const { connection } = this.#session
-    const { journal } = this.#context
-    const leavesNow = this.#queue?.isEmpty !== false && this.isReady
-    if (!leavesNow && this.queue.refuses(delivery.message, this.#session.isStored)) return false
-    const entry = this.#entry(delivery)
-    const place = leavesNow ? 'out' : this.queue.append(entry, this.#session.isStored, mustWait)
+    const { connection } = this.session
+    const { journal } = this.context
+    const leavesNow = this.queueIfAny?.isEmpty !== false && this.isReady
+    if (!leavesNow && this.queue.refuses(delivery.message, this.session.isStored)) return false
+    const entry = this.entryOf(delivery)
+    const place = leavesNow ? 'out' : this.queue.append(entry, this.session.isStored, mustWait)
     if (place === false) return false
     // A short queue in front of a client that reads is gone in a moment.
-    const isShort = connection !== undefined && (this.#queue?.length ?? 0) <= shortQueue
+    const isShort = connection !== undefined && (this.queueIfAny?.length ?? 0) <= shortQueue
     if (place === 'in hand' && !isShort) keepAlone(entry.message)
     if (leavesNow) this.#takeIdentifier(entry)
-    if (this.#session.isStored) {
-      const { clientIdentifier } = this.#session
+    if (this.session.isStored) {
+      const { clientIdentifier } = this.session
       journal.add({ kind: 'queued', clientIdentifier, entry }, this.#levelOf(entry))
     }
     if (mustWait) journal.depend()
@@ -163,24 +110,24 @@ export class Sender {
   }
 
   #makeUndecided(): UndecidedEntries {
-    return new UndecidedEntries(this.#context.journal, {
+    return new UndecidedEntries(this.context.journal, {
       entry: (entry, place, error) => this.#decide(entry, place, error),
       // Only now can they be read back, and may they leave.
       batch: () => {
-        if (!this.#session.hasEnded) this.pump()
+        if (!this.session.hasEnded) this.pump()
       },
     })
   }
 
   #decide(entry: QueueEntry, place: Place, error: Error | undefined): void {
-    if (!this.#session.hasEnded) this.queue.decide(entry, place, error)
-    else if (this.#queue?.forgetUndecided(entry, place)) this.#decided?.(entry, error)
+    if (!this.session.hasEnded) this.queue.decide(entry, place, error)
+    else if (this.queueIfAny?.forgetUndecided(entry, place)) this.#decided?.(entry, error)
   }
 
   /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
   pump(): void {
     const { outbound } = this
-    const { connection } = this.#session
+    const { connection } = this.session
     if (connection === undefined) return
     let mustWait = this.#putOff > 0
     while (outbound.isResending && !connection.isCongested) {
@@ -195,10 +142,10 @@ export class Sender {
       } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
       else this.#resend(entry, connection, mustWait)
     }
-    if (this.#queue === undefined) return
-    this.#pumpQoS0(this.#queue, connection)
+    if (this.queueIfAny === undefined) return
+    this.pumpQoS0(this.queueIfAny, connection)
     while (outbound.hasRoom && this.#putOff === 0 && !connection.isCongested) {
-      const entry = this.#queue.take(() => this.pump())
+      const entry = this.queueIfAny.take(() => this.pump())
       if (entry === undefined) return
       if (!this.#isStillDue(entry)) continue
       this.#takeIdentifier(entry)
@@ -211,7 +158,7 @@ export class Sender {
     if (!this.#isStillDue(entry)) {
       this.#unsettled?.delete(entry)
       this.outbound.discard(entry.packetIdentifier)
-      this.#context.statistics.inFlight--
+      this.context.statistics.inFlight--
       return
     }
     entry.state = 'sent'
@@ -223,9 +170,9 @@ export class Sender {
     if (!mustWait) this.#transmit(entry, connection, true)
     else {
       this.#putOff++
-      this.#context.journal.whenCommitted(() => {
+      this.context.journal.whenCommitted(() => {
         this.#putOff--
-        if (this.#session.connection === connection) this.#transmit(entry, connection, true)
+        if (this.session.connection === connection) this.#transmit(entry, connection, true)
         if (this.#putOff === 0) this.pump()
       })
     }
@@ -236,56 +183,41 @@ export class Sender {
    * but without it a restart would send this one behind later ones.
    */
   #sendStored(entry: QueueEntry, connection: SessionConnection): void {
-    if (this.#session.isStored) {
-      const { clientIdentifier } = this.#session
+    if (this.session.isStored) {
+      const { clientIdentifier } = this.session
       const { position, packetIdentifier } = entry
       const change = { kind: 'sent', clientIdentifier, position, packetIdentifier } as const
-      this.#context.journal.add(change, entry.qos === 2 ? this.#levelOf(entry) : 'memory')
+      this.context.journal.add(change, entry.qos === 2 ? this.#levelOf(entry) : 'memory')
     }
     if (entry.qos === 2) this.#sendWhenStored(entry, connection, false)
     else this.#transmit(entry, connection, false)
   }
 
-  #pumpQoS0(queue: SessionQueue, connection: SessionConnection): void {
-    while (!connection.isCongested) {
-      if (this.#context.access.isOpen && queue.sendPlain(connection)) continue
-      const entry = queue.takeQoS0()
-      if (entry === undefined) return
-      if (!this.#isStillDue(entry)) continue
-      if (!connection.sendPublish(entry, 0, false)) this.#lose(entry.message, 'packet-too-large')
-    }
-  }
-
-  /** A waiting message may have expired [MQTT5-3.3.2-5], or the right to it may be gone. */
+  /** That of a message which waits: where it is not due any more, it is over. */
   #isStillDue(entry: QueueEntry): boolean {
-    const { access, clock } = this.#context
-    const { message } = entry
-    if (message.expiresAt <= clock.now()) this.#lose(message, 'expired')
-    else if (!access.mayReceive(this.#session, message.topicName))
-      this.#lose(message, 'not-authorized')
-    else return true
+    if (this.isDue(entry)) return true
     this.#done(entry)
     return false
   }
 
   #mayStillReceive({ message }: QueueEntry): boolean {
-    return this.#context.access.mayReceive(this.#session, message.topicName)
+    return this.context.access.mayReceive(this.session, message.topicName)
   }
 
   /** It was sent on an earlier connection, and may not be sent again. */
   #withdraw(entry: QueueEntry): void {
-    this.#lose(entry.message, 'not-authorized')
+    this.lose(entry.message, 'not-authorized')
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
   }
 
   /** Drops what waits and may not be received any more. */
   dropDenied(): void {
-    if (this.#queue === undefined) return this.pump()
-    this.#queue.purge({
-      mayStay: ({ topicName }) => this.#context.access.mayReceive(this.#session, topicName),
+    if (this.queueIfAny === undefined) return this.pump()
+    this.queueIfAny.purge({
+      mayStay: ({ topicName }) => this.context.access.mayReceive(this.session, topicName),
       drop: (entry) => {
-        this.#lose(entry.message, 'not-authorized')
+        this.lose(entry.message, 'not-authorized')
         this.#done(entry)
       },
       finished: () => this.pump(),
@@ -295,7 +227,7 @@ export class Sender {
   #takeIdentifier(entry: QueueEntry): void {
     entry.packetIdentifier = this.outbound.publish(entry, entry.qos as 1 | 2).packetIdentifier
     entry.state = 'sent'
-    this.#context.statistics.inFlight++
+    this.context.statistics.inFlight++
   }
 
   /**
@@ -305,20 +237,20 @@ export class Sender {
   #sendWhenStored(entry: QueueEntry, connection: SessionConnection, isNew: boolean): void {
     this.#unsettled ??= new Map()
     this.#unsettled.set(entry, isNew)
-    this.#context.journal.whenCommitted((error) => {
-      if (this.#session.hasEnded) {
+    this.context.journal.whenCommitted((error) => {
+      if (this.session.hasEnded) {
         if (this.#unsettled?.delete(entry) === true) this.#decided?.(entry, error)
         return
       }
       if (error !== undefined) {
         if (isNew) this.#abandon(entry)
         // What is stored is kept: the Session goes on from here when the client is back.
-        else this.#session.connection?.disconnect(0x97, 'store failed')
+        else this.session.connection?.disconnect(0x97, 'store failed')
         return
       }
       this.#unsettled?.delete(entry)
       // What was too large made room for the next.
-      if (this.#session.connection === connection && !this.#transmit(entry, connection, false))
+      if (this.session.connection === connection && !this.#transmit(entry, connection, false))
         this.pump()
     })
   }
@@ -326,7 +258,7 @@ export class Sender {
   /** It could not be stored, so its publisher was not told that it was kept. */
   #abandon(entry: QueueEntry): void {
     this.#unsettled?.delete(entry)
-    this.#lose(entry.message, 'store-failed')
+    this.lose(entry.message, 'store-failed')
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
     this.pump()
@@ -336,7 +268,7 @@ export class Sender {
   #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): boolean {
     if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return true
     // Counted as if it had been delivered [MQTT5-3.1.2-25].
-    this.#lose(entry.message, 'packet-too-large')
+    this.lose(entry.message, 'packet-too-large')
     this.outbound.discard(entry.packetIdentifier)
     this.#finish(entry)
     return false
@@ -363,9 +295,10 @@ export class Sender {
       } else waiting.push(entry)
     }
     const unsettled = this.#unsettled?.size ?? 0
-    if (this.#queue === undefined) return { waiting, begun, undecided: unsettled, ...noneStored }
-    const { inStore, lastInHand } = this.#queue
-    const { entries, undecided } = this.#queue.clear()
+    if (this.queueIfAny === undefined)
+      return { waiting, begun, undecided: unsettled, ...noneStored }
+    const { inStore, lastInHand } = this.queueIfAny
+    const { entries, undecided } = this.queueIfAny.clear()
     for (const entry of entries) waiting.push(entry)
     return { waiting, begun, undecided: undecided + unsettled, inStore, lastInHand }
   }
@@ -380,17 +313,17 @@ export class Sender {
 
   #refusedByClient(sent: Sent): void {
     const bytes = typeof sent === 'number' ? sent : sent.message.payload.length
-    this.#context.losses.record(this.#session.clientIdentifier, 'refused-by-client', bytes)
+    this.context.losses.record(this.session.clientIdentifier, 'refused-by-client', bytes)
   }
 
   /** Answers with PUBREL, once "PUBREC received" is stored; 0x92 for an unknown identifier. */
   pubrec(packetIdentifier: number, reasonCode: number): void {
     const { outcome, entry } = this.outbound.pubrec(packetIdentifier, reasonCode)
     if (outcome === 'unknown') {
-      if (reasonCode < firstFailure) this.#session.connection?.sendPubrel(packetIdentifier, 0x92)
+      if (reasonCode < firstFailure) this.session.connection?.sendPubrel(packetIdentifier, 0x92)
     } else if (entry !== undefined && outcome === 'release') {
       if (typeof entry.message === 'number')
-        this.#session.connection?.sendPubrel(packetIdentifier, 0)
+        this.session.connection?.sendPubrel(packetIdentifier, 0)
       else this.#release(entry.message)
     } else if (entry !== undefined) {
       this.#refusedByClient(entry.message)
@@ -401,20 +334,20 @@ export class Sender {
 
   /** Sends PUBREL. If it left before it was stored, a crash would send the PUBLISH once more. */
   #release(entry: QueueEntry): void {
-    const { clientIdentifier, connection } = this.#session
+    const { clientIdentifier, connection } = this.session
     const { position, packetIdentifier } = entry
-    if (!this.#session.isStored || entry.state === 'released') {
+    if (!this.session.isStored || entry.state === 'released') {
       entry.state = 'released'
       connection?.sendPubrel(packetIdentifier, 0)
       return
     }
-    const { journal } = this.#context
+    const { journal } = this.context
     journal.add({ kind: 'released', clientIdentifier, position }, this.#levelOf(entry))
     journal.whenCommitted((error) => {
       // Without room for it the client has to come back: the Session is then resumed from here.
-      if (error !== undefined) return this.#session.connection?.disconnect(0x97, 'store failed')
+      if (error !== undefined) return this.session.connection?.disconnect(0x97, 'store failed')
       entry.state = 'released'
-      if (this.#session.connection === connection) connection?.sendPubrel(packetIdentifier, 0)
+      if (this.session.connection === connection) connection?.sendPubrel(packetIdentifier, 0)
     })
   }
 
@@ -427,39 +360,17 @@ export class Sender {
 
   /** Its exchange is over. */
   #finish(sent: Sent): void {
-    this.#context.statistics.inFlight--
+    this.context.statistics.inFlight--
     if (typeof sent !== 'number') this.#done(sent)
   }
 
   #done(entry: QueueEntry): void {
-    if (!this.#session.isStored || entry.qos === 0) return
-    const { clientIdentifier } = this.#session
-    this.#context.journal.add(
-      { kind: 'done', clientIdentifier, position: entry.position },
-      'memory',
-    )
+    if (!this.session.isStored || entry.qos === 0) return
+    const { clientIdentifier } = this.session
+    this.context.journal.add({ kind: 'done', clientIdentifier, position: entry.position }, 'memory')
   }
 
   #levelOf(entry: QueueEntry): DurabilityLevel {
-    return this.#context.durability.ofMessage(entry.message.topicName, this.#session.level)
-  }
-
-  #entry(delivery: Delivery): QueueEntry {
-    const { message, qos, retain, subscriptionIdentifiers, sharedFilter } = delivery
-    return {
-      position: this.#context.nextPosition(),
-      message,
-      qos,
-      retain,
-      subscriptionIdentifiers,
-      sharedFilter,
-      packetIdentifier: 0,
-      state: 'queued',
-    }
-  }
-
-  #lose(message: Message, cause: LossCause): false {
-    this.#context.losses.record(this.#session.clientIdentifier, cause, message.payload.length)
-    return false
+    return this.context.durability.ofMessage(entry.message.topicName, this.session.level)
   }
 }

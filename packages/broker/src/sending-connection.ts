@@ -1,0 +1,159 @@
+import {
+  type Connack,
+  fitPacket,
+  largestPacket,
+  type OutboundTopicAliases,
+  type Packet,
+  type ProtocolVersion,
+  ReasonCode,
+} from '@busbar/protocol'
+import type { Core } from './core.ts'
+import { Timed } from './deadlines.ts'
+import type { Delivery } from './delivery.ts'
+import type { PassingFrame } from './forward.ts'
+import { Output } from './output.ts'
+import type { PlainRecord } from './packed-messages.ts'
+import { type Transport, takesParts } from './transport.ts'
+
+/** Output is handed to the transport before the end of the turn when it has grown to this. */
+const flushBytes = 65_536
+
+/** The first bytes of what acknowledges, by name. */
+const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
+
+/** What a Network Connection sends: put together in a turn, and handed to its transport at the end. */
+export abstract class SendingConnection extends Timed {
+  readonly core: Core
+  readonly transport: Transport
+  state: 'connecting' | 'connected' | 'ended' = 'connecting'
+  /** Known once CONNECT has been read. */
+  version: ProtocolVersion | undefined
+  /** In the client's words: what it accepts, and what it wants to be told. */
+  maximumPacketSize = largestPacket
+  wantsProblemInformation = true
+  outboundAliases: OutboundTopicAliases | undefined
+  /** It does not read its answers, and is not read from. */
+  protected isPaused = false
+  readonly #output = new Output()
+
+  constructor(core: Core, transport: Transport) {
+    super()
+    this.core = core
+    this.transport = transport
+  }
+
+  /** Ends it without a word to the client; `reason` is for the log. */
+  abstract close(reason: string | undefined): void
+
+  get isCongested(): boolean {
+    return (
+      this.state !== 'connected' || this.#unsentBytes > this.core.config.limits.output.pauseBytes
+    )
+  }
+
+  get #unsentBytes(): number {
+    return this.transport.pendingBytes + this.#output.length
+  }
+
+  sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
+    const { core } = this
+    const { frames } = core
+    if (!frames.encode(this, delivery, packetIdentifier, dup)) return false
+    core.statistics.publishSent++
+    core.statistics.publishBytesSent += delivery.message.payload.length
+    this.#append(frames.bytes, frames.start, frames.end)
+    return true
+  }
+
+  sendPlain(record: PlainRecord, retain: boolean): boolean {
+    const { frames } = this.core
+    if (!this.takesFrames || !frames.writeRecord(this, record, retain)) return false
+    return this.forward(frames, record.payloadBytes)
+  }
+
+  sendPubrel(packetIdentifier: number, reasonCode: number): void {
+    this.sendAcknowledgement('pubrel', packetIdentifier, reasonCode)
+  }
+
+  /** Success, which is nearly always the case, is four bytes in all versions (U5-3.4.2-a). */
+  sendAcknowledgement(
+    type: keyof typeof acknowledgements,
+    packetIdentifier: number,
+    reasonCode: number,
+  ): void {
+    const isShort = reasonCode === ReasonCode.Success || this.version !== 5
+    if (!isShort || this.maximumPacketSize < 4) {
+      this.send({ type, packetIdentifier, reasonCode, properties: {} })
+      return
+    }
+    const slab = this.core.acknowledgements
+    const start = slab.take(4)
+    const { bytes } = slab
+    bytes[start] = acknowledgements[type]
+    bytes[start + 1] = 2
+    bytes[start + 2] = packetIdentifier >> 8
+    bytes[start + 3] = packetIdentifier
+    this.#append(bytes, start, start + 4)
+  }
+
+  /** Writes a packet, without its explanation where that would be too long or is not wanted. */
+  send(packet: Packet): boolean {
+    const { maximumPacketSize, wantsProblemInformation } = this
+    const frame = fitPacket(packet, this.version ?? 5, maximumPacketSize, wantsProblemInformation)
+    if (frame === undefined) return false
+    this.#append(frame, 0, frame.length)
+    return true
+  }
+
+  /** Writes CONNACK, after which everything else may follow [MQTT5-3.2.0-1]. */
+  sendConnack(connack: Connack): void {
+    if (!this.send(connack)) return this.close('CONNACK is larger than the client accepts')
+    this.state = 'connected'
+  }
+
+  get takesFrames(): boolean {
+    return this.outboundAliases === undefined && !this.isCongested
+  }
+
+  forward({ bytes, start, end }: PassingFrame, payloadLength: number): boolean {
+    if (end - start > this.maximumPacketSize) return false
+    this.core.statistics.publishSent++
+    this.core.statistics.publishBytesSent += payloadLength
+    this.#append(bytes, start, end)
+    return true
+  }
+
+  #append(bytes: Uint8Array, start: number, end: number): void {
+    if (this.state === 'ended') return
+    this.core.statistics.messagesSent++
+    const output = this.#output
+    if (output.length === 0) this.core.hasOutput(this)
+    output.append(bytes, start, end)
+    const { pauseBytes, stopReadingBytes } = this.core.config.limits.output
+    if (output.length >= flushBytes || output.length >= pauseBytes) this.flush()
+    // A client that does not read its answers is not read from.
+    if (!this.isPaused && this.#unsentBytes > stopReadingBytes) {
+      this.isPaused = true
+      this.transport.pause()
+    }
+  }
+
+  /** Hands this turn's output to the transport as one piece. */
+  flush(): void {
+    const { length } = this.#output
+    if (length === 0 || this.state === 'ended') return
+    this.core.statistics.bytesSent += length
+    const { transport } = this
+    if (takesParts(transport)) return this.#output.handTo(transport, this.core.slab)
+    const piece = this.#output.take(this.core.slab)
+    // What has to wait gets memory of its own: the slabs are used again in the next turn.
+    const mayShare = transport.takesBytesAtOnce === true && transport.pendingBytes === 0
+    transport.write(mayShare ? piece : piece.slice())
+    if (mayShare && transport.pendingBytes > 0) this.core.holdSlabs()
+  }
+
+  /** It has ended: what was to be sent is not. */
+  protected clearOutput(): void {
+    this.#output.clear()
+  }
+}
