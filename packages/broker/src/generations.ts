@@ -1,5 +1,4 @@
-import type { TopicFilter } from '@busbar/protocol'
-import { hashOfName } from './topic-hash.ts'
+import { hashOfName, type TopicFilter } from '@busbar/protocol'
 
 const slash = 0x2f
 const plus = 0x2b

@@ -1,7 +1,6 @@
-import type { QoS } from '@busbar/protocol'
+import { hashOfBytes, hashOfName, type QoS } from '@busbar/protocol'
 import type { Places } from './generations.ts'
 import type { Session } from './session.ts'
-import { hashOfBytes, hashOfName } from './topic-hash.ts'
 
 /** Who gets the messages of a topic, and how: one for each Session. */
 export interface Target {

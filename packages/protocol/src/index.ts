@@ -25,6 +25,7 @@ export {
   type TopicFilter,
   topicMatches,
 } from './topic/topic-filter.ts'
+export { hashOfBytes, hashOfName } from './topic/topic-hash.ts'
 export { TopicIndex } from './topic/topic-index.ts'
 export { parseTopicName, type TopicName } from './topic/topic-name.ts'
 export { TopicTree } from './topic/topic-tree.ts'

@@ -1,3 +1,5 @@
+import { mixed } from './topic-hash.ts'
+
 /** No node, where one could be: the first is a root, which is nobody's child. */
 export const noNode = 0
 
@@ -268,9 +270,4 @@ export class NameNodes {
 
 function below(parent: number, hash: number): number {
   return mixed(Math.imul(parent, 0x85ebca6b), hash)
-}
-
-function mixed(hash: number, word: number): number {
-  const product = Math.imul(hash ^ word, 0x9e3779b1)
-  return product ^ (product >>> 15)
 }

@@ -131,7 +131,7 @@ export class TopicTree<V extends Filtered> {
     let depth = 0
     for (let start = 0; start <= name.length; depth++) {
       const end = levelEnd(name, start)
-      const levelHash = nodes.hashOf(name, start, end)
+      let levelHash: number | undefined
       for (const last = branches.length; at < last; at++) {
         const node = branches[at] as number
         const plusChild = nodes.valueOf(node)
@@ -140,8 +140,11 @@ export class TopicTree<V extends Filtered> {
           if (leafMatches(leaf, depth, name, start - 1)) found.push(leaf)
           continue
         }
-        const child = nodes.findHashed(node, levelHash, name, start, end)
-        if (child !== noNode) branches.push(child)
+        if (nodes.firstChildOf(node) !== noNode) {
+          levelHash ??= nodes.hashOf(name, start, end)
+          const child = nodes.findHashed(node, levelHash, name, start, end)
+          if (child !== noNode) branches.push(child)
+        }
         if (!mayBeWildcard) continue
         const open = this.#open[node]
         if (open !== undefined) found.push(open)

@@ -27,7 +27,8 @@ export function hashOfName(name: string, end = name.length): number {
   return hash ^ (hash >>> 16)
 }
 
-function mixed(hash: number, word: number): number {
+/** One step of a hash: 32 bits more. */
+export function mixed(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x9e3779b1)
   return product ^ (product >>> 15)
 }
