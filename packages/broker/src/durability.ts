@@ -17,6 +17,7 @@ export class Durability {
 
   /** The level of a message; `otherwise` is that of the Session it is for. */
   ofMessage(topicName: string, otherwise: DurabilityLevel = this.default): DurabilityLevel {
+    if (this.#rules.length === 0) return otherwise
     const rule = this.#rules.find(({ filter }) => topicMatches(filter, topicName))
     return rule?.level ?? otherwise
   }

@@ -4,6 +4,7 @@ import {
   type Publish,
   type PublishProperties,
   putVarint,
+  type QoS,
   varintWidth,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
@@ -150,7 +151,7 @@ export class Frames {
     const bytes = size > longestInSlab ? new Uint8Array(size) : this.#slab.bytesFor(size)
     const start = size > longestInSlab ? 0 : this.#slab.take(size)
     let at = start
-    bytes[at++] = 0x30 | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0)
+    bytes[at++] = publishByte(qos, retain, dup)
     at = putVarint(bytes, at, length)
     bytes[at++] = topicName.length >> 8
     bytes[at++] = topicName.length
@@ -171,21 +172,31 @@ export class Frames {
     return size
   }
 
-  /** The packet of QoS 0 of a packed message; false where it would be too large for the slab. */
-  writeRecord({ version }: SendingConnection, record: PlainRecord, retain: boolean): boolean {
+  /** The packet of a packed message; false where it would be too large for the slab. */
+  writeRecord(
+    { version }: SendingConnection,
+    record: PlainRecord,
+    firstByte: number,
+    packetIdentifier: number,
+  ): boolean {
     const { topicBytes, payloadBytes } = record
     const isVersion5 = version === 5
-    const length = 2 + topicBytes + (isVersion5 ? 1 : 0) + payloadBytes
+    const identifierBytes = packetIdentifier > 0 ? 2 : 0
+    const length = 2 + topicBytes + identifierBytes + (isVersion5 ? 1 : 0) + payloadBytes
     const size = 1 + varintWidth(length) + length
     if (size > longestInSlab) return false
     const bytes = this.#slab.bytesFor(size)
     const start = this.#slab.take(size)
-    bytes[start] = 0x30 | (retain ? 1 : 0)
+    bytes[start] = firstByte
     let at = putVarint(bytes, start + 1, length)
     bytes[at++] = topicBytes >> 8
     bytes[at++] = topicBytes
     const payloadStart = record.start + topicBytes
     at = putBytes(bytes, at, record.bytes, record.start, payloadStart)
+    if (packetIdentifier > 0) {
+      bytes[at++] = packetIdentifier >> 8
+      bytes[at++] = packetIdentifier
+    }
     if (isVersion5) bytes[at++] = 0
     putBytes(bytes, at, record.bytes, payloadStart, payloadStart + payloadBytes)
     this.bytes = bytes
@@ -268,6 +279,11 @@ function putBytes(
   if (end - start > fewBytes) to.set(from.subarray(start, end), at)
   else for (let i = start; i < end; i++) to[at + i - start] = from[i] as number
   return at + end - start
+}
+
+/** The first byte of a PUBLISH. */
+export function publishByte(qos: QoS, retain: boolean, dup: boolean): number {
+  return 0x30 | (dup ? 0b1000 : 0) | (qos << 1) | (retain ? 1 : 0)
 }
 
 /** What Subscription Identifiers take among the properties. */

@@ -106,11 +106,15 @@ export function countPublish({ statistics }: Core, payloadBytes: number): void {
   statistics.publishBytesReceived += payloadBytes
 }
 
-/** The payload and Correlation Data are views of a read buffer: what is kept is copied. */
+/**
+ * The payload and Correlation Data are views of a read buffer: what is kept is copied. That of a message
+ * that is retained at once is copied there, and nowhere else.
+ */
 function ownMessage(connection: Connection, topicName: string, publish: Publish) {
-  const { clientIdentifier: publisher, readAt, session } = connection
+  const { core, clientIdentifier: publisher, readAt, session } = connection
   const { qos, retain } = publish
-  const payload = copyPayload(publish.payload)
+  const isRetainedAtOnce = retain && core.hooks.publish === undefined
+  const payload = isRetainedAtOnce ? publish.payload : copyPayload(publish.payload)
   const properties =
     publish.properties === noProperties ? noProperties : ownProperties(publish.properties)
   const publisherUser = retain ? session?.user : undefined

@@ -1,5 +1,6 @@
 import type { Context } from './context.ts'
 import type { Delivery } from './delivery.ts'
+import { publishByte } from './frames.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
 import type { Session, SessionConnection } from './session.ts'
@@ -56,7 +57,7 @@ export abstract class OnceSender {
     if (connection.isCongested || this.hasQueuedQoS0) {
       return this.queue.appendPacked(number, record, true)
     }
-    return connection.sendPlain(record, true)
+    return connection.sendPlain(record, publishByte(0, true, false), 0)
   }
 
   protected pumpQoS0(queue: SessionQueue, connection: SessionConnection): void {
@@ -72,6 +73,8 @@ export abstract class OnceSender {
   /** A waiting message may have expired [MQTT5-3.3.2-5], or the right to it may be gone: then it is lost. */
   protected isDue(entry: QueueEntry): boolean {
     const { access, clock } = this.context
+    // What has a record does not expire.
+    if (entry.record !== undefined && access.isOpen) return true
     const { message } = entry
     if (message.expiresAt <= clock.now()) this.lose(message, 'expired')
     else if (!access.mayReceive(this.session, message.topicName))

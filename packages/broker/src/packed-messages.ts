@@ -153,21 +153,32 @@ export class PackedMessages {
     const word = start >>> 2
     const flags = words[word + sizeAt] as number
     const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
-    const payloadEnd = payloadStart + (words[word + payloadBytesAt] as number)
-    const hasExtras = (flags & extrasFlag) !== 0
-    const message = {
+    const payload = this.payload(number)
+    const message: Message = {
       topicName: this.#topic.read(buffer, start + headBytes, payloadStart),
-      payload: bytes.subarray(payloadStart, payloadEnd),
+      payload,
       qos: (flags & 3) as QoS,
       retain: (flags & retainFlag) !== 0,
       properties: noProperties,
       publisher: this.#publishers.text(words[word + publisherAt] as number),
       arrivedAt: doubles[(start >>> 3) + arrivedAt] as number,
       expiresAt: doubles[(start >>> 3) + expiresAt] as number,
-      ...(hasExtras && readExtras(bytes, payloadEnd)),
     }
-    this.#latest = { message, number }
-    return message
+    const hasExtras = (flags & extrasFlag) !== 0
+    const whole = hasExtras
+      ? { ...message, ...readExtras(bytes, payloadStart + payload.length) }
+      : message
+    this.#latest = { message: whole, number }
+    return whole
+  }
+
+  /** Where it is: as in a message that was read. */
+  payload(number: number): Uint8Array {
+    const { words, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
+    const start = this.#table.startOf(number)
+    const word = start >>> 2
+    const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
+    return bytes.subarray(payloadStart, payloadStart + (words[word + payloadBytesAt] as number))
   }
 
   /** To send it without reading it; undefined where there is more to it. */

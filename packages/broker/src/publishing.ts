@@ -3,6 +3,7 @@ import { RetainedSources } from './access/retained-sources.ts'
 import type { Core } from './core.ts'
 import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
+import { copyPayload } from './payload.ts'
 import type { Route } from './route-cache.ts'
 import { deliveryCode, deliveryTo } from './router.ts'
 import type { Session } from './session.ts'
@@ -69,13 +70,16 @@ export class Publishing {
     let delivered = 0
     let lost = 0
     if (targets !== undefined) {
+      if (targets.length > 0) apart(message)
       for (const target of targets) {
         const outcome = this.deliver(target.session, deliveryTo(target, message), mustWait)
         if (outcome === 'delivered') delivered++
         else if (outcome === 'lost') lost++
       }
     } else {
-      for (const delivery of this.#core.router.match(message)) {
+      const deliveries = this.#core.router.match(message)
+      if (deliveries.length > 0) apart(message)
+      for (const delivery of deliveries) {
         const outcome = this.deliver(delivery.session, delivery, mustWait)
         if (outcome === 'delivered') delivered++
         else if (outcome === 'lost') lost++
@@ -104,4 +108,9 @@ export class Publishing {
     this.#core.losses.record(session.clientIdentifier, 'not-authorized', payload.length)
     return 'denied'
   }
+}
+
+/** Whoever keeps it until it is acknowledged is not to keep what lies beside it where it is retained. */
+function apart(message: Message): void {
+  if (message.retain) message.payload = copyPayload(message.payload)
 }

@@ -60,6 +60,8 @@ export class Retained {
   /** A message that the store has already. */
   restore(message: Message): void {
     const number = this.#messages.keep(message)
+    // From now on it is here, whatever it was a view of.
+    message.payload = this.#messages.payload(number)
     this.#count(message, 1)
     const replaced = this.#numbers.set(message.topicName, number)
     if (replaced !== undefined) this.#release(replaced)

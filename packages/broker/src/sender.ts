@@ -1,5 +1,6 @@
 import { firstFailure, Outbound } from '@busbar/protocol'
 import type { Delivery } from './delivery.ts'
+import { publishByte } from './frames.ts'
 import { OnceSender } from './once-sender.ts'
 import { keepAlone } from './payload.ts'
 import type { SessionConnection } from './session.ts'
@@ -266,7 +267,11 @@ export class Sender extends OnceSender {
 
   /** False when it was too large for the client, and is over therefore. */
   #transmit(entry: QueueEntry, connection: SessionConnection, dup: boolean): boolean {
-    if (connection.sendPublish(entry, entry.packetIdentifier, dup)) return true
+    const { record, qos, retain, packetIdentifier } = entry
+    const isSent =
+      record !== undefined &&
+      connection.sendPlain(record, publishByte(qos, retain, dup), packetIdentifier)
+    if (isSent || connection.sendPublish(entry, packetIdentifier, dup)) return true
     // Counted as if it had been delivered [MQTT5-3.1.2-25].
     this.lose(entry.message, 'packet-too-large')
     this.outbound.discard(entry.packetIdentifier)
@@ -275,7 +280,7 @@ export class Sender extends OnceSender {
   }
 
   /**
-   * At its end: gives everything that is not delivered away. Whether an entry is stored may not be
+   * At its end, before that is committed: gives everything that is not delivered away. Whether an entry is stored may not be
    * known yet: `undecided` of them are handed to `decided` later, one by one.
    */
   giveUp(decided: (entry: QueueEntry, error: Error | undefined) => void): GivenUp {

@@ -65,9 +65,10 @@ export abstract class SendingConnection extends Timed {
     return true
   }
 
-  sendPlain(record: PlainRecord, retain: boolean): boolean {
+  sendPlain(record: PlainRecord, firstByte: number, packetIdentifier: number): boolean {
     const { frames } = this.core
-    if (!this.takesFrames || !frames.writeRecord(this, record, retain)) return false
+    if (!this.takesFrames) return false
+    if (!frames.writeRecord(this, record, firstByte, packetIdentifier)) return false
     return this.forward(frames, record.payloadBytes)
   }
 

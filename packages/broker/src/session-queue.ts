@@ -1,6 +1,7 @@
 import { SparseSet } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
+import { publishByte } from './frames.ts'
 import { bytesOf, type Message, messageBytes } from './message.ts'
 import { OnceQueue } from './once-queue.ts'
 import type { PlainRecord } from './packed-messages.ts'
@@ -107,7 +108,11 @@ export class SessionQueue {
   /** Sends the next one of QoS 0 without reading it; false where it has to be read. */
   sendPlain(connection: SessionConnection): boolean {
     const first = this.#qos0.firstPlain
-    if (first === undefined || !connection.sendPlain(first.record, first.retain)) return false
+    if (
+      first === undefined ||
+      !connection.sendPlain(first.record, publishByte(0, first.retain, false), 0)
+    )
+      return false
     const { payloadBytes, topicBytes } = first.record
     this.#qos0.dropFirst()
     this.#countBytes(bytesOf(payloadBytes, topicBytes), -1)
@@ -268,7 +273,13 @@ export class SessionQueue {
   }
 
   #count(entry: QueueEntry, sign: 1 | -1): void {
-    this.#countBytes(messageBytes(entry.message), sign)
+    const { record } = entry
+    // A plain one is ASCII: its topic has as many characters as bytes.
+    const bytes =
+      record === undefined
+        ? messageBytes(entry.message)
+        : bytesOf(record.payloadBytes, record.topicBytes)
+    this.#countBytes(bytes, sign)
   }
 
   #countBytes(bytes: number, sign: 1 | -1): void {

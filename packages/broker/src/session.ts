@@ -24,8 +24,11 @@ export interface SessionConnection {
   readonly isCongested: boolean
   /** Writes a PUBLISH; false when it is larger than the client accepts [MQTT5-3.1.2-24]. */
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean
-  /** The same at QoS 0 of a packed message; false also where it has to be read for this client. */
-  sendPlain(record: PlainRecord, retain: boolean): boolean
+  /**
+   * The same of a packed message, with the first byte of its PUBLISH; false also where it has to be
+   * read for this client. At QoS 0 there is no Packet Identifier.
+   */
+  sendPlain(record: PlainRecord, firstByte: number, packetIdentifier: number): boolean
   sendPubrel(packetIdentifier: number, reasonCode: number): void
   disconnect(reasonCode: number, reasonString: string): void
 }

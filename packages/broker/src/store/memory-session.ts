@@ -2,6 +2,7 @@ import { messageBytes } from '../message.ts'
 import type { PackedMessages } from '../packed-messages.ts'
 import { states } from './group.ts'
 import { OrderedQueue } from './ordered-queue.ts'
+import { PackedEntry } from './packed-entry.ts'
 import type {
   Change,
   QueueEntry,
@@ -143,19 +144,16 @@ export class MemorySession {
   }
 
   #entry(value: number, position: number): QueueEntry {
-    // Its payload is a view of what stays as long as the entry is here.
-    const message = this.#messages.read(messageOf(value))
     const route = (value & routeFlag) === 0 ? undefined : this.#routes?.get(position)
-    return {
+    return new PackedEntry(this.#messages, messageOf(value), {
       position,
-      message,
       qos: (value & 3) as QueueEntry['qos'],
       retain: (value & retainFlag) !== 0,
       subscriptionIdentifiers: route?.subscriptionIdentifiers ?? noIdentifiers,
       sharedFilter: route?.sharedFilter,
       packetIdentifier: identifierOf(value),
       state: states[stateOf(value)] ?? 'queued',
-    }
+    })
   }
 }
 

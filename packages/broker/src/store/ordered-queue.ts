@@ -18,8 +18,8 @@ export class OrderedQueue {
   #head = 0
   #end = 0
   #count = 0
-  /** Behind the one that was found last, where the next one is looked for first. */
-  #expected = 0
+  /** The one that was asked for last: it is asked for again, or the one behind it is. */
+  #latest = 0
 
   get count(): number {
     return this.#count
@@ -57,8 +57,9 @@ export class OrderedQueue {
   }
 
   remove(position: number): number | undefined {
-    const at = this.#find(position)
-    if (at < 0) return undefined
+    // Nearly always the first; what is asked for is further behind, and not to be lost sight of.
+    const at = this.#search(position)
+    if (!this.#isAt(at, position)) return undefined
     const value = this.#values[at]
     this.#values[at] = HOLE
     this.#count--
@@ -103,9 +104,10 @@ export class OrderedQueue {
 
   /** Where it is, or -1. */
   #find(position: number): number {
-    const at = this.#isAt(this.#expected, position) ? this.#expected : this.#search(position)
+    if (this.#isAt(this.#latest, position)) return this.#latest
+    const at = this.#isAt(this.#latest + 1, position) ? this.#latest + 1 : this.#search(position)
     if (!this.#isAt(at, position)) return -1
-    this.#expected = at + 1
+    this.#latest = at
     return at
   }
 

@@ -1,5 +1,6 @@
 import type { QoS, SubscriptionOptions, WillProperties } from '@busbar/protocol'
 import type { Message } from '../message.ts'
+import type { PlainRecord } from '../packed-messages.ts'
 
 /** How much must have happened before an acknowledgement leaves. */
 export type DurabilityLevel = 'memory' | 'os' | 'disk'
@@ -45,7 +46,10 @@ export interface StoredSubscription {
 export interface QueueEntry {
   /** Increases with each entry of the broker: the order of delivery. */
   readonly position: number
+  /** To be read before the end of the entry is committed. */
   readonly message: Message
+  /** Where the message is, if it can be sent without being read. */
+  readonly record?: PlainRecord | undefined
   /** The lower of the published and the granted QoS. */
   readonly qos: QoS
   /** The RETAIN flag to send. */
