@@ -64,16 +64,18 @@ export class RouteCache {
 
   /**
    * The route of a topic by its name, kept from its second message on: many topics never have one.
-   * Undefined where it is none to be kept.
+   * Undefined where it is none to be kept, and for the first message after `forgetSeen`.
    */
   learn(topicName: string, placesOf: (topicName: string) => Places): Route | undefined {
     const hash = hashOfName(topicName)
+    // Asked first: of a topic that is new it says enough.
+    if (!this.#wasSeen(hash)) return undefined
     const at = hash & (this.#slots.length - 1)
     const known = this.#slots[at]
     if (known?.hash === hash && known.topicName === topicName) return known
     const other = this.#slots[at ^ 1]
     if (other?.hash === hash && other.topicName === topicName) return other
-    const topic = this.#wasSeen(hash) ? asciiOf(topicName) : undefined
+    const topic = asciiOf(topicName)
     if (topic === undefined) return undefined
     const places = placesOf(topicName)
     const route = { topicName, topic, hash, places, generation: -1, targets: undefined }

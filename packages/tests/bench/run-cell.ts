@@ -37,12 +37,19 @@ export async function runCell(
   const command = ['-c', String(setting.loadCore), load, ...cell.load, ...where]
   const what = `${cell.name}, ${peer.name}`
   const runs: Run[] = []
+  let round = 0
+  const nextLoad = (more: readonly string[] = []) =>
+    runLoad([...command, ...more, '--round', String(round++)], what)
+  const { warming } = cell
+  if (warming !== undefined && peer.isCompiledMeanwhile) {
+    while (round < warming.rounds) await nextLoad(warming.load)
+  }
   let before = 0
-  for (let round = 0; round < (cell.rounds ?? 1); round++) {
+  for (let left = cell.rounds ?? 1; left > 0; left--) {
     // What the clients of the round before leave behind is not of this one.
     await pause(setting.settleMs)
     before = broker.output.length
-    runs.push(await runLoad([...command, '--round', String(round)], what))
+    runs.push(await nextLoad())
   }
   await broker.expectAlive()
   return { ...bestOf(runs), ...pausesIn(broker.output.slice(before)) }

@@ -48,7 +48,7 @@ export class NameNodes {
   /** `seed`: what nobody can guess, so that nobody can choose levels that all meet in one bucket. */
   constructor(roots: number, seed: number) {
     this.#seed = seed
-    for (let i = 0; i < roots; i++) this.#take(noParent)
+    for (let i = 0; i < roots; i++) this.#take(noParent, 0)
   }
 
   parentOf(node: number): number {
@@ -105,8 +105,7 @@ export class NameNodes {
 
   /** Adds a child, which the parent must not have. */
   addHashed(parent: number, hash: number, name: string, start: number, end: number): number {
-    const node = this.#take(parent)
-    this.#set(node, hashField, below(parent, hash))
+    const node = this.#take(parent, below(parent, hash))
     this.#writeLevel(node, name, start, end)
     this.#addToParent(node, parent)
     if (++this.#live * 2 > this.#buckets.length) this.#growBuckets()
@@ -155,7 +154,7 @@ export class NameNodes {
     return true
   }
 
-  #take(parent: number): number {
+  #take(parent: number, hashBelow: number): number {
     let node = this.#firstFree
     if (node !== noNode) this.#firstFree = this.#get(node, chainField)
     else {
@@ -164,10 +163,16 @@ export class NameNodes {
         this.#pages.push(new Int32Array(nodesOfPage * fields))
       }
     }
-    this.#set(node, parentField, parent)
-    this.#set(node, firstChildField, noNode)
-    this.#set(node, lengthField, 0)
-    this.#set(node, valueField, noValue)
+    // All at once, as finding the row costs more than to write in it.
+    const row = this.#pages[node >>> pageBits] as Int32Array
+    const at = (node & (nodesOfPage - 1)) * fields
+    row[at + parentField] = parent
+    row[at + firstChildField] = noNode
+    row[at + nextField] = noNode
+    row[at + previousField] = node
+    row[at + lengthField] = 0
+    row[at + hashField] = hashBelow
+    row[at + valueField] = noValue
     return node
   }
 
@@ -182,9 +187,12 @@ export class NameNodes {
     const text = this.#unitsUsed
     this.#unitsUsed += length
     this.#unitsLive += length
-    this.#set(node, textField, text)
-    this.#set(node, lengthField, length)
-    for (let i = 0; i < length; i++) this.#units[text + i] = name.charCodeAt(start + i)
+    const row = this.#pages[node >>> pageBits] as Int32Array
+    const at = (node & (nodesOfPage - 1)) * fields
+    row[at + textField] = text
+    row[at + lengthField] = length
+    const units = this.#units
+    for (let i = 0; i < length; i++) units[text + i] = name.charCodeAt(start + i)
   }
 
   /** Into an array with room for more, without what is no longer needed. */
@@ -207,15 +215,10 @@ export class NameNodes {
     this.#unitsUsed = used
   }
 
-  /** Behind the other children. */
+  /** Behind the other children; a node that was just taken is the last and the first of its own. */
   #addToParent(node: number, parent: number): void {
     const first = this.#get(parent, firstChildField)
-    this.#set(node, nextField, noNode)
-    if (first === noNode) {
-      this.#set(parent, firstChildField, node)
-      this.#set(node, previousField, node)
-      return
-    }
+    if (first === noNode) return this.#set(parent, firstChildField, node)
     const last = this.#get(first, previousField)
     this.#set(last, nextField, node)
     this.#set(node, previousField, last)
