@@ -74,7 +74,7 @@ export abstract class OnceSender {
   protected isDue(entry: QueueEntry): boolean {
     const { access, clock } = this.context
     // What has a record does not expire.
-    if (entry.record !== undefined && access.isOpen) return true
+    if (access.isOpen && entry.record !== undefined) return true
     const { message } = entry
     if (message.expiresAt <= clock.now()) this.lose(message, 'expired')
     else if (!access.mayReceive(this.session, message.topicName))

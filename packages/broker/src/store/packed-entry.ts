@@ -17,7 +17,6 @@ export class PackedEntry implements QueueEntry {
   readonly sharedFilter: string | undefined
   packetIdentifier: number
   state: QueueEntry['state']
-  readonly record: PlainRecord | undefined
   readonly #messages: PackedMessages
   readonly #number: number
   #message: Message | undefined
@@ -31,11 +30,15 @@ export class PackedEntry implements QueueEntry {
     this.sharedFilter = fields.sharedFilter
     this.packetIdentifier = fields.packetIdentifier
     this.state = fields.state
-    // With an identifier of its subscription it is not the packet that others get.
-    const isPlain = fields.subscriptionIdentifiers.length === 0
-    this.record = isPlain ? messages.plain(number) : undefined
     this.#messages = messages
     this.#number = number
+  }
+
+  /** Looked up each time: it may have been moved, and nobody is to hold on to where it was. */
+  get record(): PlainRecord | undefined {
+    // With an identifier of its subscription it is not the packet that others get.
+    if (this.subscriptionIdentifiers.length > 0) return undefined
+    return this.#messages.plain(this.#number)
   }
 
   /** Its payload is a view of what stays as long as somebody looks at it. */
