@@ -183,12 +183,11 @@ export class PackedMessages {
 
   /** To send it without reading it; undefined where there is more to it. */
   plain(number: number): PlainRecord | undefined {
-    const { words, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
+    const { words, doubles, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
     const start = this.#table.startOf(number)
     const word = start >>> 2
-    const flags = words[word + sizeAt] as number
-    const isMortal = this.expiresAt(number) !== Number.POSITIVE_INFINITY
-    if (isMortal || (flags & (extrasFlag | wideFlag)) !== 0) return undefined
+    if (((words[word + sizeAt] as number) & (extrasFlag | wideFlag)) !== 0) return undefined
+    if (doubles[(start >>> 3) + expiresAt] !== Number.POSITIVE_INFINITY) return undefined
     const topicBytes = words[word + topicBytesAt] as number
     const payloadBytes = words[word + payloadBytesAt] as number
     return { bytes, start: start + headBytes, topicBytes, payloadBytes }

@@ -280,8 +280,8 @@ export class Sender extends OnceSender {
   }
 
   /**
-   * At its end, before that is committed: gives everything that is not delivered away. Whether an entry is stored may not be
-   * known yet: `undecided` of them are handed to `decided` later, one by one.
+   * At its end, before that is committed: gives everything that is not delivered away. Whether an entry
+   * is stored may not be known yet: `undecided` of them are handed to `decided` later, one by one.
    */
   giveUp(decided: (entry: QueueEntry, error: Error | undefined) => void): GivenUp {
     this.#decided = decided

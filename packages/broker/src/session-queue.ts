@@ -108,12 +108,10 @@ export class SessionQueue {
   /** Sends the next one of QoS 0 without reading it; false where it has to be read. */
   sendPlain(connection: SessionConnection): boolean {
     const first = this.#qos0.firstPlain
-    if (
-      first === undefined ||
-      !connection.sendPlain(first.record, publishByte(0, first.retain, false), 0)
-    )
-      return false
-    const { payloadBytes, topicBytes } = first.record
+    if (first === undefined) return false
+    const { record, retain } = first
+    if (!connection.sendPlain(record, publishByte(0, retain, false), 0)) return false
+    const { payloadBytes, topicBytes } = record
     this.#qos0.dropFirst()
     this.#countBytes(bytesOf(payloadBytes, topicBytes), -1)
     return true
