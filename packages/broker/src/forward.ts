@@ -8,7 +8,7 @@ import {
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
 import { acknowledge, arrive, countPublish } from './inbound-publish.ts'
-import type { Message } from './message.ts'
+import { createMessage, type Message } from './message.ts'
 import { copyPayload } from './payload.ts'
 import type { Route, Target } from './route-cache.ts'
 import { deliveryCode, deliveryTo } from './router.ts'
@@ -192,17 +192,13 @@ class Passing implements PassingFrame {
 
   #asMessage(topicName: string): Message {
     if (this.#message !== undefined) return this.#message
-    const { readAt, clientIdentifier } = this.#connection
-    this.#message = {
-      topicName,
-      payload: copyPayload(this.bytes.subarray(this.#payloadStart, this.end)),
-      qos: this.#qos,
-      retain: false,
-      properties: noProperties,
-      publisher: clientIdentifier,
-      arrivedAt: readAt,
-      expiresAt: Number.POSITIVE_INFINITY,
-    }
+    const { readAt, clientIdentifier: publisher } = this.#connection
+    const payload = copyPayload(this.bytes.subarray(this.#payloadStart, this.end))
+    const qos = this.#qos
+    this.#message = createMessage(
+      { topicName, payload, qos, retain: false, properties: noProperties, publisher },
+      readAt,
+    )
     return this.#message
   }
 }

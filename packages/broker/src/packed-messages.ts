@@ -152,10 +152,11 @@ export class PackedMessages {
     const start = this.#table.startOf(number)
     const word = start >>> 2
     const flags = words[word + sizeAt] as number
-    const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
-    const payload = this.payload(number)
+    const payload = payloadIn(segment, start)
+    const topicStart = start + headBytes
+    const topicEnd = topicStart + (words[word + topicBytesAt] as number)
     const message: Message = {
-      topicName: this.#topic.read(buffer, start + headBytes, payloadStart),
+      topicName: this.#topic.read(buffer, topicStart, topicEnd),
       payload,
       qos: (flags & 3) as QoS,
       retain: (flags & retainFlag) !== 0,
@@ -166,7 +167,7 @@ export class PackedMessages {
     }
     const hasExtras = (flags & extrasFlag) !== 0
     const whole = hasExtras
-      ? { ...message, ...readExtras(bytes, payloadStart + payload.length) }
+      ? { ...message, ...readExtras(bytes, topicEnd + payload.length) }
       : message
     this.#latest = { message: whole, number }
     return whole
@@ -174,11 +175,8 @@ export class PackedMessages {
 
   /** Where it is: as in a message that was read. */
   payload(number: number): Uint8Array {
-    const { words, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
-    const start = this.#table.startOf(number)
-    const word = start >>> 2
-    const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
-    return bytes.subarray(payloadStart, payloadStart + (words[word + payloadBytesAt] as number))
+    const segment = this.#segments[this.#table.segmentOf(number)] as Segment
+    return payloadIn(segment, this.#table.startOf(number))
   }
 
   /** To send it without reading it; undefined where there is more to it. */
@@ -281,6 +279,13 @@ export class PackedMessages {
 
 function sizeOf({ words }: Segment, start: number): number {
   return ((words[(start >>> 2) + sizeAt] as number) >>> flagBits) * unit
+}
+
+/** Of the record that starts there. */
+function payloadIn({ words, bytes }: Segment, start: number): Uint8Array {
+  const word = start >>> 2
+  const payloadStart = start + headBytes + (words[word + topicBytesAt] as number)
+  return bytes.subarray(payloadStart, payloadStart + (words[word + payloadBytesAt] as number))
 }
 
 function readExtras(bytes: Uint8Array, at: number): Partial<Message> {

@@ -1,18 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ConnectProperties, Packet, ProtocolVersion, Publish, QoS } from '@busbar/protocol'
+import type {
+  ConnectProperties,
+  Packet,
+  ProtocolVersion,
+  Publish,
+  QoS,
+  SubscribeProperties,
+} from '@busbar/protocol'
 import { loadPolicies } from './access/load-policies.ts'
 import { changePolicies } from './access-change.ts'
 import { parseConfig } from './config.ts'
 import { createMemoryStore } from './store/memory.ts'
 import type { Store } from './store/store.ts'
 import { startTestBroker, type TestBroker, type TestPeer } from './testing/index.ts'
-import { publish } from './testing/packets.contract.ts'
+import { publish, subscribe } from './testing/packets.contract.ts'
 
 interface Reader {
   readonly version: ProtocolVersion
   readonly qos: 1 | 2
-  readonly subscriptionIdentifier?: number
+  /** What it says in SUBSCRIBE. */
+  readonly subscribe?: SubscribeProperties
   /** What it says in CONNECT. */
   readonly connect?: ConnectProperties
   /** Its connection breaks after so many messages, and each time again. */
@@ -27,7 +35,7 @@ const readers: readonly Reader[] = [
   { version: 5, qos: 2 },
   { version: 4, qos: 1, breaksAfter: 20 },
   { version: 5, qos: 2, breaksAfter: 60 },
-  { version: 5, qos: 1, subscriptionIdentifier: 7 },
+  { version: 5, qos: 1, subscribe: { subscriptionIdentifier: 7 } },
   { version: 5, qos: 1, connect: { topicAliasMaximum: 3 } },
   { version: 5, qos: 2, connect: { maximumPacketSize: 150 }, breaksAfter: 30 },
   { version: 5, qos: 1, connect: { receiveMaximum: 1 } },
@@ -66,8 +74,7 @@ test('what has waited goes on to others when its Session ends, each as it was', 
   await using broker = await startTestBroker({}, { store: createMemoryStore() })
   const share = '$share/g/work'
   const first = lasting(broker, 'first', 50)
-  subscribe(first, share, 1)
-  first.cut()
+  first.send(subscribe(share, 1)).cut()
   const publisher = broker.open().connect({ clientIdentifier: 'publisher' })
   const numbers = Array.from({ length: 400 }, (_, at) => at)
   for (const at of numbers) publisher.send(numbered(at))
@@ -77,7 +84,7 @@ test('what has waited goes on to others when its Session ends, each as it was', 
   })
   const again = lasting(broker, 'first', 50)
   const second = lasting(broker, 'second', 20)
-  subscribe(second, share, 1)
+  second.send(subscribe(share, 1))
   again.send({ type: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 0 } })
   // What was theirs in the store is used again.
   for (const at of numbers) publisher.send(numbered(10_000 + at))
@@ -89,18 +96,40 @@ test('what has waited goes on to others when its Session ends, each as it was', 
 
 test('what has waited is not sent when the right to it is gone', async () => {
   await using broker = await startTestBroker({}, { store: createMemoryStore() })
-  subscribe(lasting(broker, 'reader', 10), 'work', 1).cut()
-  const publisher = broker.open().connect({ clientIdentifier: 'publisher' })
-  for (let at = 0; at < 400; at++) publisher.send(numbered(at))
-  const peer = lasting(broker, 'reader', 10)
+  const peer = overdue(broker)
   const access = { default: 'allow', rules: [{ deny: ['receive'], topics: ['work'] }] } as const
   changePolicies(broker.core, await loadPolicies(parseConfig({ access }), false))
   broker.endTurn()
+  expectDenied(broker, peer)
+})
+
+test('what has waited is not sent when a program has changed its mind', async () => {
+  let isAllowed = true
+  const access = {
+    mayPublish: () => true,
+    maySubscribe: () => true,
+    mayReceive: () => isAllowed,
+  }
+  await using broker = await startTestBroker({}, { store: createMemoryStore(), access })
+  const peer = overdue(broker)
+  isAllowed = false
+  expectDenied(broker, peer)
+})
+
+/** 400 messages have waited for it, of which 10 are on their way. */
+function overdue(broker: TestBroker): TestPeer {
+  lasting(broker, 'reader', 10).send(subscribe('work', 1)).cut()
+  const publisher = broker.open().connect({ clientIdentifier: 'publisher' })
+  for (let at = 0; at < 400; at++) publisher.send(numbered(at))
+  return lasting(broker, 'reader', 10)
+}
+
+function expectDenied(broker: TestBroker, peer: TestPeer): void {
   drain(peer)
   assert.equal(peer.take('publish').length, 10)
   assert.equal(broker.core.losses.total('not-authorized').messages, 390)
   assert.equal(broker.core.statistics.queuedMessages, 0)
-})
+}
 
 /** A store that hands over what was read. */
 function readingStore(): Store {
@@ -119,13 +148,15 @@ function readingStore(): Store {
 /** What becomes of all that has waited for a client that is back. */
 async function outcome(reader: Reader, store: Store) {
   await using broker = await startTestBroker({}, { store })
-  const { version, qos, subscriptionIdentifier, breaksAfter } = reader
+  const { version, qos, subscribe: properties = {}, breaksAfter } = reader
   const open = () =>
     broker.open().connect({
       ...{ clientIdentifier: 'reader', cleanStart: false, protocolVersion: version },
       properties: version === 5 ? { sessionExpiryInterval: 3_600, ...reader.connect } : {},
     })
-  subscribe(open(), 'waits/#', qos, subscriptionIdentifier).cut()
+  open()
+    .send(subscribe('waits/#', qos, properties))
+    .cut()
   const publisher = broker.open().connect({ clientIdentifier: 'publisher' })
   for (const each of messages) {
     publisher.send(each)
@@ -155,21 +186,6 @@ async function outcome(reader: Reader, store: Store) {
 function lasting(broker: TestBroker, clientIdentifier: string, receiveMaximum: number): TestPeer {
   const properties = { sessionExpiryInterval: 3_600, receiveMaximum }
   return broker.open().connect({ clientIdentifier, cleanStart: false, properties })
-}
-
-function subscribe(
-  peer: TestPeer,
-  topicFilter: string,
-  qos: QoS,
-  subscriptionIdentifier?: number,
-): TestPeer {
-  const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-  return peer.send({
-    type: 'subscribe',
-    packetIdentifier: 1,
-    properties: subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier },
-    subscriptions: [{ topicFilter, options }],
-  })
 }
 
 function numbered(at: number): Publish {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { encodePacket, type QoS } from '@busbar/protocol'
 import { createMemoryStore } from './store/memory.ts'
 import { startTestBroker, type TestBroker, type TestPeer } from './testing/index.ts'
-import { publish } from './testing/packets.contract.ts'
+import { publish, subscribe } from './testing/packets.contract.ts'
 
 const sizes = [1, 100, 600, 70_000]
 
@@ -15,7 +15,6 @@ function arrive(peer: TestPeer, bytes: Uint8Array): void {
 }
 
 function reader(broker: TestBroker, clientIdentifier: string, qos: QoS): TestPeer {
-  const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
   return broker
     .open()
     .connect({
@@ -23,12 +22,7 @@ function reader(broker: TestBroker, clientIdentifier: string, qos: QoS): TestPee
       cleanStart: false,
       properties: { sessionExpiryInterval: 3_600 },
     })
-    .send({
-      type: 'subscribe',
-      packetIdentifier: 1,
-      properties: {},
-      subscriptions: [{ topicFilter: 'kept/#', options }],
-    })
+    .send(subscribe('kept/#', qos))
 }
 
 function payloads(peer: TestPeer): string[] {

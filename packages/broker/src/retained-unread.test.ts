@@ -12,7 +12,7 @@ import { loadPolicies } from './access/load-policies.ts'
 import { changePolicies } from './access-change.ts'
 import { type ConfigInput, parseConfig } from './config.ts'
 import { startTestBroker, type TestBroker, type TestPeer } from './testing/index.ts'
-import { publish } from './testing/packets.contract.ts'
+import { publish, subscribe } from './testing/packets.contract.ts'
 
 /** Where there is somebody to ask, be it for nothing, a broker reads each message that it sends. */
 const reading = { access: { mayPublish: yes, maySubscribe: yes, mayReceive: yes } satisfies Access }
@@ -140,13 +140,8 @@ function subscribeAll(broker: TestBroker, reader: Reader): TestPeer {
   }
   const peer = broker.open().connect({ protocolVersion: version, properties: connect })
   if (isSlow) peer.stopReading()
-  const options = { qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-  return peer.send({
-    type: 'subscribe',
-    packetIdentifier: 1,
-    properties: subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier },
-    subscriptions: [{ topicFilter: 'kept/#', options }],
-  })
+  const properties = subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier }
+  return peer.send(subscribe('kept/#', qos, properties))
 }
 
 /** Reads and acknowledges, until nothing more comes. */
