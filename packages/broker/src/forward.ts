@@ -7,6 +7,7 @@ import {
   type QoS,
 } from '@busbar/protocol'
 import type { Connection } from './connection.ts'
+import { copyBytes } from './copy-bytes.ts'
 import { acknowledge, arrive, countPublish } from './inbound-publish.ts'
 import { createMessage, type Message } from './message.ts'
 import { copyPayload } from './payload.ts'
@@ -162,7 +163,7 @@ class Passing implements PassingFrame {
   #copy(): PassingFrame {
     const size = this.end - this.start
     const { bytes, start } = this.#connection.core.slab.room(size)
-    bytes.set(this.bytes.subarray(this.start, this.end), start)
+    copyBytes(this.bytes, this.start, this.end, bytes, start)
     return { bytes, start, end: start + size }
   }
 
@@ -193,7 +194,7 @@ class Passing implements PassingFrame {
   #asMessage(topicName: string): Message {
     if (this.#message !== undefined) return this.#message
     const { readAt, clientIdentifier: publisher } = this.#connection
-    const payload = copyPayload(this.bytes.subarray(this.#payloadStart, this.end))
+    const payload = copyPayload(this.bytes, this.#payloadStart, this.end)
     const qos = this.#qos
     this.#message = createMessage(
       { topicName, payload, qos, retain: false, properties: noProperties, publisher },

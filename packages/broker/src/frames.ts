@@ -8,6 +8,7 @@ import {
   varintWidth,
 } from '@busbar/protocol'
 import type { Clock } from './clock.ts'
+import { copyBytes } from './copy-bytes.ts'
 import type { Delivery } from './delivery.ts'
 import type { Message } from './message.ts'
 import type { PlainRecord } from './packed-messages.ts'
@@ -266,8 +267,8 @@ export class Frames {
   }
 }
 
-/** Fewer bytes than this are copied sooner one by one than a view is made of them. */
-const fewBytes = 64
+/** Fewer bytes than this are copied sooner one by one than by a call. */
+const fewBytes = 32
 
 function putBytes(
   to: Uint8Array,
@@ -276,7 +277,7 @@ function putBytes(
   start: number,
   end: number,
 ): number {
-  if (end - start > fewBytes) to.set(from.subarray(start, end), at)
+  if (end - start > fewBytes) copyBytes(from, start, end, to, at)
   else for (let i = start; i < end; i++) to[at + i - start] = from[i] as number
   return at + end - start
 }

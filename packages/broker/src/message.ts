@@ -30,7 +30,7 @@ export function bytesOf(payloadLength: number, topicLength: number): number {
   return payloadLength + topicLength + 64
 }
 
-/** Completes a message that arrives now; `payload` must not be a view of a read buffer. */
+/** Completes a message that arrives now; `payload` is a view of a read buffer only where it is retained at once. */
 export function createMessage(
   message: Omit<Message, 'arrivedAt' | 'expiresAt'>,
   now: number,

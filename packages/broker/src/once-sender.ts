@@ -73,8 +73,8 @@ export abstract class OnceSender {
   /** A waiting message may have expired [MQTT5-3.3.2-5], or the right to it may be gone: then it is lost. */
   protected isDue(entry: QueueEntry): boolean {
     const { access, clock } = this.context
-    // What has a record does not expire.
-    if (access.isOpen && entry.record !== undefined) return true
+    // What is plain does not expire.
+    if (access.isOpen && entry.plainBytes !== undefined) return true
     const { message } = entry
     if (message.expiresAt <= clock.now()) this.lose(message, 'expired')
     else if (!access.mayReceive(this.session, message.topicName))

@@ -1,5 +1,6 @@
 import { noProperties, type QoS } from '@busbar/protocol'
-import type { Message } from './message.ts'
+import { copyBytes } from './copy-bytes.ts'
+import { bytesOf, type Message } from './message.ts'
 import { RecordTable } from './record-table.ts'
 import { SharedTexts } from './shared-texts.ts'
 import { ByteReader, ByteWriter } from './store/byte-writer.ts'
@@ -181,14 +182,25 @@ export class PackedMessages {
 
   /** To send it without reading it; undefined where there is more to it. */
   plain(number: number): PlainRecord | undefined {
-    const { words, doubles, bytes } = this.#segments[this.#table.segmentOf(number)] as Segment
+    const segment = this.#segments[this.#table.segmentOf(number)] as Segment
     const start = this.#table.startOf(number)
+    if (!isPlain(segment, start)) return undefined
+    const { words, bytes } = segment
     const word = start >>> 2
-    if (((words[word + sizeAt] as number) & (extrasFlag | wideFlag)) !== 0) return undefined
-    if (doubles[(start >>> 3) + expiresAt] !== Number.POSITIVE_INFINITY) return undefined
     const topicBytes = words[word + topicBytesAt] as number
     const payloadBytes = words[word + payloadBytesAt] as number
     return { bytes, start: start + headBytes, topicBytes, payloadBytes }
+  }
+
+  /** What such a one counts for where it waits, as `messageBytes`. */
+  plainBytes(number: number): number | undefined {
+    const segment = this.#segments[this.#table.segmentOf(number)] as Segment
+    const start = this.#table.startOf(number)
+    if (!isPlain(segment, start)) return undefined
+    const word = start >>> 2
+    const { words } = segment
+    // It is ASCII: its topic has as many characters as bytes.
+    return bytesOf(words[word + payloadBytesAt] as number, words[word + topicBytesAt] as number)
   }
 
   expiresAt(number: number): number {
@@ -269,7 +281,7 @@ export class PackedMessages {
     const size = sizeOf(from, start)
     const index = this.#segmentFor(size)
     const segment = this.#segments[index] as Segment
-    segment.bytes.set(from.bytes.subarray(start, start + size), segment.used)
+    copyBytes(from.bytes, start, start + size, segment.bytes, segment.used)
     this.#table.move(number, index, segment.used)
     segment.used += size
     this.#count(from, -size)
@@ -279,6 +291,12 @@ export class PackedMessages {
 
 function sizeOf({ words }: Segment, start: number): number {
   return ((words[(start >>> 2) + sizeAt] as number) >>> flagBits) * unit
+}
+
+/** Nothing but topic and payload. */
+function isPlain({ words, doubles }: Segment, start: number): boolean {
+  if (((words[(start >>> 2) + sizeAt] as number) & (extrasFlag | wideFlag)) !== 0) return false
+  return doubles[(start >>> 3) + expiresAt] === Number.POSITIVE_INFINITY
 }
 
 /** Of the record that starts there. */

@@ -1,3 +1,4 @@
+import { copyBytes } from './copy-bytes.ts'
 import type { Message } from './message.ts'
 
 /**
@@ -12,17 +13,17 @@ let pool = new Uint8Array(poolBytes)
 let used = 0
 
 /** A payload for a new message, out of bytes that will be used again. */
-export function copyPayload(bytes: Uint8Array): Uint8Array {
-  const { length } = bytes
-  if (length > largestShared) return new Uint8Array(bytes)
+export function copyPayload(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  const length = end - start
+  if (length > largestShared) return new Uint8Array(bytes.subarray(start, end))
   if (used + length > poolBytes) {
     pool = new Uint8Array(poolBytes)
     used = 0
   }
-  const payload = pool.subarray(used, used + length)
-  payload.set(bytes)
+  const at = used
   used += length
-  return payload
+  copyBytes(bytes, start, end, pool, at)
+  return pool.subarray(at, used)
 }
 
 /** To be called for a message that waits or is retained: its payload gets memory of its own. */

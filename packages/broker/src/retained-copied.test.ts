@@ -34,9 +34,14 @@ function outline({ topicName, payload }: { topicName: string; payload: Uint8Arra
   return `${topicName}: ${payload.length} of ${payload[0]}`
 }
 
-for (const qos of [0, 1, 2] as const) {
-  test(`what is retained and sent at QoS ${qos} is what came, wherever it came`, async () => {
-    const store = createMemoryStore()
+const cases = ([0, 1, 2] as const).flatMap((qos) => [
+  { qos, where: 'here' as const },
+  { qos, where: 'elsewhere' as const },
+])
+
+for (const { qos, where } of cases) {
+  test(`what is retained (${where}) and sent at QoS ${qos} is what came, wherever it came`, async () => {
+    const store = createMemoryStore(where)
     const of = (first: string) => sizes.map((size, at) => `${first}/${size}: ${size} of ${at + 1}`)
     const expected = of('kept')
     {
@@ -67,6 +72,7 @@ for (const qos of [0, 1, 2] as const) {
       }
     }
     const { retained } = await store.open()
-    assert.deepEqual(retained.map(outline).sort(), [...of('other'), ...expected].sort())
+    const stored = where === 'here' ? [...of('other'), ...expected] : []
+    assert.deepEqual(retained.map(outline).sort(), stored.sort())
   })
 }

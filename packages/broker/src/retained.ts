@@ -2,6 +2,7 @@ import { type TopicFilter, TopicIndex } from '@busbar/protocol'
 import { type Context, seedFrom } from './context.ts'
 import { type Message, messageBytes } from './message.ts'
 import type { PackedMessages } from './packed-messages.ts'
+import type { Change, DurabilityLevel } from './store/store.ts'
 
 /** The retained message of each topic. */
 export class Retained {
@@ -27,10 +28,13 @@ export class Retained {
     if (message.payload.length === 0) {
       const change = { kind: 'retained-end', topicName: message.topicName } as const
       // Where an earlier deletion found no room, this one is not done before it has.
-      if (this.#forget(message.topicName) || arrears.owes(change)) journal.add(change, level)
+      if (this.#forget(message.topicName) || arrears.owes(change)) this.#tell(change, level)
       return
     }
-    this.restore(message)
+    const number = this.#keep(message)
+    if (this.#context.store.ignoresRetained) return
+    // From now on it is here, whatever it was a view of.
+    message.payload = this.#messages.payload(number)
     journal.add({ kind: 'retained', message }, level)
   }
 
@@ -59,12 +63,7 @@ export class Retained {
 
   /** A message that the store has already. */
   restore(message: Message): void {
-    const number = this.#messages.keep(message)
-    // From now on it is here, whatever it was a view of.
-    message.payload = this.#messages.payload(number)
-    this.#count(message, 1)
-    const replaced = this.#numbers.set(message.topicName, number)
-    if (replaced !== undefined) this.#release(replaced)
+    this.#keep(message)
   }
 
   /**
@@ -97,10 +96,22 @@ export class Retained {
     return number === undefined ? undefined : this.#messages.read(number)
   }
 
+  #keep(message: Message): number {
+    const number = this.#messages.keep(message)
+    this.#count(message, 1)
+    const replaced = this.#numbers.set(message.topicName, number)
+    if (replaced !== undefined) this.#release(replaced)
+    return number
+  }
+
+  #tell(change: Change, level: DurabilityLevel): void {
+    if (!this.#context.store.ignoresRetained) this.#context.journal.add(change, level)
+  }
+
   #expire(number: number): void {
     const { topicName } = this.#messages.read(number)
     this.#forget(topicName)
-    this.#context.journal.add({ kind: 'retained-end', topicName }, 'memory')
+    this.#tell({ kind: 'retained-end', topicName }, 'memory')
   }
 
   #forget(topicName: string): boolean {

@@ -271,13 +271,7 @@ export class SessionQueue {
   }
 
   #count(entry: QueueEntry, sign: 1 | -1): void {
-    const { record } = entry
-    // A plain one is ASCII: its topic has as many characters as bytes.
-    const bytes =
-      record === undefined
-        ? messageBytes(entry.message)
-        : bytesOf(record.payloadBytes, record.topicBytes)
-    this.#countBytes(bytes, sign)
+    this.#countBytes(entry.plainBytes ?? messageBytes(entry.message), sign)
   }
 
   #countBytes(bytes: number, sign: 1 | -1): void {

@@ -8,10 +8,10 @@ import type { Change, QueueEntry, Recovered, Store, StoredSession } from './stor
 /**
  * The store that keeps nothing beyond the process. A second `open()` of the same instance finds
  * what was committed, but for retained messages where those are `elsewhere`: a broker that never
- * opens it again has them all in memory anyway.
+ * opens it again has them all in memory anyway, and need not say so.
  */
 export function createMemoryStore(retained: 'here' | 'elsewhere' = 'here'): Store {
-  return new MemoryStore(retained === 'here')
+  return new MemoryStore(retained === 'elsewhere')
 }
 
 class MemoryStore implements Store {
@@ -19,11 +19,11 @@ class MemoryStore implements Store {
   readonly #sessions = new Map<string, MemorySession>()
   readonly #messages = new PackedMessages()
   readonly #retained = new Map<string, Message>()
-  readonly #keepsRetained: boolean
+  readonly ignoresRetained: boolean
   #isClosed = false
 
-  constructor(keepsRetained: boolean) {
-    this.#keepsRetained = keepsRetained
+  constructor(ignoresRetained: boolean) {
+    this.ignoresRetained = ignoresRetained
   }
 
   async open(): Promise<Recovered> {
@@ -72,7 +72,6 @@ class MemoryStore implements Store {
         this.#sessions.delete(change.clientIdentifier)
         return
       case 'retained':
-        if (!this.#keepsRetained) return
         keepAlone(change.message)
         this.#retained.set(change.message.topicName, change.message)
         return

@@ -3,7 +3,7 @@ import type { Message } from '../message.ts'
 import type { PackedMessages, PlainRecord } from '../packed-messages.ts'
 import type { QueueEntry } from './store.ts'
 
-type Fields = Omit<QueueEntry, 'message' | 'record'>
+type Fields = Omit<QueueEntry, 'message' | 'record' | 'plainBytes'>
 
 /**
  * An entry of a packed message, which is read when somebody asks for it: nearly all are sent from
@@ -19,6 +19,7 @@ export class PackedEntry implements QueueEntry {
   state: QueueEntry['state']
   readonly #messages: PackedMessages
   readonly #number: number
+  readonly #plainBytes: number | undefined
   #message: Message | undefined
 
   /** `number`: that of its message. */
@@ -30,15 +31,20 @@ export class PackedEntry implements QueueEntry {
     this.sharedFilter = fields.sharedFilter
     this.packetIdentifier = fields.packetIdentifier
     this.state = fields.state
+    // With an identifier of its subscription it is not the packet that others get.
+    this.#plainBytes =
+      fields.subscriptionIdentifiers.length > 0 ? undefined : messages.plainBytes(number)
     this.#messages = messages
     this.#number = number
   }
 
+  get plainBytes(): number | undefined {
+    return this.#plainBytes
+  }
+
   /** Looked up each time: it may have been moved, and nobody is to hold on to where it was. */
   get record(): PlainRecord | undefined {
-    // With an identifier of its subscription it is not the packet that others get.
-    if (this.subscriptionIdentifiers.length > 0) return undefined
-    return this.#messages.plain(this.#number)
+    return this.#plainBytes === undefined ? undefined : this.#messages.plain(this.#number)
   }
 
   /** Its payload is a view of what stays as long as somebody looks at it. */

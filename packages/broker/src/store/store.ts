@@ -50,6 +50,8 @@ export interface QueueEntry {
   readonly message: Message
   /** Where the message is, if it can be sent without being read. */
   readonly record?: PlainRecord | undefined
+  /** What it counts for in limits; there only where a record is. */
+  readonly plainBytes?: number | undefined
   /** The lower of the published and the granted QoS. */
   readonly qos: QoS
   /** The RETAIN flag to send. */
@@ -133,6 +135,8 @@ export interface Recovered {
 export interface Store extends AsyncDisposable {
   /** The strictest level that this engine can keep. */
   readonly level: DurabilityLevel
+  /** It need not be told of retained messages: those that the broker holds are all there are. */
+  readonly ignoresRetained?: boolean
   /** Reads everything but the waiting messages; called once, before anything else. */
   open(): Promise<Recovered>
   /**

@@ -91,8 +91,8 @@ for (const [how, isMatch] of Object.entries(matchers)) {
   }
 }
 
-// Few levels and few texts for them, so that much matches; the empty level and $ among them.
-const level = fc.constantFrom('', 'a', 'b', '$a', '$')
+// Few levels and few texts for them, so that much matches; the empty level, $ and a long one among them.
+const level = fc.constantFrom('', 'a', 'b', '$a', '$', 'c'.repeat(70))
 const topicName = fc
   .array(level, { minLength: 1, maxLength: 5 })
   .map((levels) => levels.join('/'))

@@ -1,4 +1,5 @@
 import { mixed } from './topic-hash.ts'
+import { slash } from './topic-text.ts'
 
 /** No node, where one could be: the first is a root, which is nobody's child. */
 export const noNode = 0
@@ -14,11 +15,13 @@ const nextField = 2
 const previousField = 3
 const textField = 4
 const lengthField = 5
-const hashField = 6
+/** Of a leaf: units of the name behind its level, from the separator on. */
+const tailField = 6
+const hashField = 7
 /** The next node of the same bucket, or of those that are free. */
-const chainField = 7
-const valueField = 8
-const fields = 9
+const chainField = 8
+const valueField = 9
+const fields = 10
 
 const pageBits = 10
 const nodesOfPage = 2 ** pageBits
@@ -30,6 +33,7 @@ const noParent = -1
  * The nodes of a tree of topic levels as numbers in arrays: an object, a text and a Map for each
  * would take several times the memory, and the collector would go through all of them. A node is
  * found by its parent and its level in one table for the whole tree. Levels are UTF-16 code units.
+ * A leaf may have several levels: its own, and below it a tail that has no nodes.
  */
 export class NameNodes {
   readonly #pages: Int32Array[] = []
@@ -108,8 +112,57 @@ export class NameNodes {
     const node = this.#take(parent, below(parent, hash))
     this.#writeLevel(node, name, start, end)
     this.#addToParent(node, parent)
-    if (++this.#live * 2 > this.#buckets.length) this.#growBuckets()
-    else this.#addToBucket(node)
+    this.#addLive(node)
+    return node
+  }
+
+  /** Adds a child that has the rest of the name, too: its level, and behind `end` its tail. */
+  addLeaf(parent: number, hash: number, name: string, start: number, end: number): number {
+    const leaf = this.addHashed(parent, hash, name, start, name.length)
+    this.#set(leaf, lengthField, end - start)
+    this.#set(leaf, tailField, name.length - end)
+    return leaf
+  }
+
+  hasTail(node: number): boolean {
+    return this.#get(node, tailField) > 0
+  }
+
+  /** From the separator on; empty for most nodes. */
+  tailOf(node: number): string {
+    const start = this.#tailStart(node)
+    let tail = ''
+    for (let at = start; at < start + this.#get(node, tailField); at++) {
+      tail += String.fromCharCode(this.#units[at] as number)
+    }
+    return tail
+  }
+
+  /** Whether the name goes on from there as the tail of a node does, which may be empty. */
+  isTail(node: number, name: string, from: number): boolean {
+    if (this.#get(node, tailField) !== name.length - from) return false
+    return this.#hasUnits(this.#tailStart(node), name, from, name.length)
+  }
+
+  /** Another name has the level of a leaf: that becomes a node in its place, and the leaf its child. */
+  splitLeaf(leaf: number): number {
+    this.#removeFromBucket(leaf)
+    const node = this.#take(this.parentOf(leaf), this.#get(leaf, hashField))
+    this.#set(node, textField, this.#get(leaf, textField))
+    this.#set(node, lengthField, this.#get(leaf, lengthField))
+    this.#replaceInParent(leaf, node)
+    this.#set(node, firstChildField, leaf)
+    this.#addToBucket(node)
+    const start = this.#tailStart(leaf) + 1
+    const tailEnd = start - 1 + this.#get(leaf, tailField)
+    let end = start
+    while (end < tailEnd && this.#units[end] !== slash) end++
+    this.#unitsLive-- // the separator
+    this.#set(leaf, textField, start)
+    this.#set(leaf, lengthField, end - start)
+    this.#set(leaf, tailField, tailEnd - end)
+    this.#set(leaf, hashField, below(node, this.#hashOfUnits(start, end)))
+    this.#addLive(leaf)
     return node
   }
 
@@ -123,12 +176,23 @@ export class NameNodes {
     return at < end ? mixed(hash, name.charCodeAt(at)) : hash
   }
 
+  /** The same of what is kept. */
+  #hashOfUnits(start: number, end: number): number {
+    const units = this.#units
+    let hash = this.#seed ^ (end - start)
+    let at = start
+    for (; at + 2 <= end; at += 2) {
+      hash = mixed(hash, (units[at] as number) | ((units[at + 1] as number) << 16))
+    }
+    return at < end ? mixed(hash, units[at] as number) : hash
+  }
+
   /** Removes a node that has no children. */
   remove(node: number): void {
     this.#removeFromBucket(node)
     this.#removeFromParent(node)
     this.#live--
-    this.#unitsLive -= this.#get(node, lengthField)
+    this.#unitsLive -= this.#get(node, lengthField) + this.#get(node, tailField)
     this.#set(node, parentField, noParent)
     this.#set(node, valueField, noValue)
     if (this.#readers > 0) this.#gone.push(node)
@@ -147,11 +211,20 @@ export class NameNodes {
 
   #isLevel(node: number, name: string, start: number, end: number): boolean {
     if (this.#get(node, lengthField) !== end - start) return false
-    const text = this.#get(node, textField) - start
+    return this.#hasUnits(this.#get(node, textField), name, start, end)
+  }
+
+  /** Whether what is kept from `text` on is the name from `start` to `end`. */
+  #hasUnits(text: number, name: string, start: number, end: number): boolean {
+    const units = this.#units
     for (let at = start; at < end; at++) {
-      if (this.#units[text + at] !== name.charCodeAt(at)) return false
+      if (units[text - start + at] !== name.charCodeAt(at)) return false
     }
     return true
+  }
+
+  #tailStart(node: number): number {
+    return this.#get(node, textField) + this.#get(node, lengthField)
   }
 
   #take(parent: number, hashBelow: number): number {
@@ -171,6 +244,7 @@ export class NameNodes {
     row[at + nextField] = noNode
     row[at + previousField] = node
     row[at + lengthField] = 0
+    row[at + tailField] = 0
     row[at + hashField] = hashBelow
     row[at + valueField] = noValue
     return node
@@ -206,7 +280,8 @@ export class NameNodes {
     }
     for (let node = 0; node < this.#count; node++) {
       if (this.#get(node, parentField) === noParent) continue
-      const [text, length] = [this.#get(node, textField), this.#get(node, lengthField)]
+      const text = this.#get(node, textField)
+      const length = this.#get(node, lengthField) + this.#get(node, tailField)
       for (let i = 0; i < length; i++) units[used + i] = this.#units[text + i] as number
       this.#set(node, textField, used)
       used += length
@@ -233,6 +308,27 @@ export class NameNodes {
     else this.#set(previous, nextField, next)
     if (next !== noNode) this.#set(next, previousField, previous)
     else if (node !== first) this.#set(first, previousField, previous)
+  }
+
+  /** Where a child was is `node` from now on, and the child is below it. */
+  #replaceInParent(child: number, node: number): void {
+    const parent = this.#get(child, parentField)
+    const first = this.#get(parent, firstChildField)
+    const [next, previous] = [this.#get(child, nextField), this.#get(child, previousField)]
+    if (child === first) this.#set(parent, firstChildField, node)
+    else this.#set(previous, nextField, node)
+    this.#set(node, nextField, next)
+    if (previous !== child) this.#set(node, previousField, previous)
+    if (next !== noNode) this.#set(next, previousField, node)
+    else if (child !== first) this.#set(first, previousField, node)
+    this.#set(child, parentField, node)
+    this.#set(child, nextField, noNode)
+    this.#set(child, previousField, child)
+  }
+
+  #addLive(node: number): void {
+    if (++this.#live * 2 > this.#buckets.length) this.#growBuckets()
+    else this.#addToBucket(node)
   }
 
   #addToBucket(node: number): void {

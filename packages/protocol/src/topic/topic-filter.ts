@@ -64,19 +64,27 @@ export function hasWildcard(filter: TopicFilter): boolean {
  */
 export function topicMatches(filter: TopicFilter, name: string): boolean {
   if (name.charCodeAt(0) === dollar && filter.charCodeAt(0) !== dollar) return false // [MQTT5-4.7.2-1]
-  return matchesFrom({ filter, end: 0 }, name, 0)
+  return matchesFrom(filter, 0, name, 0)
 }
 
-/** A filter, and where one of its levels ends. */
-export interface FilterPlace {
-  readonly filter: TopicFilter
-  readonly end: number
+/**
+ * The same for what a filter has below so many levels, one at least, and for the name from the separator
+ * at `nameFrom` on.
+ */
+export function matchesBelow(
+  filter: TopicFilter,
+  levels: number,
+  name: string,
+  nameFrom: number,
+): boolean {
+  let end = -1
+  for (let level = 0; level < levels; level++) end = levelEnd(filter, end + 1)
+  return matchesFrom(filter, end, name, nameFrom)
 }
 
-/** The same for what follows in the filter, and in the name from `nameFrom` on. */
-export function matchesFrom({ filter, end }: FilterPlace, name: string, nameFrom: number): boolean {
+function matchesFrom(filter: TopicFilter, from: number, name: string, nameFrom: number): boolean {
   let at = nameFrom
-  for (let of = end; of < filter.length; of++) {
+  for (let of = from; of < filter.length; of++) {
     const unit = filter.charCodeAt(of)
     if (unit === hash) return true
     if (unit === plus) at = levelEnd(name, at)

@@ -1,11 +1,17 @@
 import { NameNodes, noNode, noValue } from './name-nodes.ts'
-import { hasWildcard, type TopicFilter } from './topic-filter.ts'
+import { hasWildcard, matchesBelow, type TopicFilter } from './topic-filter.ts'
 import { dollar, levelEnd } from './topic-text.ts'
 
 /** Names that start with `$` are apart, out of sight of leading wildcards [MQTT5-4.7.2-1]. */
 const roots = { ordinary: 0, dollar: 1 } as const
 
-/** Numbers that are not negative by Topic Name, found by Topic Filter. */
+/** What is longer has nodes: each tail that a filter may match is looked at. */
+const longestTail = 128
+
+/**
+ * Numbers that are not negative by Topic Name, found by Topic Filter. The levels of names are nodes, as far
+ * as names share them, and one more level of each: the rest is text there.
+ */
 export class TopicIndex {
   readonly #nodes: NameNodes
   #size = 0
@@ -28,18 +34,24 @@ export class TopicIndex {
   set(name: string, value: number): number | undefined {
     const nodes = this.#nodes
     let node: number = rootOf(name)
-    // A node that was just added has no children yet.
-    let isNew = false
     for (let start = 0; start <= name.length; ) {
       const end = levelEnd(name, start)
       const levelHash = nodes.hashOf(name, start, end)
-      const known: number = isNew ? noNode : nodes.findHashed(node, levelHash, name, start, end)
-      isNew = known === noNode
-      node = isNew ? nodes.addHashed(node, levelHash, name, start, end) : known
+      const child = nodes.findHashed(node, levelHash, name, start, end)
+      if (child === noNode && name.length - end <= longestTail) {
+        this.#size++
+        nodes.setValue(nodes.addLeaf(node, levelHash, name, start, end), value)
+        return undefined
+      }
+      node = child === noNode ? nodes.addHashed(node, levelHash, name, start, end) : child
+      if (nodes.hasTail(node)) {
+        if (nodes.isTail(node, name, end)) break
+        node = nodes.splitLeaf(node)
+      }
       start = end + 1
     }
-    const before = valueOrNone(this.#nodes.valueOf(node))
-    this.#nodes.setValue(node, value)
+    const before = valueOrNone(nodes.valueOf(node))
+    nodes.setValue(node, value)
     if (before === undefined) this.#size++
     return before
   }
@@ -98,7 +110,11 @@ export class TopicIndex {
       if (depth === levels.length) {
         if (isOpen)
           this.#addBelow(node, found) // the parent of '#' too (U5-4.7.1-a)
-        else found.push(node)
+        else if (!this.#nodes.hasTail(node)) found.push(node)
+        continue
+      }
+      if (this.#nodes.hasTail(node)) {
+        if (matchesBelow(filter, depth, this.#nodes.tailOf(node), 0)) found.push(node)
         continue
       }
       const level = levels[depth] as string
@@ -141,6 +157,7 @@ export class TopicIndex {
       const end = levelEnd(name, start)
       node = this.#nodes.find(node, name, start, end)
       if (node === noNode) return noNode
+      if (this.#nodes.hasTail(node)) return this.#nodes.isTail(node, name, end) ? node : noNode
       start = end + 1
     }
     return node

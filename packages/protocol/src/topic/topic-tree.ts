@@ -1,5 +1,5 @@
 import { NameNodes, noNode, noValue } from './name-nodes.ts'
-import { hasWildcard, matchesFrom, type TopicFilter } from './topic-filter.ts'
+import { hasWildcard, matchesBelow, type TopicFilter } from './topic-filter.ts'
 import { dollar, hash, levelEnd, plus } from './topic-text.ts'
 
 /** What a tree holds: it knows its filter, so that the tree need not keep it. */
@@ -137,7 +137,7 @@ export class TopicTree<V extends Filtered> {
         const plusChild = nodes.valueOf(node)
         if (plusChild === isLeaf) {
           const leaf = this.#ends[node] as V
-          if (leafMatches(leaf, depth, name, start - 1)) found.push(leaf)
+          if (matchesBelow(leaf.topicFilter, depth, name, start - 1)) found.push(leaf)
           continue
         }
         if (nodes.firstChildOf(node) !== noNode) {
@@ -158,7 +158,8 @@ export class TopicTree<V extends Filtered> {
       const node = branches[at] as number
       const end = this.#ends[node]
       if (nodes.valueOf(node) === isLeaf) {
-        if (leafMatches(end as V, depth, name, name.length)) found.push(end as V)
+        const { topicFilter } = end as V
+        if (matchesBelow(topicFilter, depth, name, name.length)) found.push(end as V)
         continue
       }
       const open = this.#open[node]
@@ -223,23 +224,6 @@ export class TopicTree<V extends Filtered> {
     if (this.#ends[node] !== undefined || this.#open[node] !== undefined) return false
     return this.#nodes.firstChildOf(node) === noNode
   }
-}
-
-/** Whether what a filter has below so many levels matches what the name has from there. */
-function leafMatches(
-  { topicFilter }: Filtered,
-  depth: number,
-  name: string,
-  nameFrom: number,
-): boolean {
-  return matchesFrom({ filter: topicFilter, end: levelsTo(topicFilter, depth) }, name, nameFrom)
-}
-
-/** Where so many levels end. */
-function levelsTo(filter: TopicFilter, depth: number): number {
-  let end = -1
-  for (let level = 0; level < depth; level++) end = levelEnd(filter, end + 1)
-  return end
 }
 
 function endsOpen(filter: TopicFilter): boolean {

@@ -1,3 +1,4 @@
+import { copyBytes } from '../../copy-bytes.ts'
 import type { Sockets } from './acceptor.ts'
 import { Kind, Ring, type RingOptions } from './ring.ts'
 import { Slots } from './slots.ts'
@@ -150,7 +151,7 @@ export class UringSockets implements Sockets, Disposable {
       state.staged = length
       return this.#markDirty(state)
     }
-    this.#stage.bytes.set(bytes.subarray(start, end), this.#used)
+    copyBytes(bytes, start, end, this.#stage.bytes, this.#used)
     if (state.staged === 0) {
       state.array = this.#stage.bytes
       state.stagedAt = this.#used
