@@ -5,6 +5,7 @@
  *     node -C @busbar/source packages/broker/bench/hot-path.ts
  */
 import { encodePacket, type Packet, type QoS } from '@busbar/protocol'
+import { copyBytes } from '../src/copy-bytes.ts'
 import { Output } from '../src/output.ts'
 import { copyPayload } from '../src/payload.ts'
 import { RouteCache } from '../src/route-cache.ts'
@@ -130,6 +131,8 @@ function steps(): void {
     ['find it by a string made of them', each(() => map.get(decoder.decode(topic)))],
     ['copy a payload to where others are', each(() => copyPayload(payload))],
     ['copy it to an array of its own', each(() => payload.slice())],
+    ['copy 100 bytes into a packet', each(() => copyBytes(payload, 0, 100, frame, 21))],
+    ['copy them by a view', each(() => frame.set(payload.subarray(0, 100), 21))],
     ['100 neighbours as one range', perMessage(() => neighbours(output, frame, slab, 130))],
     ['100 ranges joined', perMessage(() => neighbours(output, frame, slab, 129))],
   ] as const

@@ -144,8 +144,10 @@ function drain({ sink, reader, turn }: Reading): void {
     bytes = sink.pendingBytes
     sink.pendingBytes = 0
     reader.drained()
-    if (sink.acknowledgements.length > 0) reader.receive(Uint8Array.from(sink.acknowledgements))
+    const { acknowledgements } = sink
+    // What it reads may bring more.
     sink.acknowledgements = []
+    if (acknowledgements.length > 0) reader.receive(Uint8Array.from(acknowledgements))
   }
 }
 
