@@ -1,6 +1,6 @@
 const { copy } = Buffer.prototype
 
-/** Copies bytes without a view of them, which costs more than the copy (`bench/hot-path.ts`). */
+/** Copies bytes without a view of them, which can cost more than the copy (`bench/hot-path.ts`). */
 export function copyBytes(
   from: Uint8Array,
   start: number,

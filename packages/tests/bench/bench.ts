@@ -74,11 +74,11 @@ async function runInTurn({ cell, runs, syncs }: Measured): Promise<void> {
     const run = await runCell(cell, peer, tools.load, setting)
     before.push(run)
     const [first] = cell.figures
-    const { longestPauseMs, pauses } = run
+    const { longestPauseMs, longestPauseConnectingMs, pauses } = run
     const collector =
       longestPauseMs === undefined
         ? ''
-        : `, longest of ${pauses} pauses of the collector ${longestPauseMs} ms`
+        : `, longest of ${pauses} pauses of the collector ${longestPauseMs} ms, ${longestPauseConnectingMs} ms while clients connect`
     console.log(`${cell.name}, ${peer.name}: ${run[first?.key ?? '']} ${first?.title}${collector}`)
   }
 }

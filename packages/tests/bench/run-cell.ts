@@ -38,25 +38,36 @@ export async function runCell(
   const what = `${cell.name}, ${peer.name}`
   const runs: Run[] = []
   let round = 0
-  const nextLoad = (more: readonly string[] = []) =>
-    runLoad([...command, ...more, '--round', String(round++)], what)
+  const nextLoad = (begins: () => void, more: readonly string[] = []) =>
+    runLoad([...command, ...more, '--round', String(round++)], what, begins)
   const { warming } = cell
   if (warming !== undefined && peer.isCompiledMeanwhile) {
-    while (round < warming.rounds) await nextLoad(warming.load)
+    while (round < warming.rounds) await nextLoad(() => {}, warming.load)
   }
-  let before = 0
+  let [before, measured] = [0, 0]
   for (let left = cell.rounds ?? 1; left > 0; left--) {
     // What the clients of the round before leave behind is not of this one.
     await pause(setting.settleMs)
-    before = broker.output.length
-    runs.push(await nextLoad())
+    before = measured = broker.output.length
+    const begins = () => {
+      measured = broker.output.length
+    }
+    runs.push(await nextLoad(begins))
   }
   await broker.expectAlive()
-  return { ...bestOf(runs), ...pausesIn(broker.output.slice(before)) }
+  const { output } = broker
+  return {
+    ...bestOf(runs),
+    ...pausesIn(output.slice(before, measured), output.slice(measured)),
+  }
 }
 
-async function runLoad(command: readonly string[], what: string): Promise<Run> {
+/** `begins` is called when everybody is connected and warm, and figures begin to count. */
+async function runLoad(command: readonly string[], what: string, begins: () => void): Promise<Run> {
   await using program = new Program('taskset', command)
+  program.onLine((line) => {
+    if (line === 'measuring') begins()
+  })
   const limit = setTimeout(() => program.kill('SIGKILL'), longestMs)
   const code = await program.exited
   clearTimeout(limit)
@@ -66,14 +77,15 @@ async function runLoad(command: readonly string[], what: string): Promise<Run> {
 
 /**
  * The last, with the least time of each kind. What was freed in between is used again, so that memory is
- * that of the first; what is retained stays, so that it is the mean. `missing` is that of all.
+ * that of the round that took most; what is retained stays, so that it is the mean. `missing` is that of
+ * all.
  */
 function bestOf(runs: readonly Run[]): Run {
   const figures: Record<string, number> = { ...runs.at(-1) }
   for (const key of Object.keys(figures)) {
     const values = runs.flatMap((run) => run[key] ?? [])
     if (key.startsWith('us')) figures[key] = Math.min(...values)
-    if (/^bytesPer(Queued|Filter)$/.test(key)) figures[key] = values[0] as number
+    if (/^bytesPer(Queued|Filter)$/.test(key)) figures[key] = Math.max(...values)
     const sum = values.reduce((total, value) => total + value, 0)
     if (key === 'bytesPerRetained') figures[key] = sum / values.length
     if (key === 'missing') figures[key] = sum
@@ -84,10 +96,17 @@ function bestOf(runs: readonly Run[]): Run {
 /** How long a collection has kept the broker from everything else, as --trace-gc prints it. */
 const pauseLine = /MB, (?:pooled: [\d.]+ MB, )?([\d.]+) \/ [\d.]+ ms/g
 
-/** Of the time of the load: the start is not looked at. */
-export function pausesIn(output: string): Run {
-  const pauses = [...output.matchAll(pauseLine)].map(([, milliseconds]) => Number(milliseconds))
-  return pauses.length === 0 ? {} : { pauses: pauses.length, longestPauseMs: Math.max(...pauses) }
+/** While clients connect, and of the time that counts: the start of the broker is not looked at. */
+function pausesIn(connecting: string, counted: string): Run {
+  const [before, pauses] = [connecting, counted].map((output) =>
+    [...output.matchAll(pauseLine)].map(([, milliseconds]) => Number(milliseconds)),
+  ) as [number[], number[]]
+  if (before.length + pauses.length === 0) return {}
+  return {
+    pauses: pauses.length,
+    longestPauseMs: Math.max(0, ...pauses),
+    longestPauseConnectingMs: Math.max(0, ...before),
+  }
 }
 
 /** taskset becomes the command that it starts, so its process identifier is the broker's. */

@@ -48,6 +48,7 @@ static bool has_standing(void) {
 static void measure(void) {
   publish_for(options.warmup);
   reset_latencies();
+  fputs("measuring\n", stderr);
   struct totals before = totals;
   double broker_before = broker_cpu(), own_before = own_cpu();
   double first_before = first_thread_cpu();
