@@ -76,25 +76,26 @@ export abstract class SendingConnection extends Timed {
     this.sendAcknowledgement('pubrel', packetIdentifier, reasonCode)
   }
 
-  /** Success, which is nearly always the case, is four bytes in all versions (U5-3.4.2-a). */
+  /**
+   * Success, which is nearly always the case, is four bytes in all versions (U5-3.4.2-a); in 5.0 another
+   * Reason Code is one more, without properties.
+   */
   sendAcknowledgement(
     type: keyof typeof acknowledgements,
     packetIdentifier: number,
     reasonCode: number,
   ): void {
-    const isShort = reasonCode === ReasonCode.Success || this.version !== 5
-    if (!isShort || this.maximumPacketSize < 4) {
-      this.send({ type, packetIdentifier, reasonCode, properties: {} })
-      return
-    }
+    const size = reasonCode === ReasonCode.Success || this.version !== 5 ? 4 : 5
+    if (this.maximumPacketSize < size) return
     const slab = this.core.acknowledgements
-    const start = slab.take(4)
+    const start = slab.take(size)
     const { bytes } = slab
     bytes[start] = acknowledgements[type]
-    bytes[start + 1] = 2
+    bytes[start + 1] = size - 2
     bytes[start + 2] = packetIdentifier >> 8
     bytes[start + 3] = packetIdentifier
-    this.#append(bytes, start, start + 4)
+    if (size === 5) bytes[start + 4] = reasonCode
+    this.#append(bytes, start, start + size)
   }
 
   /** Writes a packet, without its explanation where that would be too long or is not wanted. */
