@@ -2,7 +2,7 @@
 export interface Figure {
   readonly key: string
   readonly title: string
-  /** What it shall be on the machine of the page; nothing where no target was set. */
+  /** What it shall be on the machine of the targets (page.ts); nothing where none was set. */
   readonly target?: number
   /** More is better. */
   readonly isRate?: true

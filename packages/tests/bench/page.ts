@@ -8,6 +8,9 @@ const families = ['busbar', 'mosquitto', 'aedes', 'relay']
 /** Ours, with each way to the kernel. */
 const ways = ['busbar', 'net', 'io_uring']
 
+/** What the relay takes for `alone` on the machine for which targets were set, in µs. */
+const relayOfTargets = 4.64
+
 /** Above this share of a core for others, a figure is no better than its ratio. */
 const busyPercent = 10
 
@@ -25,16 +28,30 @@ export function machine(): string {
 }
 
 function main(rows: readonly CellResults[]): string {
+  const slowness = slownessIn(rows)
   const lines = rows.flatMap((results) =>
     cellOf(results)
       .figures.filter(({ title }) => !title.startsWith('p'))
-      .map((figure, index) => row(results, figure, index === 0)),
+      .map((figure, index) => row(results, figure, index === 0, slowness)),
   )
-  const head = ['cell', 'figure', 'target', ...families, '× mosquitto', '× aedes', '× relay', 'run']
+  const target = slowness === undefined ? 'target' : 'target here (there)'
+  const head = ['cell', 'figure', target, ...families, '× mosquitto', '× aedes', '× relay', 'run']
   return table(head, lines)
 }
 
-function row(results: CellResults, figure: Figure, isFirst: boolean): string[] {
+/** How many times as long as on the machine of the targets something takes here; undefined without `alone`. */
+function slownessIn(rows: readonly CellResults[]): number | undefined {
+  const alone = rows.find(({ cell }) => cell === 'alone')
+  const relay = alone && better(alone, 'relay')?.figures.usPerMessage
+  return relay === undefined ? undefined : relay / relayOfTargets
+}
+
+function row(
+  results: CellResults,
+  figure: Figure,
+  isFirst: boolean,
+  slowness: number | undefined,
+): string[] {
   const { title, name } = cellOf(results)
   const found = families.map((family) => better(results, family))
   const values = found.map((result) => result?.figures[figure.key])
@@ -42,11 +59,18 @@ function row(results: CellResults, figure: Figure, isFirst: boolean): string[] {
   return [
     isFirst ? `**${name}**: ${title}` : '',
     figure.title,
-    figure.target === undefined ? '' : String(figure.target),
+    target(figure, slowness),
     ...values.map((value, i) => shown(value) + remark(found[i], isFirst)),
     ...theirs.map((value) => ratio(figure, ours, value)),
     isFirst ? origin(results) : '',
   ]
+}
+
+/** Time is longer on a slower machine, memory is not more. */
+function target({ target, key }: Figure, slowness: number | undefined): string {
+  if (target === undefined) return ''
+  if (slowness === undefined || !key.startsWith('us')) return String(target)
+  return `${shown(target * slowness)} (${target})`
 }
 
 /** More than 1: ours is ahead. */
