@@ -31,7 +31,7 @@ export class Retained {
       if (this.#forget(message.topicName) || arrears.owes(change)) this.#tell(change, level)
       return
     }
-    const number = this.#keep(message)
+    const number = this.restore(message)
     if (this.#context.store.ignoresRetained) return
     // From now on it is here, whatever it was a view of.
     message.payload = this.#messages.payload(number)
@@ -61,9 +61,13 @@ export class Retained {
     else journal.add({ kind: 'retained', message }, level)
   }
 
-  /** A message that the store has already. */
-  restore(message: Message): void {
-    this.#keep(message)
+  /** A message that the store has already; gives its number among the packed ones. */
+  restore(message: Message): number {
+    const number = this.#messages.keep(message)
+    this.#count(message, 1)
+    const replaced = this.#numbers.set(message.topicName, number)
+    if (replaced !== undefined) this.#release(replaced)
+    return number
   }
 
   /**
@@ -94,14 +98,6 @@ export class Retained {
   #find(topicName: string): Message | undefined {
     const number = this.#numbers.get(topicName)
     return number === undefined ? undefined : this.#messages.read(number)
-  }
-
-  #keep(message: Message): number {
-    const number = this.#messages.keep(message)
-    this.#count(message, 1)
-    const replaced = this.#numbers.set(message.topicName, number)
-    if (replaced !== undefined) this.#release(replaced)
-    return number
   }
 
   #tell(change: Change, level: DurabilityLevel): void {
