@@ -53,13 +53,15 @@ function perMessage(name: string, title: string, load: string, target: number): 
 
 /** What one message costs while something grows that should not matter. */
 function growth(name: string, title: string, load: string): Cell {
+  const hasStanding = load.includes('--standing')
   return {
     name: `growth-${name}`,
     title,
     load: options(`--scenario=neighbours --window=1 --size=100 ${load}`),
     figures: [us(), ...tail],
     compared: `growth-${name.replace(/-\d+$/, '')}`,
-    without: exactOnly,
+    // The relay knows clients only.
+    without: hasStanding || name === 'retained-0' ? exactOnly : [],
   }
 }
 

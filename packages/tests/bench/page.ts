@@ -8,8 +8,16 @@ const families = ['busbar', 'mosquitto', 'aedes', 'relay']
 /** Ours, with each way to the kernel. */
 const ways = ['busbar', 'net', 'io_uring']
 
-/** What the relay takes for `alone` on the machine for which targets were set, in µs. */
-const relayOfTargets = 4.64
+/** What the relay takes on the machine for which targets were set, in µs, by cell. */
+const relayThere: Readonly<Record<string, number>> = {
+  pipe: 0.06,
+  alone: 4.64,
+  many: 15.8,
+  'fan-out': 0.37,
+  'fan-out-single': 2.97,
+  '16k': 3.13,
+  connect: 17.9,
+}
 
 /** Above this share of a core for others, a figure is no better than its ratio. */
 const busyPercent = 10
@@ -28,22 +36,24 @@ export function machine(): string {
 }
 
 function main(rows: readonly CellResults[]): string {
-  const slowness = slownessIn(rows)
+  const usual = slownessOf(rows.find(({ cell }) => cell === 'alone'))
   const lines = rows.flatMap((results) =>
     cellOf(results)
       .figures.filter(({ title }) => !title.startsWith('p'))
-      .map((figure, index) => row(results, figure, index === 0, slowness)),
+      .map((figure, index) => row(results, figure, index === 0, slownessOf(results) ?? usual)),
   )
-  const target = slowness === undefined ? 'target' : 'target here (there)'
+  const target = usual === undefined ? 'target' : 'target here (there)'
   const head = ['cell', 'figure', target, ...families, '× mosquitto', '× aedes', '× relay', 'run']
   return table(head, lines)
 }
 
-/** How many times as long as on the machine of the targets something takes here; undefined without `alone`. */
-function slownessIn(rows: readonly CellResults[]): number | undefined {
-  const alone = rows.find(({ cell }) => cell === 'alone')
-  const relay = alone && better(alone, 'relay')?.figures.usPerMessage
-  return relay === undefined ? undefined : relay / relayOfTargets
+/** How many times as long as on the machine of the targets the relay takes here, where it is in the row. */
+function slownessOf(results: CellResults | undefined): number | undefined {
+  if (results === undefined) return undefined
+  const { figures, name } = cellOf(results)
+  const relay = better(results, 'relay')?.figures[figures[0]?.key ?? '']
+  const there = relayThere[name]
+  return relay === undefined || there === undefined ? undefined : relay / there
 }
 
 function row(
@@ -133,13 +143,10 @@ function compared(rows: readonly CellResults[]): string {
 function grown(rows: readonly CellResults[]): string {
   if (rows.length === 0) return ''
   const lines = rows.map((results) => {
-    const values = families
-      .slice(0, 3)
-      .map((family) => better(results, family)?.figures.usPerMessage)
+    const values = families.map((family) => better(results, family)?.figures.usPerMessage)
     return [cellOf(results).title, ...values.map(shown), origin(results)]
   })
-  const head = ['µs of a message, one in flight for each client', ...families.slice(0, 3), 'run']
-  return table(head, lines)
+  return table(['µs of a message, one in flight for each client', ...families, 'run'], lines)
 }
 
 function shown(value: number | undefined): string {
