@@ -5,9 +5,10 @@ const queueMessages = z.int().min(1).max(1_000_000_000)
 const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
 
 const queue = z.strictObject({
-  messages: queueMessages
-    .default(1_000)
-    .meta({ description: 'Messages that wait in memory for one session.' }),
+  messages: queueMessages.default(1_000).meta({
+    description:
+      'Messages that wait in memory for one session, the retained ones of a new subscription among them.',
+  }),
   bytes: queueBytes
     .default(67_108_864)
     .meta({ description: 'Bytes that wait in memory for one session.' }),
