@@ -54,11 +54,10 @@ export class Retained {
 
   /** Says once more what the store could not be told of a topic. */
   restate(topicName: string): void {
-    const { journal, durability } = this.#context
     const message = this.#find(topicName)
-    const level = durability.ofMessage(topicName)
-    if (message === undefined) journal.add({ kind: 'retained-end', topicName }, level)
-    else journal.add({ kind: 'retained', message }, level)
+    const level = this.#context.durability.ofMessage(topicName)
+    if (message === undefined) this.#tell({ kind: 'retained-end', topicName }, level)
+    else this.#tell({ kind: 'retained', message }, level)
   }
 
   /** A message that the store has already; gives its number among the packed ones. */

@@ -52,16 +52,14 @@ function perMessage(name: string, title: string, load: string, target: number): 
 }
 
 /** What one message costs while something grows that should not matter. */
-function growth(name: string, title: string, load: string): Cell {
-  const hasStanding = load.includes('--standing')
+function growth(name: string, title: string, load: string, without = exactOnly): Cell {
   return {
     name: `growth-${name}`,
     title,
     load: options(`--scenario=neighbours --window=1 --size=100 ${load}`),
     figures: [us(), ...tail],
     compared: `growth-${name.replace(/-\d+$/, '')}`,
-    // The relay knows clients only.
-    without: hasStanding || name === 'retained-0' ? exactOnly : [],
+    without,
   }
 }
 
@@ -248,8 +246,8 @@ export const cells: readonly Cell[] = [
     without: [...exactOnly, 'aedes'],
     isDurable: true,
   },
-  growth('clients-100', '100 clients', '--publishers=100'),
-  growth('clients-10000', '10,000 clients', '--publishers=10000 --seconds=4'),
+  growth('clients-100', '100 clients', '--publishers=100', []),
+  growth('clients-10000', '10,000 clients', '--publishers=10000 --seconds=4', []),
   growth('filters-1', '1 exact subscription beside it', '--publishers=500 --standing-filters=1'),
   growth(
     'filters-1000000',

@@ -1,5 +1,5 @@
 import { mixed } from './topic-hash.ts'
-import { slash } from './topic-text.ts'
+import { levelEnd } from './topic-text.ts'
 
 /** No node, where one could be: the first is a root, which is nobody's child. */
 export const noNode = 0
@@ -153,15 +153,13 @@ export class NameNodes {
     this.#replaceInParent(leaf, node)
     this.#set(node, firstChildField, leaf)
     this.#addToBucket(node)
-    const start = this.#tailStart(leaf) + 1
-    const tailEnd = start - 1 + this.#get(leaf, tailField)
-    let end = start
-    while (end < tailEnd && this.#units[end] !== slash) end++
+    const tail = this.tailOf(leaf)
+    const end = levelEnd(tail, 1)
     this.#unitsLive-- // the separator
-    this.#set(leaf, textField, start)
-    this.#set(leaf, lengthField, end - start)
-    this.#set(leaf, tailField, tailEnd - end)
-    this.#set(leaf, hashField, below(node, this.#hashOfUnits(start, end)))
+    this.#set(leaf, textField, this.#tailStart(leaf) + 1)
+    this.#set(leaf, lengthField, end - 1)
+    this.#set(leaf, tailField, tail.length - end)
+    this.#set(leaf, hashField, below(node, this.hashOf(tail, 1, end)))
     this.#addLive(leaf)
     return node
   }
@@ -174,17 +172,6 @@ export class NameNodes {
       hash = mixed(hash, name.charCodeAt(at) | (name.charCodeAt(at + 1) << 16))
     }
     return at < end ? mixed(hash, name.charCodeAt(at)) : hash
-  }
-
-  /** The same of what is kept. */
-  #hashOfUnits(start: number, end: number): number {
-    const units = this.#units
-    let hash = this.#seed ^ (end - start)
-    let at = start
-    for (; at + 2 <= end; at += 2) {
-      hash = mixed(hash, (units[at] as number) | ((units[at + 1] as number) << 16))
-    }
-    return at < end ? mixed(hash, units[at] as number) : hash
   }
 
   /** Removes a node that has no children. */
