@@ -7,7 +7,7 @@ const queueBytes = z.int().min(1_024).max(1_099_511_627_776)
 const queue = z.strictObject({
   messages: queueMessages.default(1_000).meta({
     description:
-      'Messages that wait in memory for one session, the retained ones of a new subscription among them.',
+      'Messages that wait in memory for one session. Retained ones of a new subscription fill half of it; the others stay where they are until it is their turn.',
   }),
   bytes: queueBytes
     .default(67_108_864)

@@ -137,10 +137,12 @@ class Passing implements PassingFrame {
     if (receiver?.takesFrames !== true || subscriptionIdentifiers.length > 0) return false
     const { core, version } = this.#connection
     if (!core.access.allowsPlainly(session, 'receive', topicName)) return false
-    if (this.#qos === 0 || target.qos === 0) return !session.sender.hasQueuedQoS0
+    if (this.#qos === 0 || target.qos === 0) return session.sender.takesPassing(0)
     const isSame = (receiver.version === 5) === (version === 5)
     return (
-      isSame && this.end - this.start <= receiver.maximumPacketSize && session.sender.takesPassing
+      isSame &&
+      this.end - this.start <= receiver.maximumPacketSize &&
+      session.sender.takesPassing(this.#qos)
     )
   }
 

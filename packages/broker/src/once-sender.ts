@@ -3,6 +3,7 @@ import type { Delivery } from './delivery.ts'
 import { publishByte } from './frames.ts'
 import type { LossCause } from './losses.ts'
 import type { Message } from './message.ts'
+import type { RetainedBacklog } from './retained-backlog.ts'
 import type { Session, SessionConnection } from './session.ts'
 import { SessionQueue } from './session-queue.ts'
 import type { QueueEntry } from './store/store.ts'
@@ -11,6 +12,8 @@ import type { QueueEntry } from './store/store.ts'
 export abstract class OnceSender {
   /** Made when something has to wait for the first time. */
   protected queueIfAny: SessionQueue | undefined
+  /** Made when something retained has to wait outside the queue for the first time. */
+  backlog: RetainedBacklog | undefined
   protected readonly context: Context
   protected readonly session: Session
 
@@ -23,6 +26,11 @@ export abstract class OnceSender {
   get queue(): SessionQueue {
     this.queueIfAny ??= new SessionQueue(this.context, this.session.clientIdentifier)
     return this.queueIfAny
+  }
+
+  /** Something retained waits behind all of the queue. */
+  protected get hasBacklog(): boolean {
+    return this.backlog?.isEmpty === false
   }
 
   /** A message of QoS 0 waits, and no later one may overtake it [MQTT5-4.6.0-5]. */

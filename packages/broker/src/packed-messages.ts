@@ -203,6 +203,11 @@ export class PackedMessages {
     return bytesOf(words[word + payloadBytesAt] as number, words[word + topicBytesAt] as number)
   }
 
+  qos(number: number): QoS {
+    const { words } = this.#segments[this.#table.segmentOf(number)] as Segment
+    return ((words[(this.#table.startOf(number) >>> 2) + sizeAt] as number) & 3) as QoS
+  }
+
   expiresAt(number: number): number {
     const { doubles } = this.#segments[this.#table.segmentOf(number)] as Segment
     return doubles[(this.#table.startOf(number) >>> 3) + expiresAt] as number

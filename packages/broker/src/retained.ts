@@ -2,10 +2,13 @@ import { type TopicFilter, TopicIndex } from '@busbar/protocol'
 import { type Context, seedFrom } from './context.ts'
 import { type Message, messageBytes } from './message.ts'
 import type { PackedMessages } from './packed-messages.ts'
+import { RetainedBacklogs } from './retained-backlog.ts'
 import type { Change, DurabilityLevel } from './store/store.ts'
 
 /** The retained message of each topic. */
 export class Retained {
+  /** What Sessions have yet to be sent of it. */
+  readonly backlogs: RetainedBacklogs
   readonly #context: Context
   readonly #messages: PackedMessages
   /** The number of each message there, by topic. */
@@ -19,6 +22,11 @@ export class Retained {
     this.#context = context
     this.#messages = context.messages
     this.#numbers = new TopicIndex(seedFrom(context.random))
+    this.backlogs = new RetainedBacklogs({
+      numberOf: (topicName) => this.#numbers.get(topicName),
+      // With no more memory, and within what may wait for one Session.
+      mayTake: (bytes) => !context.memory.isShort && bytes <= context.config.limits.queue.bytes,
+    })
   }
 
   /** Replaces the topic's message [MQTT5-3.3.1-5]; an empty one removes it [MQTT5-3.3.1-6], -7. */
@@ -116,6 +124,7 @@ export class Retained {
   }
 
   #release(number: number): void {
+    this.backlogs.gone(number)
     this.#count(this.#messages.read(number), -1)
     this.#messages.release(number)
   }

@@ -1,4 +1,4 @@
-import { firstFailure, Outbound } from '@busbar/protocol'
+import { firstFailure, Outbound, type QoS } from '@busbar/protocol'
 import type { Delivery } from './delivery.ts'
 import { publishByte } from './frames.ts'
 import { OnceSender } from './once-sender.ts'
@@ -54,11 +54,24 @@ export class Sender extends OnceSender {
     return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
   }
 
-  /** A message of QoS 1 or 2 may leave at once, and nothing of it has to be kept. */
-  get takesPassing(): boolean {
-    if (this.session.isStored || !this.isReady) return false
+  /** A message may leave at once, and nothing of it has to be kept. */
+  takesPassing(qos: QoS): boolean {
     // Nothing overtakes what waits [MQTT5-4.6.0-5], be it for a batch only.
+    if (this.hasBacklog) return false
+    if (qos === 0) return !this.hasQueuedQoS0
+    if (this.session.isStored || !this.isReady) return false
     return this.queueIfAny?.isEmpty !== false && !this.#unsettled?.size
+  }
+
+  /** A retained message of this QoS would leave at once, or find room where it does not fill the queue. */
+  takesRetained(qos: QoS): boolean {
+    const { connection, isStored } = this.session
+    if (qos === 0 && connection === undefined) return false
+    const leavesNow =
+      qos === 0
+        ? connection?.isCongested === false && !this.hasQueuedQoS0
+        : this.isReady && this.queueIfAny?.isEmpty !== false
+    return leavesNow || !this.queue.isHalfFull(isStored && qos > 0)
   }
 
   /** The Packet Identifier for a message that is passed on; only while `takesPassing`. */
@@ -73,6 +86,8 @@ export class Sender extends OnceSender {
    */
   deliver(delivery: Delivery, mustWait = false): boolean {
     const { message, qos, sharedFilter } = delivery
+    // What replaces a retained message has put an end to it already.
+    if (!delivery.retain) this.backlog?.sendTopic(message.topicName)
     // Another member may get it at QoS 2 when this Session ends.
     const isExact = qos === 2 || (message.qos === 2 && sharedFilter !== undefined)
     if (qos > 0) return this.#deliverAcknowledged(delivery, mustWait || isExact)
@@ -127,9 +142,14 @@ export class Sender extends OnceSender {
 
   /** Sends again what was unfinished, then whatever waits, as far as window and socket allow. */
   pump(): void {
-    const { outbound } = this
     const { connection } = this.session
     if (connection === undefined) return
+    this.#pumpQueue(connection)
+    this.backlog?.sendTo(this)
+  }
+
+  #pumpQueue(connection: SessionConnection): void {
+    const { outbound } = this
     let mustWait = this.#putOff > 0
     while (outbound.isResending && !connection.isCongested) {
       const unfinished = outbound.nextResend()

@@ -59,6 +59,12 @@ export class SessionQueue {
     return this.#inHand.length === 0 && this.#inStore === 0
   }
 
+  /** The rest is for what is published meanwhile. */
+  isHalfFull(isStored: boolean): boolean {
+    const { messages, bytes } = this.#limits(isStored)
+    return this.#isShort(isStored) || this.length * 2 >= messages || this.#bytes * 2 >= bytes
+  }
+
   get hasQoS0(): boolean {
     return this.#qos0.length > 0
   }

@@ -175,6 +175,7 @@ export class Sessions {
   forget(subscription: Subscription): void {
     this.#router.remove(subscription)
     subscription.session.subscriptions.remove(subscription)
+    subscription.session.sender.backlog?.forget(subscription.text)
     this.#countSubscription(subscription, -1)
   }
 

@@ -13,6 +13,7 @@ import {
 import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
 import { copyPayload } from './payload.ts'
+import type { RetainedSending } from './retained-backlog.ts'
 import { gather } from './router.ts'
 import type { Session } from './session.ts'
 import { Subscription } from './subscription.ts'
@@ -188,21 +189,51 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
   return shareName === undefined && (retainHandling === 0 || (retainHandling === 1 && isNew))
 }
 
-/** Sends what is retained to a new subscription. */
+/** Sends what is retained to a new subscription: now, or when it finds room among what waits. */
 export function sendRetained(core: Core, subscription: Subscription, now: number): void {
-  const { session, topicFilter } = subscription
-  const isPacked = mayStayPacked(core, subscription)
-  core.retained.matching(topicFilter, now, (number) => {
-    if (isPacked && session.sender.deliverPacked(number)) return
-    const message = core.messages.read(number)
-    if (!core.publishing.mayReceiveRetained(session, message)) return
-    const delivery = gather(subscription, message)
+  const { sender } = subscription.session
+  const sending = new RetainedToOne(core, subscription)
+  sender.backlog?.forget(subscription.text)
+  let hasRoom = true
+  core.retained.matching(subscription.topicFilter, now, (number) => {
+    hasRoom &&= sender.takesRetained(sending.qosOf(number))
+    if (!hasRoom) sender.backlog ??= core.retained.backlogs.create()
+    if (hasRoom || sender.backlog?.add(sending, number) !== true) sending.send(number)
+  })
+}
+
+/** How what is retained is sent to one subscription. */
+class RetainedToOne implements RetainedSending {
+  readonly text: string
+  readonly #core: Core
+  readonly #subscription: Subscription
+
+  constructor(core: Core, subscription: Subscription) {
+    this.#core = core
+    this.#subscription = subscription
+    this.text = subscription.text
+  }
+
+  qosOf(number: number): QoS {
+    const { qos } = this.#subscription.options
+    return qos === 0 ? 0 : (Math.min(qos, this.#core.messages.qos(number)) as QoS) // [MQTT5-3.8.4-8]
+  }
+
+  send(number: number): void {
+    const { messages, clock, publishing } = this.#core
+    const { session } = this.#subscription
+    if (mayStayPacked(this.#core, this.#subscription) && session.sender.deliverPacked(number))
+      return
+    const message = messages.read(number)
+    if (message.expiresAt <= clock.now()) return
+    if (!publishing.mayReceiveRetained(session, message)) return
+    const delivery = gather(this.#subscription, message)
     // It is kept until it is acknowledged, and what it is a view of would be kept with it.
     if (delivery.qos > 0) message.payload = copyPayload(message.payload)
     // RETAIN 1 whatever Retain As Published is (U5-3.3.1-c).
     delivery.retain = true
-    core.publishing.send(session, delivery)
-  })
+    publishing.send(session, delivery)
+  }
 }
 
 /** A retained message is sent as it is, and nobody has to look at it. */

@@ -78,6 +78,19 @@ function versionContract(
     })
   }
 
+  test('all that is retained arrives, however little may be under way and wait', async () => {
+    const settings = ['limits.queue.messages=4', 'mqtt.inFlightMaximum=2']
+    const flags = [...settings, 'mqtt.inFlightMaximumMqtt3=2'].flatMap((each) => ['--set', each])
+    await using small = await startBusbar('--memory', ...flags)
+    const topics = Array.from({ length: 30 }, (_, index) => `contract/all/${index}`)
+    const sent = topics.map((topic) => ({ ...message(topic, 'x'), retain: true }))
+    await library.publish(small, version, sent)
+    await using subscriber = await library.subscribe(small, { version, filter: '#', qos: 1 })
+    const received: string[] = []
+    while (received.length < topics.length) received.push((await subscriber.next()).topic)
+    assert.deepEqual(received.toSorted(), topics.toSorted())
+  })
+
   test('the Will of a client that is cut off is published, that of one that leaves is not', async () => {
     const topic = newTopic()
     const clientWill = message(`${topic}/will`, 'gone', { qos: 1, retain: true })

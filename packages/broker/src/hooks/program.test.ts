@@ -209,3 +209,28 @@ test('the program is beyond the rules, and no client takes the place of one of i
   const thief = broker.open().connect({ clientIdentifier: '$program/named/n' })
   assert.equal(thief.take('connack')[0]?.reasonCode, 0x85)
 })
+
+test('a subscription of the program gets all that is retained, more than may wait', async () => {
+  for (const qos of [0, 1, 2] as const) {
+    await using broker = await startTestBroker({ limits: { queue: { messages: 10 } } })
+    const peer = broker.open().connect({ clientIdentifier: 'publisher' })
+    for (let i = 0; i < 3_000; i++) {
+      peer.send({ ...publish(`kept/${i}`, qos, qos === 0 ? 0 : 1), retain: true })
+      const packetIdentifier = 1
+      if (qos === 2) peer.send({ type: 'pubrel', packetIdentifier, reasonCode: 0, properties: {} })
+    }
+    const received: ReceivedMessage[] = []
+    const program = new Program(broker.core)
+    await turning(
+      broker,
+      program.subscribe('kept/#', (message) => void received.push(message), { qos }),
+    )
+    for (let i = 0; i < 5_000 && received.length < 3_000; i++) {
+      broker.endTurn()
+      await nextTurn()
+    }
+    assert.equal(new Set(topics(received)).size, 3_000)
+    assert.equal(received.length, 3_000)
+    assert.equal(broker.core.losses.total().messages, 0)
+  }
+})
