@@ -71,7 +71,7 @@ async function measure(compared: readonly Cell[]): Promise<CellResults[]> {
 async function runInTurn({ cell, runs, syncs }: Measured): Promise<void> {
   if (cell.isDurable) syncs.push(await syncLatency())
   for (const [peer, before] of runs) {
-    const run = await runCell(cell, peer, tools.load, setting)
+    const run = await runCell(cell, peer, tools, setting)
     before.push(run)
     const [first] = cell.figures
     const { longestPauseMs, longestPauseConnectingMs, pauses } = run

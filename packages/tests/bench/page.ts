@@ -102,7 +102,11 @@ function remark(result: Result | undefined, isFirst: boolean): string {
 function origin({ commit, othersPercent, syncUs, results }: CellResults): string {
   const busy = othersPercent > busyPercent ? `, busy (${Math.round(othersPercent)} %)` : ''
   const sync = syncUs === undefined ? '' : `, sync ${Math.round(syncUs)} µs`
-  return `${commit}, ${results[0]?.runs} runs${busy}${sync}`
+  return `${runOf({ commit, results })}${busy}${sync}`
+}
+
+function runOf({ commit, results }: Pick<CellResults, 'commit' | 'results'>): string {
+  return `${commit}, ${results[0]?.runs} runs`
 }
 
 function tails(rows: readonly CellResults[]): string {
@@ -117,10 +121,11 @@ function tails(rows: readonly CellResults[]): string {
           const parts = ['p50Us', 'p99Us', 'p999Us'].map((key) => shown(result?.figures[key]))
           return result === undefined ? '' : parts.join(' / ')
         }),
+        runOf(results),
       ]
     })
   if (lines.length === 0) return ''
-  return `p50 / p99 / p99.9 in µs. Only the loads of \`many\` are below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families], lines)}`
+  return `p50 / p99 / p99.9 in µs. Only the loads of \`many\` are below saturation; in the others it is the window that waits.\n\n${table(['cell', ...families, 'run'], lines)}`
 }
 
 /** What the ways to the kernel make of it. */

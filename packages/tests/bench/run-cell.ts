@@ -6,6 +6,7 @@ import { Program } from '../src/program.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 import type { Cell } from './cells.ts'
 import type { Peer } from './peers.ts'
+import type { Tools } from './tools.ts'
 
 export interface Setting {
   /** Where broker and load generator run: on a core each, or several as `1-3`. */
@@ -25,9 +26,14 @@ const longestMs = 300_000
 export async function runCell(
   cell: Cell,
   peer: Peer,
-  load: string,
+  { load, awake }: Pick<Tools, 'load' | 'awake'>,
   setting: Setting,
 ): Promise<Run> {
+  await using stack = new AsyncDisposableStack()
+  const cores = cell.isAwake === true ? [setting.brokerCore, setting.loadCore] : []
+  const keepers = cores.map((core) =>
+    stack.use(new Program('taskset', ['-c', String(core), awake])),
+  )
   await using folder = await temporaryFolder()
   const kind = onCore(peer.kind(cell), setting.brokerCore)
   const address = { host: '127.0.0.1', port: await freePort() }
@@ -55,6 +61,8 @@ export async function runCell(
     runs.push(await nextLoad(begins))
   }
   await broker.expectAlive()
+  const failed = keepers.find(({ hasExited }) => hasExited)
+  if (failed !== undefined) throw new Error(`a processor was not kept awake: ${failed.stderr}`)
   const { output } = broker
   return {
     ...bestOf(runs),

@@ -34,7 +34,7 @@ for (const cell of values.cells.split(',').map(cellNamed)) {
   for (let i = 0; i < Number(values.runs); i++) {
     for (const [count, each] of runs) {
       const peer = busbarWith(values.io, { workers: count })
-      each.push(await runCell(cell, peer, tools.load, setting))
+      each.push(await runCell(cell, peer, tools, setting))
     }
   }
   console.log(`\n${cell.title}\n`)

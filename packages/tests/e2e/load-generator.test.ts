@@ -38,16 +38,23 @@ test('the load generator misses nothing', { skip }, async (t) => {
   const tools = buildTools(folder.path)
   for (const [name, load, key] of loads) {
     await t.test(name, async () => {
-      const figures = await runCell(cell(name, load), busbar, tools.load, oneCore)
+      const figures = await runCell(cell(name, load), busbar, tools, oneCore)
       assert.deepEqual([figures.missing ?? 0, figures.faults], [0, 0])
       assert.ok((figures[key] ?? 0) > 0, `${key} is ${figures[key]}`)
     })
   }
+  await t.test('processors that are kept awake', async () => {
+    const load = cell('awake', `neighbours --publishers=5 --rate=500 ${short}`)
+    const figures = await runCell({ ...load, isAwake: true }, busbar, tools, oneCore)
+    assert.deepEqual([figures.missing, figures.faults], [0, 0])
+    // Whatever the broker does not take, a keeper takes.
+    assert.ok((figures.othersCpuPercent ?? 0) > 20, `others took ${figures.othersCpuPercent} %`)
+  })
   await t.test('the relay relays', async () => {
     const [relay] = findPeers(['relay'], tools)
     assert.ok(relay)
     const load = `pairs --publishers=3 --window=10 ${short}`
-    const figures = await runCell(cell('relay', load), relay, tools.load, oneCore)
+    const figures = await runCell(cell('relay', load), relay, tools, oneCore)
     assert.deepEqual([figures.missing, figures.faults], [0, 0])
   })
 })
