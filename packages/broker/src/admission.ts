@@ -22,25 +22,26 @@ export interface Refusal {
   readonly reason: string
 }
 
-/** What counts for one address, or one network of addresses. */
-interface Neighbour {
-  open: number
-  rate: TokenBucket | undefined
-}
-
-/** The entry of a connection that is welcome. */
-class Welcome implements Entry {
+/** What counts for one address, or one network of addresses; the entry of all its connections that are welcome. */
+class Neighbour implements Entry {
   readonly refusal = undefined
+  open = 0
+  rate: TokenBucket | undefined
   readonly #admission: Admission
-  readonly #neighbour: Neighbour | undefined
 
-  constructor(admission: Admission, neighbour: Neighbour | undefined) {
+  constructor(admission: Admission) {
     this.#admission = admission
-    this.#neighbour = neighbour
+  }
+
+  enter(): this {
+    this.open++
+    this.#admission.entered(1)
+    return this
   }
 
   leave(): void {
-    this.#admission.left(this.#neighbour)
+    this.open--
+    this.#admission.entered(-1)
   }
 }
 
@@ -69,6 +70,8 @@ const sweepAt = 10_000
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #neighbours = new Map<string, Neighbour>()
+  /** Those who have no address. */
+  readonly #strangers = new Neighbour(this)
   readonly #told = new Map<string, { at: number; count: number }>()
   #rate: TokenBucket | undefined
   #open = 0
@@ -95,15 +98,12 @@ export class Admission {
       this.#refused++
       return { refusal, leave: () => this.#refused-- }
     }
-    this.#open++
-    if (neighbour !== undefined) neighbour.open++
-    return new Welcome(this, neighbour)
+    return (neighbour ?? this.#strangers).enter()
   }
 
-  /** For `Welcome` only. */
-  left(neighbour: Neighbour | undefined): void {
-    this.#open--
-    if (neighbour !== undefined) neighbour.open--
+  /** For `Neighbour` only. */
+  entered(count: 1 | -1): void {
+    this.#open += count
   }
 
   /** How late the event loop came to something that was due; to be told regularly. */
@@ -167,7 +167,7 @@ export class Admission {
     const known = this.#neighbours.get(network)
     if (known !== undefined) return known
     if (this.#neighbours.size >= this.#sweepAt) this.#sweep(now)
-    const neighbour = { open: 0, rate: undefined }
+    const neighbour = new Neighbour(this)
     this.#neighbours.set(network, neighbour)
     return neighbour
   }

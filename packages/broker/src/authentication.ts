@@ -31,6 +31,11 @@ const undecided: Refused = {
   reason: 'not authorized',
 }
 
+/** AUTH without Authentication Method in CONNECT. */
+export function unaskedAuth(): never {
+  throw protocolError('AUTH without Authentication Method in CONNECT', 'MQTT5-4.12.0-7')
+}
+
 /** The client that waits for an answer. */
 class Waiting implements Attempt {
   readonly #connection: Connection
@@ -64,6 +69,12 @@ export class Authentication {
   /** Whom the client was let in as. */
   get user(): string | undefined {
     return this.#identity?.user
+  }
+
+  /** Nothing is under way, nothing can begin anew, and the identity does not end before the connection. */
+  get isOver(): boolean {
+    const isDone = this.#method === undefined && this.#answered === undefined && !this.#isBusy
+    return isDone && this.#expiry === undefined && this.#identity?.ended === undefined
   }
 
   /** Starts with CONNECT. */
@@ -143,9 +154,7 @@ export class Authentication {
   }
 
   #checkMethod(auth: Auth): void {
-    if (this.#method === undefined) {
-      throw protocolError('AUTH without Authentication Method in CONNECT', 'MQTT5-4.12.0-7')
-    }
+    if (this.#method === undefined) unaskedAuth()
     if (auth.properties.authenticationMethod === this.#method) return
     const message = 'Authentication Method differs from that of CONNECT'
     throw new ProtocolError(ReasonCode.BadAuthenticationMethod, message, 'MQTT5-4.12.0-5')

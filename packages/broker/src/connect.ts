@@ -65,7 +65,7 @@ function authenticate(connection: Connection, kept: Connect): void {
     const { ClientIdentifierNotValid } = ReasonCode
     return connection.refuse(ClientIdentifierNotValid, `${internalPrefix} is the broker's own`)
   }
-  connection.authentication.begin(kept, (result, data) => {
+  connection.authentication?.begin(kept, (result, data) => {
     if (result.outcome === 'accepted') return accept(connection, kept, result, data)
     connection.refuse(result.reasonCode, result.reason)
   })
@@ -232,9 +232,9 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
     : mqtt.inFlightMaximumMqtt3
   session.connection = connection
   session.level = connection.level
-  session.sender.outbound.connected(theirMaximum)
+  session.sender.connected(theirMaximum)
   // 3.x has no Receive Maximum: its packet identifiers are the limit.
-  session.inbound.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)
+  session.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)
   connection.session = session
   if (isVersion5) connection.aliases = new InboundTopicAliases(mqtt.topicAliasMaximum)
   const aliasMaximum = Math.min(connect.properties.topicAliasMaximum ?? 0, mqtt.topicAliasMaximum)

@@ -2,7 +2,7 @@ import {
   connectReturnCode,
   Framer,
   InboundTopicAliases,
-  KeepAlive,
+  longestSilenceMs,
   ProtocolError,
   ReasonCode,
   readPacket,
@@ -29,9 +29,6 @@ interface Ending {
 /** For a connection that may send none. */
 const noAliases = new InboundTopicAliases(0)
 
-/** Of a connection that has not been accepted. */
-const noKeepAlive = new KeepAlive(0)
-
 /** What is to be answered when a batch is committed, in this order. */
 export interface WaitingAnswers {
   readonly batch: number
@@ -43,7 +40,8 @@ export interface WaitingAnswers {
  * to come in time, then for Keep Alive.
  */
 export class Connection extends SendingConnection implements TransportEvents, SessionConnection {
-  readonly authentication: Authentication
+  /** Undefined once its client is known, and nothing more can come of it. */
+  authentication: Authentication | undefined
   /** What the limits for new connections say of it. */
   readonly entry: Entry | undefined
   /** The durability of what is done over this connection. */
@@ -51,7 +49,7 @@ export class Connection extends SendingConnection implements TransportEvents, Se
   clientIdentifier = ''
   session: Session | undefined
   aliases = noAliases
-  /** When the packets at hand were read: the clock costs as much as a message. */
+  /** When the packets at hand were read, or the last ones: the clock costs as much as a message. */
   readAt = 0
   /** Nothing of who had the Client Identifier before is on its way any more. */
   hasHeardOther = false
@@ -61,7 +59,8 @@ export class Connection extends SendingConnection implements TransportEvents, Se
   waitingAnswers: WaitingAnswers | undefined
 
   readonly #framer: Framer
-  #keepAlive = noKeepAlive
+  /** It may be silent for so long; 0: for ever. */
+  #silenceMs = 0
   /** Not yet counted for the client's rate. */
   #unpacedBytes = 0
   #pace: { readonly of: Pace; readonly ends: Deadline } | undefined
@@ -136,12 +135,11 @@ export class Connection extends SendingConnection implements TransportEvents, Se
     const now = this.core.clock.now()
     const { messageRate, byteRate } = this.core.config.limits
     const isPaced = messageRate > 0 || byteRate > 0
-    this.readAt = now
     const { core } = this
     const deliveries = core.deliveries
     while (this.state !== 'ended' && this.#framer.advance()) {
       this.core.statistics.messagesReceived++
-      this.#keepAlive.heard(now)
+      this.readAt = now
       if (
         this.state !== 'connected' ||
         !inboundInPlace(this, this.session as Session, this.#framer)
@@ -192,7 +190,7 @@ export class Connection extends SendingConnection implements TransportEvents, Se
 
   #rested(now: number): void {
     // Nothing could be heard from it meanwhile.
-    this.#keepAlive.heard(now)
+    this.readAt = now
     this.release()
   }
 
@@ -200,9 +198,14 @@ export class Connection extends SendingConnection implements TransportEvents, Se
   accepted(keepAliveSeconds: number): void {
     this.#framer.maximumPacketSize = this.core.config.mqtt.maximumPacketSize
     this.#framer.strictLengths = this.version === 5
-    this.#keepAlive = new KeepAlive(keepAliveSeconds)
-    this.#keepAlive.heard(this.core.clock.now())
-    this.core.deadlines.set(this, this.#keepAlive.deadline)
+    this.#silenceMs = longestSilenceMs(keepAliveSeconds)
+    this.readAt = this.core.clock.now()
+    this.core.deadlines.set(this, this.#mustBeHeardBy)
+    if (this.authentication?.isOver === true) this.authentication = undefined
+  }
+
+  get #mustBeHeardBy(): number {
+    return this.#silenceMs === 0 ? Number.POSITIVE_INFINITY : this.readAt + this.#silenceMs
   }
 
   /** Reads no further packet until `release`. */
@@ -219,11 +222,10 @@ export class Connection extends SendingConnection implements TransportEvents, Se
 
   reached(now: number): void {
     if (this.state === 'connecting') return this.close('CONNECT took too long') // U5-3.1.4-a
-    if (this.#isHeld || this.#awaitsRound) this.#keepAlive.heard(now)
-    if (this.#keepAlive.deadline > now) {
-      // Moved here and not for each packet, so that a packet costs no timer.
-      return this.core.deadlines.set(this, this.#keepAlive.deadline)
-    }
+    if (this.#isHeld || this.#awaitsRound) this.readAt = now
+    const deadline = this.#mustBeHeardBy
+    // Moved here and not for each packet, so that a packet costs no timer.
+    if (deadline > now) return this.core.deadlines.set(this, deadline)
     this.disconnect(ReasonCode.KeepAliveTimeout, 'nothing came within 1.5 times Keep Alive')
   }
 
@@ -326,7 +328,7 @@ export class Connection extends SendingConnection implements TransportEvents, Se
     const { core, session } = this
     core.deadlines.clear(this)
     if (this.#pace !== undefined) core.deadlines.clear(this.#pace.ends)
-    this.authentication.ended()
+    this.authentication?.ended()
     core.forget(this)
     this.clearOutput()
     if (session === undefined) return

@@ -194,7 +194,7 @@ export class Core implements Context {
   disconnectUsers(names: ReadonlySet<string>): void {
     // Not by their Sessions: one that was let in and has none yet is among them.
     for (const connection of [...this.#connections]) {
-      const { user } = connection.authentication
+      const user = connection.authentication?.user ?? connection.session?.user
       if (user === undefined || !names.has(user)) continue
       connection.disconnect(ReasonCode.AdministrativeAction, 'the user was changed or deleted')
     }

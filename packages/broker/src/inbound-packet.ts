@@ -5,6 +5,7 @@ import {
   protocolError,
   ReasonCode,
 } from '@busbar/protocol'
+import { unaskedAuth } from './authentication.ts'
 import { inboundConnect } from './connect.ts'
 import type { Connection } from './connection.ts'
 import { inboundPublish, inboundPubrel } from './inbound-publish.ts'
@@ -35,7 +36,9 @@ export function inboundPacket(connection: Connection, packet: Packet): void {
       connection.send({ type: 'pingresp' }) // [MQTT5-3.12.4-1]
       return
     case 'auth':
-      return connection.authentication.again(packet)
+      return connection.authentication === undefined
+        ? unaskedAuth()
+        : connection.authentication.again(packet)
     case 'disconnect':
       return inboundDisconnect(connection, session, packet)
     case 'connect':
@@ -48,7 +51,7 @@ export function inboundPacket(connection: Connection, packet: Packet): void {
 function beforeConnack(connection: Connection, packet: Packet): void {
   if (connection.version === undefined) return inboundConnect(connection, packet as Connect)
   // [MQTT5-3.1.2-30] Everything else waits for CONNACK.
-  if (packet.type === 'auth') return connection.authentication.proceed(packet)
+  if (packet.type === 'auth') return connection.authentication?.proceed(packet)
   if (packet.type === 'disconnect') return connection.close('client left during authentication')
   throw protocolError(`${packet.type} came before CONNACK`, 'MQTT5-3.1.2-30')
 }

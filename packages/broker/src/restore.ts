@@ -33,7 +33,6 @@ function restoreSession(core: Core, recovered: RecoveredSession): Session {
 
 /** What waits in front of something that was sent keeps its place, with a Packet Identifier of now. */
 function restoreEntries(core: Core, session: Session, recovered: RecoveredSession): void {
-  const { outbound } = session.sender
   const { inFlight, queuedCount, queuedBytes } = recovered
   const identifiers = new PacketIdentifiers()
   for (const { packetIdentifier } of inFlight) {
@@ -51,7 +50,8 @@ function restoreEntries(core: Core, session: Session, recovered: RecoveredSessio
       left.push(entry) // all are in use: behind the others after all
     else {
       const state = entry.state === 'released' ? 'released' : 'published'
-      outbound.restore({ packetIdentifier, qos: entry.qos as 1 | 2, message: entry, state })
+      const sent = { packetIdentifier, qos: entry.qos as 1 | 2, message: entry, state } as const
+      session.sender.outbound.restore(sent)
       core.statistics.inFlight++
     }
   }

@@ -35,8 +35,10 @@ const shortQueue = 64
  * acknowledged is sent again when it is back.
  */
 export class Sender extends OnceSender {
-  // for the Session
-  readonly outbound = new Outbound<Sent>()
+  /** Made when something is sent at QoS 1 or 2 for the first time. */
+  #outbound: Outbound<Sent> | undefined
+  /** Of the Network Connection: so many of them may be under way. */
+  #receiveMaximum = 0
   /**
    * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
    * true where the entry itself is in the same batch.
@@ -47,11 +49,33 @@ export class Sender extends OnceSender {
   #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
+  get outbound(): Outbound<Sent> {
+    if (this.#outbound !== undefined) return this.#outbound
+    this.#outbound = new Outbound<Sent>()
+    this.#outbound.connected(this.#receiveMaximum)
+    return this.#outbound
+  }
+
+  /** A Network Connection begins. */
+  connected(receiveMaximum: number): void {
+    this.#receiveMaximum = receiveMaximum
+    this.#outbound?.connected(receiveMaximum)
+  }
+
+  /** So many are under way. */
+  get inFlight(): number {
+    return this.#outbound?.size ?? 0
+  }
+
+  /** One more may be under way. */
+  get #hasRoom(): boolean {
+    return this.#outbound?.hasRoom ?? this.#receiveMaximum > 0
+  }
+
   /** Whether a message would leave at once: what a Shared Subscription looks for. */
   get isReady(): boolean {
-    const { outbound } = this
     const { connection } = this.session
-    return connection?.isCongested === false && outbound.hasRoom && this.#putOff === 0
+    return connection?.isCongested === false && this.#hasRoom && this.#putOff === 0
   }
 
   /** A message may leave at once, and nothing of it has to be kept. */
@@ -149,7 +173,19 @@ export class Sender extends OnceSender {
   }
 
   #pumpQueue(connection: SessionConnection): void {
-    const { outbound } = this
+    if (this.#outbound?.isResending === true) this.#pumpUnfinished(this.#outbound, connection)
+    if (this.queueIfAny === undefined) return
+    this.pumpQoS0(this.queueIfAny, connection)
+    while (this.#hasRoom && this.#putOff === 0 && !connection.isCongested) {
+      const entry = this.queueIfAny.take(() => this.pump())
+      if (entry === undefined) return
+      if (!this.#isStillDue(entry)) continue
+      this.#takeIdentifier(entry)
+      this.#sendStored(entry, connection)
+    }
+  }
+
+  #pumpUnfinished(outbound: Outbound<Sent>, connection: SessionConnection): void {
     let mustWait = this.#putOff > 0
     while (outbound.isResending && !connection.isCongested) {
       const unfinished = outbound.nextResend()
@@ -162,15 +198,6 @@ export class Sender extends OnceSender {
         this.#sendLate(entry, connection)
       } else if (!this.#mayStillReceive(entry)) this.#withdraw(entry)
       else this.#resend(entry, connection, mustWait)
-    }
-    if (this.queueIfAny === undefined) return
-    this.pumpQoS0(this.queueIfAny, connection)
-    while (outbound.hasRoom && this.#putOff === 0 && !connection.isCongested) {
-      const entry = this.queueIfAny.take(() => this.pump())
-      if (entry === undefined) return
-      if (!this.#isStillDue(entry)) continue
-      this.#takeIdentifier(entry)
-      this.#sendStored(entry, connection)
     }
   }
 
@@ -307,7 +334,7 @@ export class Sender extends OnceSender {
     this.#decided = decided
     const waiting: QueueEntry[] = []
     const begun: number[] = []
-    for (const { message: entry } of this.outbound.unfinished()) {
+    for (const { message: entry } of this.#outbound?.unfinished() ?? []) {
       if (typeof entry === 'number') {
         begun.push(entry)
         continue

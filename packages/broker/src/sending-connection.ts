@@ -18,6 +18,10 @@ import { type Transport, takesParts } from './transport.ts'
 /** Output is handed to the transport before the end of the turn when it has grown to this. */
 const flushBytes = 65_536
 
+/** Outputs that are empty, for whoever has something to send: few have in one turn. */
+const unused: Output[] = []
+const mostUnused = 1_024
+
 /** The first bytes of what acknowledges, by name. */
 const acknowledgements = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const
 
@@ -34,7 +38,8 @@ export abstract class SendingConnection extends Timed {
   outboundAliases: OutboundTopicAliases | undefined
   /** It does not read its answers, and is not read from. */
   protected isPaused = false
-  readonly #output = new Output()
+  /** Only while there is something to be sent in this turn. */
+  #output: Output | undefined
 
   constructor(core: Core, transport: Transport) {
     super()
@@ -52,7 +57,7 @@ export abstract class SendingConnection extends Timed {
   }
 
   get #unsentBytes(): number {
-    return this.transport.pendingBytes + this.#output.length
+    return this.transport.pendingBytes + (this.#output?.length ?? 0)
   }
 
   sendPublish(delivery: Delivery, packetIdentifier: number, dup: boolean): boolean {
@@ -128,8 +133,7 @@ export abstract class SendingConnection extends Timed {
   #append(bytes: Uint8Array, start: number, end: number): void {
     if (this.state === 'ended') return
     this.core.statistics.messagesSent++
-    const output = this.#output
-    if (output.length === 0) this.core.hasOutput(this)
+    const output = this.#output ?? this.#beginOutput()
     output.append(bytes, start, end)
     const { pauseBytes, stopReadingBytes } = this.core.config.limits.output
     if (output.length >= flushBytes || output.length >= pauseBytes) this.flush()
@@ -140,14 +144,26 @@ export abstract class SendingConnection extends Timed {
     }
   }
 
+  #beginOutput(): Output {
+    this.#output = unused.pop() ?? new Output()
+    this.core.hasOutput(this)
+    return this.#output
+  }
+
   /** Hands this turn's output to the transport as one piece. */
   flush(): void {
-    const { length } = this.#output
-    if (length === 0 || this.state === 'ended') return
-    this.core.statistics.bytesSent += length
+    const output = this.#output
+    if (output === undefined || this.state === 'ended') return
+    this.#output = undefined
+    this.core.statistics.bytesSent += output.length
+    this.#hand(output)
+    if (unused.length < mostUnused) unused.push(output)
+  }
+
+  #hand(output: Output): void {
     const { transport } = this
-    if (takesParts(transport)) return this.#output.handTo(transport, this.core.slab)
-    const piece = this.#output.take(this.core.slab)
+    if (takesParts(transport)) return output.handTo(transport, this.core.slab)
+    const piece = output.take(this.core.slab)
     // What has to wait gets memory of its own: the slabs are used again in the next turn.
     const mayShare = transport.takesBytesAtOnce === true && transport.pendingBytes === 0
     transport.write(mayShare ? piece : piece.slice())
@@ -156,6 +172,6 @@ export abstract class SendingConnection extends Timed {
 
   /** It has ended: what was to be sent is not. */
   protected clearOutput(): void {
-    this.#output.clear()
+    this.#output = undefined
   }
 }

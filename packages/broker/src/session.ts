@@ -39,6 +39,8 @@ export interface SessionIdentity {
   readonly owner: string | undefined
 }
 
+const createTable = () => new IdentifierTable()
+
 /** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
 export const internalPrefix = '$program/'
 
@@ -58,7 +60,6 @@ export class Session extends Timed implements Subject {
   readonly subscriptions = new Subscriptions()
   /** What it has to deliver. */
   readonly sender: Sender
-  readonly inbound = new Inbound(() => new IdentifierTable())
   /** When its interval will have passed, in milliseconds of `Clock.now`; Infinity while it does not. */
   endsAt = Number.POSITIVE_INFINITY
   protocolVersion: ProtocolVersion = 5
@@ -72,6 +73,10 @@ export class Session extends Timed implements Subject {
   hasShared = false
   will: PendingWill | undefined
   hasEnded = false
+  /** Made for its first message of QoS 1 or 2. */
+  #inbound: Inbound | undefined
+  /** Of its Network Connection: so many of them may be unfinished. */
+  #receiveMaximum = 0
   // for the Network Connection
   connection: SessionConnection | undefined
   // scratch of the router: the delivery that is being gathered for the message with this number
@@ -88,6 +93,20 @@ export class Session extends Timed implements Subject {
     this.clientIdentifier = identity.clientIdentifier
     this.user = identity.owner
     this.isInternal = identity.clientIdentifier.startsWith(internalPrefix)
+  }
+
+  /** A Network Connection begins. */
+  connected(receiveMaximum: number): void {
+    this.#receiveMaximum = receiveMaximum
+    this.#inbound?.connected(receiveMaximum)
+  }
+
+  /** What it has been sent at QoS 1 and 2. */
+  get inbound(): Inbound {
+    if (this.#inbound !== undefined) return this.#inbound
+    this.#inbound = new Inbound(createTable)
+    this.#inbound.connected(this.#receiveMaximum)
+    return this.#inbound
   }
 
   reached(): void {

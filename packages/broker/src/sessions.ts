@@ -194,7 +194,7 @@ export class Sessions {
   #passOn(session: Session, finished: () => void): void {
     const { statistics, losses } = this.#context
     const { clientIdentifier, hasShared, sender } = session
-    statistics.inFlight -= sender.outbound.size
+    statistics.inFlight -= sender.inFlight
     let open = 1
     const close = () => {
       if (--open === 0) finished()

@@ -218,8 +218,8 @@ function attach(
   session.sessionExpiryInterval = isLasting ? limitExpiry(core.config, 0xffff_ffff) : 0
   session.isStored = isLasting
   session.connection = subscriber
-  session.sender.outbound.connected(core.config.mqtt.inFlightMaximum)
-  session.inbound.connected(0)
+  session.sender.connected(core.config.mqtt.inFlightMaximum)
+  session.connected(0)
   core.sessions.save(session)
   core.statistics.clientsConnected++
   core.hooks.connected?.(session)

@@ -105,14 +105,14 @@ export class EpollSockets implements Sockets, Disposable {
   write(socket: SocketTransport, bytes: Uint8Array, part: Part): void {
     if (this.#sends?.take(socket, bytes, part) === true || socket.isClosed) return
     const { start, end } = part
-    if (socket.output.length > 0) return socket.output.push(bytes.slice(start, end))
+    if (socket.output.length > 0) return socket.keep(bytes.slice(start, end))
     const sent = this.#send(socket, bytes.subarray(start, end))
     if (sent === end - start || sent < 0) return
     this.#block(socket, bytes.slice(start + sent, end))
   }
 
   #block(socket: SocketTransport, rest: Uint8Array): void {
-    socket.output.push(rest)
+    socket.keep(rest)
     socket.isBlocked = true
     this.#watch(socket, this.#interestOf(socket) | EPOLLOUT)
   }

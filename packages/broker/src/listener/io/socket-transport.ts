@@ -32,6 +32,9 @@ export interface Driver {
 /** After the last byte was sent: for the peer's end, so that an early reset does not eat bytes. */
 const lingerMs = 500
 
+/** Shared by all sockets that have nothing in it. */
+const nothing = new Output()
+
 /** What is known of a connection that has just been accepted. */
 export interface SocketOptions {
   readonly descriptor: number
@@ -43,7 +46,8 @@ export interface SocketOptions {
 export class SocketTransport implements Transport {
   readonly descriptor: number
   readonly address: string
-  readonly output = new Output()
+  /** What the system has not taken; nothing at all, nearly always. */
+  output = nothing
   /** The system has refused part of the output; whoever set this says `sent` later. */
   isBlocked = false
   /** Nothing is to be handed over. */
@@ -145,6 +149,12 @@ export class SocketTransport implements Transport {
   /** Closes at once unless it is closing already. */
   abandon(): void {
     if (this.#state === 'open') this.destroy()
+  }
+
+  /** Adds to what waits to be sent. */
+  keep(bytes: Uint8Array): void {
+    if (this.output === nothing) this.output = new Output()
+    this.output.push(bytes)
   }
 
   // What the back end has to tell.

@@ -139,7 +139,7 @@ export class UringSockets implements Sockets, Disposable {
     if (!socket.isBlocked && !hasRoom) this.#submit()
     if (socket.isClosed) return
     if (socket.isBlocked || (!isFixed && length > sendBytes)) {
-      socket.output.push(bytes.slice(start, end))
+      socket.keep(bytes.slice(start, end))
       if (socket.isBlocked) return
       this.#markDirty(state)
       return this.#submit()
@@ -408,10 +408,9 @@ export class UringSockets implements Sockets, Disposable {
     state.isFromOutput = false
     if (short !== undefined && short < 0 && short !== -EAGAIN) return socket.destroy()
     const taken = short === undefined ? staged : Math.max(0, short)
-    const { output } = socket
-    if (isFromOutput) output.take(taken)
-    else if (taken < staged) output.push(array.slice(stagedAt + taken, stagedAt + staged))
-    if (output.length === 0) {
+    if (isFromOutput) socket.output.take(taken)
+    else if (taken < staged) socket.keep(array.slice(stagedAt + taken, stagedAt + staged))
+    if (socket.output.length === 0) {
       if (socket.awaitsSent) queueMicrotask(() => socket.sent())
     } else if (short === undefined) this.#markDirty(state)
     else this.#block(socket, state)
