@@ -1,4 +1,5 @@
 import { Fifo } from './fifo.ts'
+import type { Amount } from './losses.ts'
 import type { Message } from './message.ts'
 import type { PackedMessages, PlainRecord } from './packed-messages.ts'
 import { keepAlone } from './payload.ts'
@@ -67,9 +68,20 @@ export class OnceQueue {
     return gone
   }
 
-  /** Empties it. */
-  clear(): readonly QueueEntry[] {
-    return this.purge(() => false)
+  /** Empties it; what is packed, and goes to nobody else, is not read for that. */
+  clear(): { readonly entries: readonly QueueEntry[]; readonly packed: Amount } {
+    const entries: QueueEntry[] = []
+    let messages = 0
+    let bytes = 0
+    for (const entry of this.#entries) {
+      if (typeof entry === 'number') {
+        messages++
+        bytes += this.#messages.payloadBytes(entry >>> 1)
+        this.#messages.release(entry >>> 1)
+      } else entries.push(entry)
+    }
+    this.#entries.clear()
+    return { entries, packed: { messages, bytes } }
   }
 
   /** From now on it is held here no longer. */

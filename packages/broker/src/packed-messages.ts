@@ -180,6 +180,12 @@ export class PackedMessages {
     return payloadIn(segment, this.#table.startOf(number))
   }
 
+  /** The length of that. */
+  payloadBytes(number: number): number {
+    const { words } = this.#segments[this.#table.segmentOf(number)] as Segment
+    return words[(this.#table.startOf(number) >>> 2) + payloadBytesAt] as number
+  }
+
   /** To send it without reading it; undefined where there is more to it. */
   plain(number: number): PlainRecord | undefined {
     const segment = this.#segments[this.#table.segmentOf(number)] as Segment

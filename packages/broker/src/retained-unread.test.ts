@@ -108,6 +108,19 @@ test('what waits unread is not sent when the right to it is gone', async () => {
   assert.equal(statistics.queuedMessages, 0)
 })
 
+test('what waits when the Session ends is in the ledger, and nothing of it is kept', async () => {
+  await using broker = await startTestBroker({ limits: { output } })
+  const peer = subscribeAll(broker, { version: 5, qos: 0, isSlow: true })
+  const { losses, statistics } = broker.core
+  const waiting = statistics.queuedMessages
+  assert.ok(waiting > 100)
+  peer.cut()
+  const all = messages.reduce((sum, { payload }) => sum + payload.length, 0)
+  const bytes = all - statistics.publishBytesSent
+  assert.deepEqual(losses.total('session-ended'), { messages: waiting, bytes })
+  assert.deepEqual([statistics.queuedMessages, statistics.queuedBytes], [0, 0])
+})
+
 /** What becomes of all that is retained, for somebody who subscribes to it. */
 async function outcome(
   reader: Reader,

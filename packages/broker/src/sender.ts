@@ -1,6 +1,7 @@
 import { firstFailure, Outbound, type QoS } from '@busbar/protocol'
 import type { Delivery } from './delivery.ts'
 import { publishByte } from './frames.ts'
+import type { Amount } from './losses.ts'
 import { OnceSender } from './once-sender.ts'
 import { keepAlone } from './payload.ts'
 import type { SessionConnection } from './session.ts'
@@ -12,6 +13,8 @@ import { UndecidedEntries } from './undecided-entries.ts'
 interface GivenUp {
   /** What the client has not seen, or may see again. */
   readonly waiting: readonly QueueEntry[]
+  /** And so much more of QoS 0, which nobody else may get. */
+  readonly packed: Amount
   /** Payload bytes of each that nobody else may get: of QoS 2 that its client has, or only passed on. */
   readonly begun: readonly number[]
   readonly undecided: number
@@ -20,7 +23,7 @@ interface GivenUp {
   readonly lastInHand: number
 }
 
-const noneStored = { inStore: 0, lastInHand: 0 }
+const noQueue = { packed: { messages: 0, bytes: 0 }, inStore: 0, lastInHand: 0 }
 
 /**
  * What a Session has sent and the client has not acknowledged. A number: the payload bytes of a
@@ -347,12 +350,12 @@ export class Sender extends OnceSender {
       } else waiting.push(entry)
     }
     const unsettled = this.#unsettled?.size ?? 0
-    if (this.queueIfAny === undefined)
-      return { waiting, begun, undecided: unsettled, ...noneStored }
+    if (this.queueIfAny === undefined) return { waiting, begun, undecided: unsettled, ...noQueue }
     const { inStore, lastInHand } = this.queueIfAny
-    const { entries, undecided } = this.queueIfAny.clear()
+    const { entries, packed, undecided } = this.queueIfAny.clear()
     for (const entry of entries) waiting.push(entry)
-    return { waiting, begun, undecided: undecided + unsettled, inStore, lastInHand }
+    const stored = { inStore, lastInHand }
+    return { waiting, packed, begun, undecided: undecided + unsettled, ...stored }
   }
 
   puback(packetIdentifier: number, reasonCode: number): void {

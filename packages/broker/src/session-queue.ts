@@ -2,6 +2,7 @@ import { SparseSet } from '@busbar/protocol'
 import type { Context } from './context.ts'
 import { Fifo } from './fifo.ts'
 import { publishByte } from './frames.ts'
+import type { Amount } from './losses.ts'
 import { bytesOf, type Message, messageBytes } from './message.ts'
 import { OnceQueue } from './once-queue.ts'
 import type { PlainRecord } from './packed-messages.ts'
@@ -21,6 +22,14 @@ interface Purge {
   drop(entry: QueueEntry): void
   /** Also the store has been looked through. */
   finished(): void
+}
+
+/** What a queue had when it was emptied. */
+interface Cleared {
+  readonly entries: readonly QueueEntry[]
+  /** And so much of QoS 0, which goes to nobody else. */
+  readonly packed: Amount
+  readonly undecided: number
 }
 
 /**
@@ -252,18 +261,19 @@ export class SessionQueue {
   }
 
   /** Empties it and returns what was in hand, because the Session ends; not what is undecided. */
-  clear(): { readonly entries: readonly QueueEntry[]; readonly undecided: number } {
+  clear(): Cleared {
     const { statistics } = this.#context
     statistics.queuedMessages -= this.length
     statistics.queuedBytes -= this.#bytes
     const isDecided = (entry: QueueEntry) =>
       !this.#abandoned.has(entry) && !this.#undecided.has(entry)
-    const entries = [...this.#qos0.clear(), ...[...this.#inHand].filter(isDecided)]
+    const { entries: once, packed } = this.#qos0.clear()
+    const entries = [...once, ...[...this.#inHand].filter(isDecided)]
     this.#inHand.clear()
     this.#abandoned.clear()
     this.#inStore = 0
     this.#bytes = 0
-    return { entries, undecided: this.#undecided.size + this.#undecidedInStore }
+    return { entries, packed, undecided: this.#undecided.size + this.#undecidedInStore }
   }
 
   #hold(entry: QueueEntry): void {

@@ -199,14 +199,17 @@ export class Sessions {
     const close = () => {
       if (--open === 0) finished()
     }
-    const { waiting, begun, undecided, inStore, lastInHand } = sender.giveUp((entry, error) => {
+    const given = sender.giveUp((entry, error) => {
       const bytes = entry.message.payload.length
       // A message that could not be stored was not acknowledged: its publisher sends it again.
       if (error !== undefined) losses.record(clientIdentifier, 'store-failed', bytes)
       else this.#passOnEntry(session, entry)
       close()
     })
+    const { waiting, packed, begun, undecided, inStore, lastInHand } = given
     open += undecided
+    if (packed.messages > 0)
+      losses.record(clientIdentifier, 'session-ended', packed.bytes, packed.messages)
     for (const bytes of begun) losses.record(clientIdentifier, 'session-ended', bytes)
     for (const entry of waiting) this.#passOnEntry(session, entry)
     if (inStore > 0 && hasShared) {
