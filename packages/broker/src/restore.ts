@@ -2,7 +2,14 @@ import { PacketIdentifiers, parseSubscriptionFilter } from '@busbar/protocol'
 import type { Core } from './core.ts'
 import { messageBytes } from './message.ts'
 import type { Session } from './session.ts'
-import type { QueueEntry, Recovered, RecoveredSession, StoredDeadline } from './store/store.ts'
+import type {
+  QueueEntry,
+  Recovered,
+  RecoveredSession,
+  StoredDeadline,
+  StoredSubscription,
+} from './store/store.ts'
+import { sendRetained } from './subscribe.ts'
 import { Subscription } from './subscription.ts'
 
 /** Puts everything that the store kept back in its place. */
@@ -11,8 +18,24 @@ export function restore(core: Core, recovered: Recovered): void {
   const sessions = recovered.sessions.map((each) => restoreSession(core, each))
   // Only now, because a Will that is due is published to them.
   core.continueBehind(recovered.lastPosition)
+  for (const [at, { subscriptions }] of recovered.sessions.entries()) {
+    restoreBacklog(core, sessions[at] as Session, subscriptions)
+  }
   for (const [at, each] of recovered.sessions.entries()) {
     restoreDeadlines(core, sessions[at] as Session, each)
+  }
+}
+
+/** Whoever had not been sent all that is retained is sent it anew. */
+function restoreBacklog(
+  core: Core,
+  session: Session,
+  subscriptions: readonly StoredSubscription[],
+): void {
+  for (const { text, awaitsRetained } of subscriptions) {
+    if (awaitsRetained !== true) continue
+    const subscription = core.router.find(session, parseSubscriptionFilter(text))
+    if (subscription !== undefined) sendRetained(core, subscription, core.clock.now())
   }
 }
 

@@ -4,6 +4,7 @@ import type { Publish, QoS } from '@busbar/protocol'
 import { loadPolicies } from './access/load-policies.ts'
 import { changePolicies } from './access-change.ts'
 import { type ConfigInput, parseConfig } from './config.ts'
+import { createMemoryStore } from './store/memory.ts'
 import { startTestBroker, type TestBroker, type TestPeer } from './testing/index.ts'
 import { bytes, publish, subscribe } from './testing/packets.contract.ts'
 
@@ -262,6 +263,67 @@ test('a Session of QoS 0 goes on, too, but for what was under way', async () => 
   const again = new Reader(broker.open().connect({ cleanStart: false, properties }))
   assert.equal(again.drain().received.length, retained - before)
   assert.equal(broker.core.losses.total().messages, 0)
+})
+
+for (const qos of levels) {
+  test(`QoS ${qos}: what a lasting Session has yet to be sent survives a restart`, async () => {
+    const store = createMemoryStore()
+    const lasting = { clientIdentifier: 'reader', properties: { sessionExpiryInterval: 100 } }
+    const awaits = async () => {
+      const { sessions } = await store.open()
+      const reader = sessions.find(({ session }) => session.clientIdentifier === 'reader')
+      return reader?.subscriptions.map(({ awaitsRetained = false }) => awaitsRetained)
+    }
+    const first = await startTestBroker(config, { store })
+    new Publisher(first).retain(qos)
+    const peer = first.open().connect(lasting)
+    peer.stopReading()
+    peer.send(subscribe('kept/#', qos))
+    assert.deepEqual(await awaits(), [true])
+    // As after a crash: the same store.
+    await using second = await startTestBroker(config, { store })
+    const back = { ...lasting, cleanStart: false }
+    const reader = new Reader(second.open().connect(back)).drain()
+    assert.deepEqual([...new Set(reader.topics)].sort(), all)
+    assert.deepEqual(await awaits(), [false])
+    assert.equal(second.core.losses.total().messages, 0)
+    // Once it has all of it, that is over.
+    await using third = await startTestBroker(config, { store })
+    assert.deepEqual(new Reader(third.open().connect(back)).drain().received, [])
+  })
+}
+
+test('the store knows whether a subscription that is made again awaits something', async () => {
+  const store = createMemoryStore()
+  await using broker = await startTestBroker(config, { store })
+  const awaits = async () => {
+    const { sessions } = await store.open()
+    return sessions.flatMap(({ subscriptions }) => subscriptions.map((each) => each.awaitsRetained))
+  }
+  const publisher = new Publisher(broker)
+  publisher.retain(1)
+  const peer = broker.open().connect({ properties: { sessionExpiryInterval: 100 } })
+  const reader = new Reader(peer)
+  peer.stopReading()
+  const retainHandling = (value: 0 | 2) => {
+    const request = subscribe('kept/#', 1)
+    const subscriptions = request.subscriptions.map(({ topicFilter, options }) => ({
+      topicFilter,
+      options: { ...options, retainHandling: value },
+    }))
+    return { ...request, subscriptions }
+  }
+  peer.send(retainHandling(0))
+  assert.deepEqual(await awaits(), [true])
+  peer.send(retainHandling(2))
+  assert.deepEqual(await awaits(), [true])
+  for (let i = 0; i < retained; i++) publisher.publish(`kept/${i}`, '', { retain: true })
+  assert.deepEqual(await awaits(), [undefined])
+  reader.drain()
+  publisher.retain(1, 10)
+  reader.drain()
+  peer.send(retainHandling(0))
+  assert.deepEqual(await awaits(), [undefined])
 })
 
 test('after UNSUBSCRIBE no more of it comes', async () => {

@@ -5,6 +5,8 @@ import { NumberSet } from './number-set.ts'
 export interface RetainedSending {
   /** As subscribed. */
   readonly text: string
+  /** Something of it begins to wait, or nothing does any more. */
+  waitingChanged(): void
   /** At which QoS this one goes. */
   qosOf(number: number): QoS
   send(number: number): void
@@ -50,9 +52,17 @@ export class RetainedBacklog {
     const more = numbers.bytesWith(number) - numbers.bytes
     if (more > 0 && !this.#all.options.mayTake(this.#bytes + more)) return false
     numbers.add(number)
-    this.#byFilter.set(text, waiting)
     this.#all.added(this, number)
+    if (known === undefined) {
+      this.#byFilter.set(text, waiting)
+      sending.waitingChanged()
+    }
     return true
+  }
+
+  /** Something waits for this filter. */
+  has(text: string): boolean {
+    return this.#byFilter.has(text)
   }
 
   get #bytes(): number {
@@ -87,14 +97,19 @@ export class RetainedBacklog {
     for (const waiting of this.#byFilter.values()) this.#remove(waiting, number)
   }
 
-  /** The subscription is gone, or begins anew. */
-  forget(text: string): void {
-    if (this.#byFilter.delete(text) && this.isEmpty) this.#all.emptied(this)
+  /** The subscription is gone, or begins anew. False when nothing of it has waited. */
+  forget(text: string): boolean {
+    if (!this.#byFilter.delete(text)) return false
+    if (this.isEmpty) this.#all.emptied(this)
+    return true
   }
 
   #remove({ sending, numbers }: Waiting, number: number): boolean {
     const wasThere = numbers.delete(number)
-    if (numbers.size === 0) this.forget(sending.text)
+    if (wasThere && numbers.size === 0) {
+      this.forget(sending.text)
+      sending.waitingChanged()
+    }
     return wasThere
   }
 }

@@ -92,13 +92,13 @@ export class Sender extends OnceSender {
 
   /** A retained message of this QoS would leave at once, or find room where it does not fill the queue. */
   takesRetained(qos: QoS): boolean {
-    const { connection, isStored } = this.session
-    if (qos === 0 && connection === undefined) return false
+    const { connection } = this.session
+    if (connection === undefined) return false
     const leavesNow =
       qos === 0
-        ? connection?.isCongested === false && !this.hasQueuedQoS0
+        ? !connection.isCongested && !this.hasQueuedQoS0
         : this.isReady && this.queueIfAny?.isEmpty !== false
-    return leavesNow || !this.queue.isHalfFull(isStored && qos > 0)
+    return leavesNow || !this.queue.isHalfFull
   }
 
   /** The Packet Identifier for a message that is passed on; only while `takesPassing`. */

@@ -68,10 +68,11 @@ export class SessionQueue {
     return this.#inHand.length === 0 && this.#inStore === 0
   }
 
-  /** The rest is for what is published meanwhile. */
-  isHalfFull(isStored: boolean): boolean {
-    const { messages, bytes } = this.#limits(isStored)
-    return this.#isShort(isStored) || this.length * 2 >= messages || this.#bytes * 2 >= bytes
+  /** Of what may wait in memory, also where there is more room in a store. */
+  get isHalfFull(): boolean {
+    const { messages, bytes } = this.#context.config.limits.queue
+    const isShort = this.#context.memory.isShort
+    return isShort || this.length * 2 >= messages || this.#bytes * 2 >= bytes
   }
 
   get hasQoS0(): boolean {

@@ -89,10 +89,18 @@ export class Sessions {
     return true
   }
 
+  /** Whether it awaits something retained has changed. */
+  awaitsRetained(session: Session, text: string): void {
+    if (!session.isStored || session.hasEnded) return
+    const subscription = this.#router.find(session, parseSubscriptionFilter(text))
+    if (subscription !== undefined) this.saveSubscription(subscription)
+  }
+
   saveSubscription({ session, text, options, subscriptionIdentifier }: Subscription): void {
     if (!session.isStored) return
-    const { clientIdentifier, level } = session
-    const subscription = { text, options, subscriptionIdentifier }
+    const { clientIdentifier, level, sender } = session
+    const awaits = sender.backlog?.has(text) === true && ({ awaitsRetained: true } as const)
+    const subscription = { text, options, subscriptionIdentifier, ...awaits }
     this.#context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
   }
 

@@ -193,13 +193,14 @@ export function wantsRetained({ shareName, options }: Subscription, isNew: boole
 export function sendRetained(core: Core, subscription: Subscription, now: number): void {
   const { sender } = subscription.session
   const sending = new RetainedToOne(core, subscription)
-  sender.backlog?.forget(subscription.text)
+  const hadMore = sender.backlog?.forget(sending.text) === true
   let hasRoom = true
   core.retained.matching(subscription.topicFilter, now, (number) => {
     hasRoom &&= sender.takesRetained(sending.qosOf(number))
     if (!hasRoom) sender.backlog ??= core.retained.backlogs.create()
     if (hasRoom || sender.backlog?.add(sending, number) !== true) sending.send(number)
   })
+  if (hadMore && sender.backlog?.has(sending.text) !== true) sending.waitingChanged()
 }
 
 /** How what is retained is sent to one subscription. */
@@ -212,6 +213,10 @@ class RetainedToOne implements RetainedSending {
     this.#core = core
     this.#subscription = subscription
     this.text = subscription.text
+  }
+
+  waitingChanged(): void {
+    this.#core.sessions.awaitsRetained(this.#subscription.session, this.text)
   }
 
   qosOf(number: number): QoS {

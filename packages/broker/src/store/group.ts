@@ -127,8 +127,9 @@ export class GroupWriter {
         this.#put(code.sessionEnd, session)
         return
       case code.subscription: {
-        const { text, options, subscriptionIdentifier } = operation.body as StoredSubscription
-        this.#put(code.subscription, session, packOptions(options), subscriptionIdentifier ?? 0)
+        const subscription = operation.body as StoredSubscription
+        const { text, subscriptionIdentifier } = subscription
+        this.#put(code.subscription, session, packTerms(subscription), subscriptionIdentifier ?? 0)
         this.#strings.push(text)
         return
       }
@@ -277,20 +278,29 @@ function follow(steps: Map<number, Operation[]>, step: Operation): void {
   for (const each of before ?? []) if (each.session === step.session) each.isNeeded = false
 }
 
-function packOptions(options: StoredSubscription['options']): number {
+/** Beside the Subscription Options as in SUBSCRIBE. */
+const awaitsRetainedFlag = 64
+
+function packTerms({ options, awaitsRetained }: StoredSubscription): number {
   return (
     options.qos |
     (options.noLocal ? 4 : 0) |
     (options.retainAsPublished ? 8 : 0) |
-    (options.retainHandling << 4)
+    (options.retainHandling << 4) |
+    (awaitsRetained === true ? awaitsRetainedFlag : 0)
   )
 }
 
-export function unpackOptions(packed: number): StoredSubscription['options'] {
+export function unpackTerms(
+  packed: number,
+): Pick<StoredSubscription, 'options' | 'awaitsRetained'> {
   return {
-    qos: (packed & 3) as 0 | 1 | 2,
-    noLocal: (packed & 4) !== 0,
-    retainAsPublished: (packed & 8) !== 0,
-    retainHandling: ((packed >> 4) & 3) as 0 | 1 | 2,
+    options: {
+      qos: (packed & 3) as 0 | 1 | 2,
+      noLocal: (packed & 4) !== 0,
+      retainAsPublished: (packed & 8) !== 0,
+      retainHandling: ((packed >> 4) & 3) as 0 | 1 | 2,
+    },
+    ...((packed & awaitsRetainedFlag) !== 0 && { awaitsRetained: true }),
   }
 }

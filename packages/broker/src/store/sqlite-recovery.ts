@@ -1,6 +1,6 @@
 import type { QoS } from '@busbar/protocol'
 import type { Message } from '../message.ts'
-import { states, unpackOptions } from './group.ts'
+import { states, unpackTerms } from './group.ts'
 import { MessageReader, noRoute, readRoute, readWill, type Times } from './message-codec.ts'
 import type { Packed } from './packed.ts'
 import type { Scan, SessionRow } from './sqlite-engine.ts'
@@ -26,10 +26,10 @@ export function recover(scan: Scan, times: Times): Recovered {
       received: [],
     })
   }
-  for (const [session, text, options, identifier] of scan.subscriptions) {
+  for (const [session, text, terms, identifier] of scan.subscriptions) {
     found.get(session)?.subscriptions.push({
       text,
-      options: unpackOptions(options),
+      ...unpackTerms(terms),
       subscriptionIdentifier: identifier === 0 ? undefined : identifier,
     })
   }

@@ -71,7 +71,7 @@ function createTables(database: DatabaseSync): void {
     CREATE TABLE subscription (
       session INTEGER NOT NULL,
       filter TEXT NOT NULL,
-      options INTEGER NOT NULL,      -- as in SUBSCRIBE
+      options INTEGER NOT NULL,      -- as in SUBSCRIBE; 64: awaits retained
       identifier INTEGER NOT NULL,   -- 0: none
       PRIMARY KEY (session, filter)
     ) WITHOUT ROWID;

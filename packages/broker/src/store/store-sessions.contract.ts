@@ -89,6 +89,7 @@ export function sessions(create: Create): void {
     { text: '/', options: { ...options, retainAsPublished: true }, subscriptionIdentifier: 128 },
     { text: 'r1', options: { ...options, retainHandling: 1 }, subscriptionIdentifier: undefined },
     { text: 'r2', options: { ...options, retainHandling: 2 }, subscriptionIdentifier: undefined },
+    { text: 'r', options, subscriptionIdentifier: undefined, awaitsRetained: true },
     ...strange.map((text) => ({ text, options, subscriptionIdentifier: undefined })),
   ]
   test('keeps every option of a subscription', async () => {
@@ -110,6 +111,8 @@ export function sessions(create: Create): void {
     await store.open()
     const last = { text: 'f', options: { ...options, qos: 2 as const }, subscriptionIdentifier: 3 }
     await commit(store, [session('a'), subscription('a', 'f')])
+    const before = { ...last, awaitsRetained: true } as const
+    await commit(store, [{ kind: 'subscription', clientIdentifier: 'a', subscription: before }])
     await commit(store, [{ kind: 'subscription', clientIdentifier: 'a', subscription: last }])
     await using again = await reopen()
     const { sessions } = await again.open()

@@ -40,6 +40,8 @@ export interface StoredSubscription {
   readonly text: string
   readonly options: SubscriptionOptions
   readonly subscriptionIdentifier: number | undefined
+  /** It has not been sent all that is retained, and is sent it anew after a restart. */
+  readonly awaitsRetained?: true
 }
 
 /** One message on its way to one Session. */
