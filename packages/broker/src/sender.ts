@@ -52,6 +52,7 @@ export class Sender extends OnceSender {
   #putOff = 0
   /** Told of the entries that were undecided when the Session ended. */
   #decided: ((entry: QueueEntry, error: Error | undefined) => void) | undefined
+
   get outbound(): Outbound<Sent> {
     if (this.#outbound !== undefined) return this.#outbound
     this.#outbound = new Outbound<Sent>()
