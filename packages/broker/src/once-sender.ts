@@ -38,12 +38,17 @@ export abstract class OnceSender {
     return this.queueIfAny?.hasQoS0 === true
   }
 
+  /** A message of QoS 0 leaves at once: nothing waits that it would overtake. */
+  protected leavesOnceNow(connection: SessionConnection): boolean {
+    return !connection.isCongested && !this.hasQueuedQoS0
+  }
+
   protected deliverOnce(delivery: Delivery): boolean {
     const { connection } = this.session
     if (connection === undefined && !this.context.config.mqtt.queueQoS0) {
       return this.lose(delivery.message, 'offline-qos-0')
     }
-    if (connection === undefined || connection.isCongested || this.hasQueuedQoS0) {
+    if (connection === undefined || !this.leavesOnceNow(connection)) {
       if (this.queue.refuses(delivery.message, false)) return false
       return this.queue.appendQoS0(this.entryOf(delivery))
     }
@@ -62,7 +67,7 @@ export abstract class OnceSender {
     if (connection === undefined) return false
     const record = messages.plain(number)
     if (record === undefined) return false
-    if (connection.isCongested || this.hasQueuedQoS0) {
+    if (!this.leavesOnceNow(connection)) {
       return this.queue.appendPacked(number, record, true)
     }
     return connection.sendPlain(record, publishByte(0, true, false), 0)

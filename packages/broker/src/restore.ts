@@ -34,7 +34,7 @@ function restoreBacklog(
 ): void {
   for (const { text, awaitsRetained } of subscriptions) {
     if (awaitsRetained !== true) continue
-    const subscription = core.router.find(session, parseSubscriptionFilter(text))
+    const subscription = core.sessions.find(session, text)
     if (subscription !== undefined) sendRetained(core, subscription, core.clock.now())
   }
 }

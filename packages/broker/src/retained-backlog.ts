@@ -52,8 +52,9 @@ export class RetainedBacklog {
     const more = numbers.bytesWith(number) - numbers.bytes
     if (more > 0 && !this.#all.options.mayTake(this.#bytes + more)) return false
     numbers.add(number)
-    this.#all.added(this, number)
+    this.#all.added(number)
     if (known === undefined) {
+      this.#all.filled(this)
       this.#byFilter.set(text, waiting)
       sending.waitingChanged()
     }
@@ -129,8 +130,11 @@ export class RetainedBacklogs {
     return new RetainedBacklog(this)
   }
 
-  added(backlog: RetainedBacklog, number: number): void {
+  filled(backlog: RetainedBacklog): void {
     this.#filled.add(backlog)
+  }
+
+  added(number: number): void {
     this.#numbers.add(number)
   }
 

@@ -82,23 +82,24 @@ export class Sender extends OnceSender {
     return connection?.isCongested === false && this.#hasRoom && this.#putOff === 0
   }
 
+  /** A message of QoS 1 or 2 leaves at once: nothing waits that it would overtake. */
+  get #leavesNow(): boolean {
+    return this.queueIfAny?.isEmpty !== false && this.isReady
+  }
+
   /** A message may leave at once, and nothing of it has to be kept. */
   takesPassing(qos: QoS): boolean {
     // Nothing overtakes what waits [MQTT5-4.6.0-5], be it for a batch only.
     if (this.hasBacklog) return false
     if (qos === 0) return !this.hasQueuedQoS0
-    if (this.session.isStored || !this.isReady) return false
-    return this.queueIfAny?.isEmpty !== false && !this.#unsettled?.size
+    return !this.session.isStored && this.#leavesNow && !this.#unsettled?.size
   }
 
   /** A retained message of this QoS would leave at once, or find room where it does not fill the queue. */
   takesRetained(qos: QoS): boolean {
     const { connection } = this.session
     if (connection === undefined) return false
-    const leavesNow =
-      qos === 0
-        ? !connection.isCongested && !this.hasQueuedQoS0
-        : this.isReady && this.queueIfAny?.isEmpty !== false
+    const leavesNow = qos === 0 ? this.leavesOnceNow(connection) : this.#leavesNow
     return leavesNow || !this.queue.isHalfFull
   }
 
@@ -129,7 +130,7 @@ export class Sender extends OnceSender {
   #deliverAcknowledged(delivery: Delivery, mustWait: boolean): boolean {
     const { connection } = this.session
     const { journal } = this.context
-    const leavesNow = this.queueIfAny?.isEmpty !== false && this.isReady
+    const leavesNow = this.#leavesNow
     if (!leavesNow && this.queue.refuses(delivery.message, this.session.isStored)) return false
     const entry = this.entryOf(delivery)
     const place = leavesNow ? 'out' : this.queue.append(entry, this.session.isStored, mustWait)

@@ -83,16 +83,21 @@ export class Sessions {
     const session = this.#byIdentifier.get(change.clientIdentifier)
     if (!session?.isStored) return false
     const text = change.kind === 'subscription' ? change.subscription.text : change.text
-    const subscription = this.#router.find(session, parseSubscriptionFilter(text))
+    const subscription = this.find(session, text)
     if (subscription === undefined) this.forgetFilter(session, text)
     else this.saveSubscription(subscription)
     return true
   }
 
+  /** The subscription that a Session has with this text. Throws a ProtocolError where it is no filter. */
+  find(session: Session, text: string): Subscription | undefined {
+    return this.#router.find(session, parseSubscriptionFilter(text))
+  }
+
   /** Whether it awaits something retained has changed. */
   awaitsRetained(session: Session, text: string): void {
     if (!session.isStored || session.hasEnded) return
-    const subscription = this.#router.find(session, parseSubscriptionFilter(text))
+    const subscription = this.find(session, text)
     if (subscription !== undefined) this.saveSubscription(subscription)
   }
 

@@ -281,7 +281,7 @@ export function inboundUnsubscribe(
 /** Limits may have become stricter since it was made. */
 function findSubscription(core: Core, session: Session, text: string): Subscription | undefined {
   try {
-    return core.router.find(session, parseSubscriptionFilter(text))
+    return core.sessions.find(session, text)
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error
