@@ -85,13 +85,16 @@ export class Authentication {
     const connected = { protocolVersion, address, certificate }
     const credentials = { clientIdentifier, username, password, ...connected }
     const { authenticationMethod, authenticationData } = connect.properties
-    this.#answered = (answer, data) => {
+    // Named first: V8 makes a function that is assigned to a property old at once, and it would keep
+    // the connection, long gone, until a full collection.
+    const settled: Answered = (answer, data) => {
       this.#exchange = undefined
       this.#answered = undefined // it holds all of CONNECT
       if (answer.outcome === 'accepted') this.#keep(answer)
       else this.#count(answer)
       answered(answer, data)
     }
+    this.#answered = settled
     if (authenticationMethod === undefined) {
       return this.#settle<AnyAnswer>(
         () => core.authenticator.authenticate(credentials, new Waiting(this.#connection)),
@@ -140,7 +143,7 @@ export class Authentication {
     const method = this.#connection.core.methods.find(({ name }) => name === this.#method)
     if (method === undefined || this.#credentials === undefined) throw protocolError('no method')
     this.#exchange = method.start(this.#credentials)
-    this.#answered = (answer, data) => {
+    const settled: Answered = (answer, data) => {
       this.#exchange = undefined
       if (answer.outcome === 'accepted' && answer.user === this.#identity?.user) {
         this.#keep(answer)
@@ -151,6 +154,7 @@ export class Authentication {
         this.#connection.disconnect(ReasonCode.NotAuthorized, 're-authenticated as another user')
       } else this.#connection.disconnect(answer.reasonCode, answer.reason) // [MQTT5-4.12.1-2]
     }
+    this.#answered = settled
   }
 
   #checkMethod(auth: Auth): void {

@@ -14,6 +14,7 @@ import type { Core } from './core.ts'
 import { Deadline } from './deadlines.ts'
 import { inboundInPlace } from './inbound-in-place.ts'
 import { inboundPacket } from './inbound-packet.ts'
+import type { Member } from './members.ts'
 import { Pace } from './pace.ts'
 import { SendingConnection } from './sending-connection.ts'
 import type { Session, SessionConnection } from './session.ts'
@@ -39,7 +40,10 @@ export interface WaitingAnswers {
  * One Network Connection, from its first byte to its last. As a deadline it waits first for CONNECT
  * to come in time, then for Keep Alive.
  */
-export class Connection extends SendingConnection implements TransportEvents, SessionConnection {
+export class Connection
+  extends SendingConnection
+  implements TransportEvents, SessionConnection, Member
+{
   /** Undefined once its client is known, and nothing more can come of it. */
   authentication: Authentication | undefined
   /** What the limits for new connections say of it. */
@@ -49,6 +53,8 @@ export class Connection extends SendingConnection implements TransportEvents, Se
   clientIdentifier = ''
   session: Session | undefined
   aliases = noAliases
+  /** Among the connections of the core. */
+  place = -1
   /** When the packets at hand were read, or the last ones: the clock costs as much as a message. */
   readAt = 0
   /** Nothing of who had the Client Identifier before is on its way any more. */

@@ -19,6 +19,7 @@ import { createHooks, type Hooks } from './hooks/hooks.ts'
 import { Journal, type Outcome, weaker } from './journal.ts'
 import type { Log } from './log.ts'
 import { Losses } from './losses.ts'
+import { Members } from './members.ts'
 import { createMessage } from './message.ts'
 import { PackedMessages } from './packed-messages.ts'
 import { Publishing } from './publishing.ts'
@@ -81,7 +82,7 @@ export class Core implements Context {
   readonly #schedule: (endOfTurn: () => void) => void
   readonly #nextTurn: (work: () => void) => void
   #isRoundDue = false
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Members<Connection>()
   #withOutput: SendingConnection[] = []
   #isScheduled = false
   #isStopped = false

@@ -1,4 +1,4 @@
-import { parseSubscriptionFilter, protocolError } from '@busbar/protocol'
+import { ByText, parseSubscriptionFilter, protocolError } from '@busbar/protocol'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { gather, type Router } from './router.ts'
@@ -20,18 +20,21 @@ export function limitExpiry(config: Config, seconds: number): number {
 /** So many stored entries of a Session that ends are passed on at once. */
 const pageLength = 256
 
+interface Leaving {
+  readonly session: Session
+  /** Those who wait for it. */
+  readonly gone: (() => void)[]
+}
+
 /** All Sessions by Client Identifier: how they begin, wait and end. */
 export class Sessions {
   readonly #context: Context
   readonly #router: Router
   readonly #wills: Wills
-  readonly #byIdentifier = new Map<string, Session>()
+  readonly #byIdentifier = new ByText<Session>()
   readonly #expired = (session: Session) => this.expire(session)
   /** They have ended, and what they had for others is still being passed on. */
-  readonly #leaving = new Map<
-    string,
-    { readonly session: Session; readonly gone: (() => void)[] }
-  >()
+  #leaving = new Map<string, Leaving>()
 
   constructor(context: Context, router: Router, wills: Wills) {
     this.#context = context
@@ -44,7 +47,7 @@ export class Sessions {
   }
 
   [Symbol.iterator](): Iterator<Session> {
-    return this.#byIdentifier.values()
+    return this.#byIdentifier[Symbol.iterator]()
   }
 
   /** A Session with this Client Identifier has ended, and is still in the way of another. */
@@ -154,6 +157,8 @@ export class Sessions {
     this.#passOn(session, () => {
       const { gone } = this.#leaving.get(clientIdentifier) ?? { gone: [] }
       this.#leaving.delete(clientIdentifier)
+      // Most leave at once, so that a Map for all of them would be a chain of tables (`ByText`).
+      if (this.#leaving.size === 0) this.#leaving = new Map()
       if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier }, session.level)
       for (const goOn of gone) goOn()
     })

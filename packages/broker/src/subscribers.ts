@@ -1,4 +1,4 @@
-import type { TopicFilter } from '@busbar/protocol'
+import { ByText, type TopicFilter } from '@busbar/protocol'
 import type { Session } from './session.ts'
 import { ShareGroup } from './share-group.ts'
 import type { Subscription } from './subscription.ts'
@@ -11,8 +11,8 @@ export type Subscribed = Subscription | Subscribers
 /** Those of a filter that has several, or had, or that is shared. */
 export class Subscribers {
   readonly topicFilter: TopicFilter
-  /** The subscriptions that are not shared: none, one, or more by their Session. */
-  #ordinary: undefined | Subscription | Map<Session, Subscription>
+  /** The subscriptions that are not shared: none, one, or more by Client Identifier. */
+  #ordinary: undefined | Subscription | ByText<Subscription>
   /** By ShareName. */
   #groups: Map<string, ShareGroup> | undefined
 
@@ -28,13 +28,14 @@ export class Subscribers {
     if (shareName !== undefined) return this.#addMember(shareName, subscription)
     const known = this.#ordinary
     const replaced = this.of(session, undefined)
-    if (known instanceof Map) known.set(session, subscription)
+    if (known instanceof ByText) known.set(session.clientIdentifier, subscription)
     else if (known === replaced) this.#ordinary = subscription
     else {
-      this.#ordinary = new Map([
-        [(known as Subscription).session, known as Subscription],
-        [session, subscription],
-      ])
+      const several = new ByText<Subscription>()
+      for (const each of [known as Subscription, subscription]) {
+        several.set(each.session.clientIdentifier, each)
+      }
+      this.#ordinary = several
     }
     return replaced
   }
@@ -43,15 +44,15 @@ export class Subscribers {
   of(session: Session, shareName: string | undefined): Subscription | undefined {
     if (shareName !== undefined) return this.#groups?.get(shareName)?.of(session)
     const known = this.#ordinary
-    if (known instanceof Map) return known.get(session)
+    if (known instanceof ByText) return known.get(session.clientIdentifier)
     return known?.session === session ? known : undefined
   }
 
   remove({ session, shareName }: Subscription): void {
     if (shareName !== undefined) return this.#removeMember(shareName, session)
     const known = this.#ordinary
-    if (known instanceof Map) {
-      known.delete(session)
+    if (known instanceof ByText) {
+      known.delete(session.clientIdentifier)
       if (known.size === 0) this.#ordinary = undefined
     } else if (known?.session === session) this.#ordinary = undefined
   }
@@ -59,7 +60,7 @@ export class Subscribers {
   each(visit: (subscription: Subscription) => void): void {
     const known = this.#ordinary
     if (known === undefined) return
-    if (known instanceof Map) for (const subscription of known.values()) visit(subscription)
+    if (known instanceof ByText) known.each(visit)
     else visit(known)
   }
 

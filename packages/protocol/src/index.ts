@@ -1,3 +1,4 @@
+export { ByText } from './by-text.ts'
 export { malformed, ProtocolError, protocolError } from './errors.ts'
 export { IdentifierTable } from './flow/identifier-table.ts'
 export type { InFlightEntry } from './flow/in-flight.ts'

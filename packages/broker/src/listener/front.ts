@@ -1,9 +1,11 @@
 import { BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import { ByText } from '@busbar/protocol'
 import type { PeerCertificate } from '../access/authenticator.ts'
 import type { Entry } from '../admission.ts'
 import { addNetwork } from '../config-listeners.ts'
 import { withoutMapping } from '../ip-address.ts'
 import type { Log } from '../log.ts'
+import { type Member, Members } from '../members.ts'
 import { readProxyHeaderOf } from './proxy-header.ts'
 import { SecureServer } from './secure-server.ts'
 import { peerAddress } from './tcp.ts'
@@ -44,7 +46,7 @@ export interface SecureSettings {
 export type Take = (socket: Socket, peer: Peer, begun: () => void) => void
 
 /** A connection on which MQTT has not begun. */
-interface Opening {
+interface Opening extends Member {
   readonly socket: Socket
   readonly timer: NodeJS.Timeout
   /** Of the socket, and of the one that secures it; no two that are open share it. */
@@ -66,9 +68,9 @@ export class Front implements Disposable {
   readonly #log: Log
   readonly #proxies: BlockList | undefined
   readonly #secure: SecureServer | undefined
-  readonly #openings = new Set<Opening>()
+  readonly #openings = new Members<Opening>()
   /** During TLS, by the two ends, which the secured socket has as well. */
-  readonly #byEnds = new Map<string, Opening>()
+  readonly #byEnds = new ByText<Opening>()
 
   constructor(options: FrontOptions, take: Take, log: Log) {
     this.#options = options
@@ -96,7 +98,8 @@ export class Front implements Disposable {
     const address = this.#options.address?.(socket) ?? peerAddress(socket)
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
     const ends = endsOf(socket)
-    const opening: Opening = { socket, timer, ends, address, entry: undefined, hasClosed: false }
+    const known = { socket, timer, ends, address }
+    const opening: Opening = { ...known, place: -1, entry: undefined, hasClosed: false }
     this.#openings.add(opening)
     socket.once('close', () => {
       this.#begun(opening)

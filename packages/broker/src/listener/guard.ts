@@ -15,10 +15,10 @@ export function guardEvents(
 
 /** A class, since there is one for each connection, and closures would be five times as large. */
 class GuardedEvents implements TransportEvents {
-  readonly #events: TransportEvents
+  /** Until it has closed: of a socket of `net`, Node and V8 may keep all that hangs on it for long. */
+  #events: TransportEvents | undefined
   readonly #transport: Transport
   readonly #log: Log
-  #isClosed = false
 
   constructor(events: TransportEvents, transport: Transport, log: Log) {
     this.#events = events
@@ -28,7 +28,7 @@ class GuardedEvents implements TransportEvents {
 
   receive(bytes: Uint8Array): void {
     try {
-      this.#events.receive(bytes)
+      this.#events?.receive(bytes)
     } catch (error) {
       this.#failed(error)
     }
@@ -36,6 +36,7 @@ class GuardedEvents implements TransportEvents {
 
   receivePart(bytes: Uint8Array, start: number, end: number): void {
     const events = this.#events
+    if (events === undefined) return
     try {
       if (events.receivePart === undefined) events.receive(bytes.subarray(start, end))
       else events.receivePart(bytes, start, end)
@@ -46,17 +47,17 @@ class GuardedEvents implements TransportEvents {
 
   drained(): void {
     try {
-      this.#events.drained()
+      this.#events?.drained()
     } catch (error) {
       this.#failed(error)
     }
   }
 
   closed(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    const events = this.#events
+    this.#events = undefined
     try {
-      this.#events.closed()
+      events?.closed()
     } catch (error) {
       this.#failed(error)
     }

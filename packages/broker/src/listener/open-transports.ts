@@ -1,6 +1,8 @@
+import { type Member, Members } from '../members.ts'
+
 /** Those of a listener that are not closed yet. */
-export class OpenTransports<T extends { abandon(): void }> {
-  readonly #open = new Set<T>()
+export class OpenTransports<T extends Member & { abandon(): void }> {
+  readonly #open = new Members<T>()
   #whenEmpty: (() => void) | undefined
 
   add(transport: T): void {

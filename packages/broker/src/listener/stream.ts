@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import type { Log } from '../log.ts'
+import { Members } from '../members.ts'
 import { Front, type FrontOptions, type Take } from './front.ts'
 import { guardEvents } from './guard.ts'
 import { type Accept, hostAndPort, type Listener, type PortOptions } from './listener.ts'
@@ -39,7 +40,7 @@ export async function startUnixListener(
 /** Sockets that carry MQTT once they have passed the front. */
 class Streams {
   readonly #front: Front
-  readonly #open = new Set<TcpTransport>()
+  readonly #open = new Members<TcpTransport>()
 
   constructor(
     options: FrontOptions & { readonly closeTimeoutMs: number },

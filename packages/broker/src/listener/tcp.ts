@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log.ts'
+import type { Member } from '../members.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 import { closeWhenShort, DescriptorShortage } from './descriptors.ts'
 import { Drain } from './drain.ts'
@@ -30,7 +31,7 @@ export async function startTcpListener(
   const server = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
     const transport = new TcpTransport(socket, options.closeTimeoutMs)
     open.add(transport)
-    socket.once('close', () => open.delete(transport))
+    socket.on('close', () => open.delete(transport))
     try {
       transport.start(guardEvents(accept(transport), transport, log))
     } catch (error) {
@@ -91,11 +92,13 @@ const lingerMs = 500
 /** What a listener knows of a peer beyond its socket. */
 type Named = Partial<Pick<Transport, 'address' | 'certificate'>>
 
-export class TcpTransport implements Transport {
+export class TcpTransport implements Transport, Member {
   readonly address: string
   readonly certificate: Transport['certificate']
   /** What the system takes at once, it has copied. */
   readonly takesBytesAtOnce = true
+  /** Among the open ones of its listener. */
+  place = -1
   readonly #socket: Socket
   readonly #closeTimeoutMs: number
   #drain: Drain | undefined
@@ -127,8 +130,8 @@ export class TcpTransport implements Transport {
       socket.resume() // else its end would not be told
     } else socket.on('data', receive)
     // The other side has ended; what is left to be sent may take no longer than ours would.
-    socket.once('end', () => this.#closeWithin(this.#closeTimeoutMs))
-    socket.once('close', () => {
+    socket.on('end', () => this.#closeWithin(this.#closeTimeoutMs))
+    socket.on('close', () => {
       clearTimeout(this.#deadline)
       events.closed()
     })

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { isLoopback } from '../exposure.ts'
 import type { Log } from '../log.ts'
+import { type Member, Members } from '../members.ts'
 import { createServer, STATUS_CODES } from '../node-http.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 import { Drain } from './drain.ts'
@@ -31,7 +32,7 @@ export async function startWebSocketListener(
   accept: Accept,
   log: Log,
 ): Promise<Listener> {
-  const open = new Set<WebSocketTransport>()
+  const open = new Members<WebSocketTransport>()
   const peers = new WeakMap<Duplex, { peer: Peer; begun: () => void }>()
   const server = createServer({ noDelay: true, maxHeaderSize: 16_384 }, (request, response) => {
     const status = isPath(request, options.path) ? 426 : 404
@@ -151,7 +152,9 @@ const firstByteOfAuth = 0xf0
 /** Of section 7.4.1 of RFC 6455. */
 const closeCodes = { normal: 1_000, unsupportedData: 1_003 } as const
 
-class WebSocketTransport implements Transport {
+class WebSocketTransport implements Transport, Member {
+  /** Among the open ones of its listener. */
+  place = -1
   readonly address: string
   readonly #webSocket: WebSocket
   readonly #socket: Socket

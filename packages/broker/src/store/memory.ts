@@ -1,3 +1,4 @@
+import { ByText } from '@busbar/protocol'
 import type { Message } from '../message.ts'
 import { PackedMessages } from '../packed-messages.ts'
 import { keepAlone } from '../payload.ts'
@@ -16,7 +17,7 @@ export function createMemoryStore(retained: 'here' | 'elsewhere' = 'here'): Stor
 
 class MemoryStore implements Store {
   readonly level = 'memory'
-  readonly #sessions = new Map<string, MemorySession>()
+  readonly #sessions = new ByText<MemorySession>()
   readonly #messages = new PackedMessages()
   readonly #retained = new Map<string, Message>()
   readonly ignoresRetained: boolean
@@ -27,7 +28,7 @@ class MemoryStore implements Store {
   }
 
   async open(): Promise<Recovered> {
-    const sessions = [...this.#sessions.values()]
+    const sessions = [...this.#sessions]
     const lastPosition = sessions.reduce((last, each) => Math.max(last, each.lastPosition), 0)
     return {
       sessions: sessions.map((each) => each.recovered()),

@@ -1,3 +1,4 @@
+import { ByText } from '../by-text.ts'
 import { NameNodes, noNode, noValue } from './name-nodes.ts'
 import { hasWildcard, matchesBelow, type TopicFilter } from './topic-filter.ts'
 import { dollar, hash, levelEnd, plus } from './topic-text.ts'
@@ -21,7 +22,7 @@ const isLeaf = -2
  */
 export class TopicTree<V extends Filtered> {
   /** Most filters have no wildcard and match one name: they need no tree, and cost the least here. */
-  readonly #exact = new Map<string, V>()
+  readonly #exact = new ByText<V>()
   readonly #nodes: NameNodes
   /** By node: of the filter that ends there, or is its leaf. */
   readonly #ends: (V | undefined)[] = []
@@ -113,7 +114,7 @@ export class TopicTree<V extends Filtered> {
 
   /** Calls `visit` once for each filter that matches the Topic Name, in no particular order. */
   match(name: string, visit: (value: V) => void): void {
-    // For nothing a Map would make the hash of a text that is new.
+    // For nothing the hash would be made of a text that is new.
     const value = this.#exact.size === 0 ? undefined : this.#exact.get(name)
     const found = this.#wildcards === 0 ? undefined : this.#matchingWildcards(name)
     if (value !== undefined) visit(value)

@@ -1,3 +1,4 @@
+import type { Member } from '../../members.ts'
 import type { Transport, TransportEvents } from '../../transport.ts'
 import { Output } from './output.ts'
 
@@ -43,7 +44,7 @@ export interface SocketOptions {
 }
 
 /** A connection whose system calls are ours: its life, whichever back end makes the calls. */
-export class SocketTransport implements Transport {
+export class SocketTransport implements Transport, Member {
   readonly descriptor: number
   readonly address: string
   /** What the system has not taken; nothing at all, nearly always. */
@@ -54,6 +55,8 @@ export class SocketTransport implements Transport {
   isPaused = false
   /** The peer has said its last word: there is nothing to read any more. */
   hasPeerEnded = false
+  /** Among the open ones of its listener. */
+  place = -1
   // for the back end
   /** Some of its bytes leave at the end of the turn. */
   isStaged = false
