@@ -35,7 +35,8 @@ function restoreBacklog(
   for (const { text, awaitsRetained } of subscriptions) {
     if (awaitsRetained !== true) continue
     const subscription = core.sessions.find(session, text)
-    if (subscription !== undefined) sendRetained(core, subscription, core.clock.now())
+    if (subscription === undefined) continue
+    sendRetained(core, { subscription, isStored: true }, core.clock.now())
   }
 }
 

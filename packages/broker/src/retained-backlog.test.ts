@@ -293,6 +293,34 @@ for (const qos of levels) {
   })
 }
 
+for (const qos of [1, 2] as const) {
+  for (const count of [3, retained]) {
+    test(`QoS ${qos}: ${count} survive a crash right after SUBACK`, async () => {
+      const store = createMemoryStore()
+      const commit = store.commit.bind(store)
+      const properties = { sessionExpiryInterval: 100 }
+      const lasting = { clientIdentifier: 'reader', cleanStart: false, properties }
+      const first = await startTestBroker(config, { store })
+      new Publisher(first).retain(qos, count)
+      const peer = first.open().connect(lasting)
+      let commits = 1
+      store.commit = (...given) => {
+        if (commits-- > 0) commit(...given)
+      }
+      peer.send(subscribe('kept/#', qos))
+      assert.equal(peer.take('suback').length, 1)
+      assert.ok(commits < 0)
+      store.commit = commit
+      await using second = await startTestBroker(config, { store })
+      const reader = new Reader(second.open().connect(lasting)).drain()
+      assert.equal(new Set(reader.topics).size, count)
+      // And once it has all of it, no more.
+      await using third = await startTestBroker(config, { store })
+      assert.deepEqual(new Reader(third.open().connect(lasting)).drain().received, [])
+    })
+  }
+}
+
 test('the store knows whether a subscription that is made again awaits something', async () => {
   const store = createMemoryStore()
   await using broker = await startTestBroker(config, { store })

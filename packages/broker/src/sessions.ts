@@ -104,10 +104,15 @@ export class Sessions {
     if (subscription !== undefined) this.saveSubscription(subscription)
   }
 
-  saveSubscription({ session, text, options, subscriptionIdentifier }: Subscription): void {
+  /** `isNext`: what is retained is to be sent to it next. */
+  saveSubscription(
+    { session, text, options, subscriptionIdentifier }: Subscription,
+    isNext = false,
+  ): void {
     if (!session.isStored) return
     const { clientIdentifier, level, sender } = session
-    const awaits = sender.backlog?.has(text) === true && ({ awaitsRetained: true } as const)
+    const isAwaited = isNext || sender.backlog?.has(text) === true
+    const awaits = isAwaited && ({ awaitsRetained: true } as const)
     const subscription = { text, options, subscriptionIdentifier, ...awaits }
     this.#context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
   }

@@ -76,7 +76,8 @@ function answer(
     throw new ProtocolError(SubscriptionIdentifiersNotSupported, 'not available', 'U5-3.2.2-e')
   }
   const reasonCodes: number[] = []
-  const wantRetained: Subscription[] = []
+  const wantRetained: Wanting[] = []
+  const now = core.clock.now()
   for (let at = 0; at < subscriptions.length; at++) {
     const request = subscriptions[at] as SubscriptionRequest
     const filter = refusals?.get(at) ?? checkFilter(connection, session, request.topicFilter)
@@ -86,15 +87,14 @@ function answer(
     }
     const options = grantedOptions(connection, request)
     const subscription = new Subscription(session, filter, { options, subscriptionIdentifier })
-    const isNew = addSubscription(core, subscription)
-    if (wantsRetained(subscription, isNew)) wantRetained.push(subscription)
+    const wanting = addSubscription(core, subscription, now)
+    if (wanting !== undefined) wantRetained.push(wanting)
     reasonCodes.push(options.qos) // [MQTT5-3.8.4-7]
   }
   core.acknowledge(connection, mark, (error) => {
     if (error !== undefined) return connection.disconnect(0x83, 'store failed')
     connection.send({ type: 'suback', packetIdentifier, reasonCodes, properties: noProperties })
-    const now = core.clock.now()
-    for (const subscription of wantRetained) sendRetained(core, subscription, now)
+    for (const wanting of wantRetained) sendRetained(core, wanting, now)
   })
 }
 
@@ -176,21 +176,44 @@ function shared(options: SubscriptionOptions): SubscriptionOptions {
   return known
 }
 
-/** False when it replaces one with the same filter [MQTT5-3.8.4-3]. */
-export function addSubscription(core: Core, subscription: Subscription): boolean {
+/** A new subscription that is to be sent what is retained. */
+export interface Wanting {
+  readonly subscription: Subscription
+  /** The store has been told so, and has to be told when it is done. */
+  readonly isStored: boolean
+}
+
+/** Adds or replaces one [MQTT5-3.8.4-3]; undefined when it wants nothing that is retained. */
+export function addSubscription(
+  core: Core,
+  subscription: Subscription,
+  now: number,
+): Wanting | undefined {
   const isNew = core.sessions.subscribe(subscription)
-  core.sessions.saveSubscription(subscription)
-  return isNew
+  const wants = wantsRetained(subscription, isNew)
+  const isStored = wants && mustSurvive(core, subscription, now)
+  core.sessions.saveSubscription(subscription, isStored)
+  return wants ? { subscription, isStored } : undefined
+}
+
+/** What it is sent joins the batch after the one that SUBACK waits for: a crash may come in between. */
+function mustSurvive(core: Core, subscription: Subscription, now: number): boolean {
+  if (subscription.options.qos === 0 || !subscription.session.isStored) return false
+  let hasAny = false
+  core.retained.matching(subscription.topicFilter, now, () => {
+    hasAny = true
+  })
+  return hasAny
 }
 
 /** By Retain Handling [MQTT5-3.3.1-9] to -11; Shared Subscriptions do not (U5-3.8.4-a). */
-export function wantsRetained({ shareName, options }: Subscription, isNew: boolean): boolean {
+function wantsRetained({ shareName, options }: Subscription, isNew: boolean): boolean {
   const { retainHandling } = options
   return shareName === undefined && (retainHandling === 0 || (retainHandling === 1 && isNew))
 }
 
 /** Sends what is retained to a new subscription: now, or when it finds room among what waits. */
-export function sendRetained(core: Core, subscription: Subscription, now: number): void {
+export function sendRetained(core: Core, { subscription, isStored }: Wanting, now: number): void {
   const { sender } = subscription.session
   const sending = new RetainedToOne(core, subscription)
   const hadMore = sender.backlog?.forget(sending.text) === true
@@ -200,7 +223,8 @@ export function sendRetained(core: Core, subscription: Subscription, now: number
     if (!hasRoom) sender.backlog ??= core.retained.backlogs.create()
     if (hasRoom || sender.backlog?.add(sending, number) !== true) sending.send(number)
   })
-  if (hadMore && sender.backlog?.has(sending.text) !== true) sending.waitingChanged()
+  const isSaid = hadMore || isStored
+  if (isSaid && sender.backlog?.has(sending.text) !== true) sending.waitingChanged()
 }
 
 /** How what is retained is sent to one subscription. */

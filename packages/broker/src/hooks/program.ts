@@ -10,7 +10,7 @@ import type { Core } from '../core.ts'
 import { createMessage, type Message } from '../message.ts'
 import { internalPrefix, type Session } from '../session.ts'
 import { limitExpiry } from '../sessions.ts'
-import { addSubscription, sendRetained, wantsRetained } from '../subscribe.ts'
+import { addSubscription, sendRetained } from '../subscribe.ts'
 import { Subscription } from '../subscription.ts'
 import type { HookRefusal } from './hooks.ts'
 import { type Consumer, type ReceivedMessage, Subscriber } from './subscriber.ts'
@@ -131,7 +131,7 @@ async function subscribeProgram(
   }
   const terms = { options: subscriptionOptions, subscriptionIdentifier: undefined }
   const subscription = new Subscription(session, filter, terms)
-  const isNew = addSubscription(core, subscription)
+  const wanting = addSubscription(core, subscription, core.clock.now())
   try {
     await committed(core)
   } catch (error) {
@@ -139,9 +139,7 @@ async function subscribeProgram(
     throw error
   }
   if (subscriber.isClosed) return subscriber
-  if (wantsRetained(subscription, isNew)) {
-    sendRetained(core, subscription, core.clock.now())
-  }
+  if (wanting !== undefined) sendRetained(core, wanting, core.clock.now())
   session.sender.pump()
   return subscriber
 }
