@@ -19,7 +19,7 @@ class MemoryStore implements Store {
   readonly level = 'memory'
   readonly #sessions = new ByText<MemorySession>()
   readonly #messages = new PackedMessages()
-  readonly #retained = new Map<string, Message>()
+  readonly #retained = new ByText<Message>()
   readonly ignoresRetained: boolean
   #isClosed = false
 
@@ -32,7 +32,7 @@ class MemoryStore implements Store {
     const lastPosition = sessions.reduce((last, each) => Math.max(last, each.lastPosition), 0)
     return {
       sessions: sessions.map((each) => each.recovered()),
-      retained: [...this.#retained.values()],
+      retained: [...this.#retained],
       lastPosition,
     }
   }
