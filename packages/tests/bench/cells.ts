@@ -64,8 +64,8 @@ function growth(name: string, title: string, load: string, without = exactOnly):
   }
 }
 
-/** Its latencies are those of a broker that has been at it for some seconds: compilers have come to rest. */
-const many = 'neighbours --publishers=1000 --rate=20000 --size=100 --warmup=3 --seconds=3'
+/** Its latencies are those of a broker that has been at it for a while: compilers have come to rest. */
+const many = 'neighbours --publishers=1000 --rate=20000 --size=100 --warmup=10 --seconds=3'
 
 /** The load of `many`, whose latencies shall not suffer from this. */
 function beside(name: string, title: string, load: string): Cell {

@@ -7,7 +7,17 @@
 /* So many connections of a storm may be on their way. */
 enum { storm_clients = 100 };
 
-/* What stands around and must not cost the others anything. Its client is the last one. */
+/* Of the subscriptions that stand around, one client has so many at most. */
+enum { most_standing_filters = 10000 };
+
+/* How many clients have what stands around: the last ones. */
+static int standing_clients(void) {
+  if (options.standing_filters > 0)
+    return (options.standing_filters + most_standing_filters - 1) / most_standing_filters;
+  return options.standing_retained > 0 ? 1 : 0;
+}
+
+/* What stands around and must not cost the others anything. */
 static void add_standing(void) {
   struct client *client = &clients[client_count - 1];
   int qos = options.qos, size = options.size, window = options.window;
@@ -34,15 +44,17 @@ static void add_standing(void) {
   if (options.standing_filters > 0) {
     void (*filter)(const struct client *, uint32_t, char *) = write_filter;
     write_filter = filter_of_standing;
-    client->last_filter = (uint32_t)options.standing_filters;
-    open_clients(client_count - 1, client_count);
+    int first = client_count - standing_clients();
+    for (int i = 0; i < standing_clients(); i++) {
+      int last = (i + 1) * most_standing_filters;
+      clients[first + i].next_filter = (uint32_t)(i * most_standing_filters);
+      clients[first + i].last_filter =
+          (uint32_t)(last < options.standing_filters ? last : options.standing_filters);
+    }
+    open_clients(first, client_count);
     write_filter = filter;
   }
   totals = (struct totals){.faults = totals.faults};
-}
-
-static bool has_standing(void) {
-  return options.standing_filters > 0 || options.standing_retained > 0;
 }
 
 static void measure(void) {
@@ -76,10 +88,10 @@ static void measure(void) {
   report("missing", expected - (double)(totals.received - totals.duplicates));
 }
 
-/* `count` clients, and one more when something stands around. */
+/* `count` clients, and those of what stands around. */
 static void create(int count) {
-  create_clients(count + (has_standing() ? 1 : 0));
-  if (has_standing()) add_standing();
+  create_clients(count + standing_clients());
+  if (standing_clients() > 0) add_standing();
 }
 
 static void open_and_measure(int count) {
