@@ -109,6 +109,26 @@ test('the subscription of a Session is found by its filter, and told when it is 
   }
 })
 
+test('who stays is found when many others have come and gone', () => {
+  const router = new Router(() => true)
+  const filter = parseSubscriptionFilter('a/b')
+  const { options } = subscription({ session: 0, text: 'a/b' })
+  const many = Array.from({ length: 500 }, (_, i) => {
+    const session = { clientIdentifier: `m${i}`, routedMatch: 0, routedIndex: 0 }
+    const terms = { options, subscriptionIdentifier: undefined }
+    return new Subscription(session as unknown as Session, filter, terms)
+  })
+  for (const one of many) router.add(one)
+  assert.equal(learn(router, 'a/b')?.targets?.length, 500)
+  for (const one of many.slice(5)) router.remove(one)
+  assert.equal(learn(router, 'a/b')?.targets?.length, 5)
+  for (const one of many.slice(0, 5)) assert.equal(router.find(one.session, filter), one)
+  for (const one of many.slice(5, 9)) assert.equal(router.add(one), undefined)
+  assert.equal(learn(router, 'a/b')?.targets?.length, 9)
+  for (const one of many.slice(0, 9)) router.remove(one)
+  assert.deepEqual(learn(router, 'a/b')?.targets, [])
+})
+
 test('a route is never out of date, whatever is subscribed and given up', () => {
   const router = new Router(() => true)
   const levels = ['a', 'b', 'c', '+']

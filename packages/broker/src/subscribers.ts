@@ -31,11 +31,7 @@ export class Subscribers {
     if (known instanceof ByText) known.set(session.clientIdentifier, subscription)
     else if (known === replaced) this.#ordinary = subscription
     else {
-      const several = new ByText<Subscription>()
-      for (const each of [known as Subscription, subscription]) {
-        several.set(each.session.clientIdentifier, each)
-      }
-      this.#ordinary = several
+      this.#ordinary = byIdentifier([known as Subscription, subscription])
     }
     return replaced
   }
@@ -54,6 +50,7 @@ export class Subscribers {
     if (known instanceof ByText) {
       known.delete(session.clientIdentifier)
       if (known.size === 0) this.#ordinary = undefined
+      else if (known.isSparse) this.#ordinary = byIdentifier(known)
     } else if (known?.session === session) this.#ordinary = undefined
   }
 
@@ -88,6 +85,12 @@ export class Subscribers {
   get isEmpty(): boolean {
     return this.#ordinary === undefined && this.#groups === undefined
   }
+}
+
+function byIdentifier(subscriptions: Iterable<Subscription>): ByText<Subscription> {
+  const made = new ByText<Subscription>()
+  for (const each of subscriptions) made.set(each.session.clientIdentifier, each)
+  return made
 }
 
 export function eachSubscription(

@@ -36,6 +36,17 @@ test('a place is used again', () => {
   assert.equal(values.size, 3)
 })
 
+test('knows when most of its places are empty', () => {
+  const values = new ByText<{ of: number }>()
+  for (let i = 0; i < 100; i++) values.set(`${i}`, { of: i })
+  for (let i = 0; i < 90; i++) values.delete(`${i}`)
+  assert.equal(values.isSparse, false) // 90 of 100
+  for (let i = 90; i < 99; i++) values.delete(`${i}`)
+  assert.equal(values.isSparse, true)
+  for (let i = 0; i < 60; i++) values.set(`${i}`, { of: i })
+  assert.equal(values.isSparse, false)
+})
+
 test('shows all that is there', () => {
   const values = new ByText<{ of: string }>()
   for (const text of ['a', 'b', 'c']) values.set(text, { of: text })

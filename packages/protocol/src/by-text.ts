@@ -1,3 +1,6 @@
+/** So many empty ones cost nothing. */
+const fewPlaces = 64
+
 /**
  * Values by a text, for those that come and go. A Map that outgrows its table leaves the old one with a
  * reference to the new one, and V8 looks at what is old only in a full collection: so each table keeps the
@@ -31,6 +34,11 @@ export class ByText<V extends object> {
     this.#values[place] = undefined
     this.#free.push(place)
     return true
+  }
+
+  /** Most of its places are empty: it was much larger, and what shows all takes as long as then. */
+  get isSparse(): boolean {
+    return this.#free.length > 3 * this.size + fewPlaces
   }
 
   /** They may come and go meanwhile; those that are there all the time are shown once, in no order. */
