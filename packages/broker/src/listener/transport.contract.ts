@@ -153,6 +153,8 @@ export function transportContract(name: string, connect: ConnectPeer): void {
 
   check('pauses and resumes reading without a loss', async (at) => {
     at.transport.pause()
+    // Where the socket is another thread's, that has to hear of it.
+    for (let turn = 0; turn < 20; turn++) await nextTurn()
     const sent = pattern(4 * 1_048_576)
     at.peer.send(sent)
     for (let turn = 0; turn < 200; turn++) await nextTurn()
