@@ -45,7 +45,7 @@ function comeAndGo(broker: TestBroker, open: TestPeer[], round: number): void {
 
 // Where something that is old keeps what has ended, nothing is lost, but every collection of what is young
 // moves all of it, and those of what is old come often: pauses of milliseconds for all other clients.
-test('what has ended is not kept by anything that is old', async () => {
+test('what has ended is not kept by anything that is old', async (t) => {
   await using broker = await startTestBroker({ log: { level: 'error' } })
   const open: TestPeer[] = []
   const grown: number[] = []
@@ -60,6 +60,7 @@ test('what has ended is not kept by anything that is old', async () => {
     .sort((a, b) => a - b)
     .slice(10)
     .map((bytes) => bytes / inARound)
+  t.diagnostic(`${Math.round(each)} bytes of each connection have become old`)
   // A Session and its connection are more than 1,400 bytes.
   assert.ok(each < 400, `${each} bytes of each connection have become old`)
 })

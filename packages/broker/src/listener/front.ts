@@ -98,8 +98,15 @@ export class Front implements Disposable {
     const address = this.#options.address?.(socket) ?? peerAddress(socket)
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs)
     const ends = endsOf(socket)
-    const known = { socket, timer, ends, address }
-    const opening: Opening = { ...known, place: -1, entry: undefined, hasClosed: false }
+    const opening: Opening = {
+      socket,
+      timer,
+      ends,
+      address,
+      place: -1,
+      entry: undefined,
+      hasClosed: false,
+    }
     this.#openings.add(opening)
     socket.once('close', () => {
       this.#begun(opening)
