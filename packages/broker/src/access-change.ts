@@ -27,7 +27,7 @@ export function changePolicies(core: Core, policies: Policies | undefined): void
 function withdrawDenied(core: Core, session: Session): void {
   if (session.hasEnded || core.access.isOpen) return
   withdrawSubscriptions(core, session)
-  session.sender.dropDenied()
+  session.senderIfAny?.dropDenied()
 }
 
 /** Ends the subscriptions that the rules do not allow any more. */

@@ -112,3 +112,18 @@ for (const [name, jumpMs, atOnce, later] of restarts) {
     assert.equal(broker.core.sessions.get('hour'), undefined, 'nobody has more time than before')
   })
 }
+
+test('a clock with fractions: nobody is disconnected early, and no second is added to a message', async () => {
+  await using broker = await startTestBroker()
+  broker.clock.advance(0.9)
+  const reader = broker.open().connect({ clientIdentifier: 'reader' }).send(subscribe)
+  const writer = broker.open().connect({ clientIdentifier: 'writer', keepAliveSeconds: 1 })
+  writer.send({ ...expiring, topicName: 'news' })
+  const intervals = reader.take('publish').map(({ properties }) => properties.messageExpiryInterval)
+  assert.deepEqual(intervals, [1_800])
+  broker.clock.advance(1_499.5)
+  broker.core.advance()
+  assert.equal(writer.isClosed, false, 'after 1,499.5 ms of 1,500')
+  broker.pass(200)
+  assert.equal(writer.isClosed, true)
+})

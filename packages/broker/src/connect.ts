@@ -156,7 +156,7 @@ function accept(
     }
     connection.guard(() => {
       connection.sendConnack(connack(connection, connect, isPresent, authenticationData))
-      session.sender.pump()
+      session.senderIfAny?.pump()
     })
     connection.release()
   })
@@ -185,7 +185,10 @@ function endOthers({ core, clientIdentifier }: Connection, { cleanStart }: Conne
   const existing = core.sessions.get(clientIdentifier)
   if (existing === undefined) return
   // Its time may be over before anybody has looked.
-  if (existing.connection === undefined && existing.endsAt <= core.clock.now()) {
+  if (
+    existing.connection === undefined &&
+    (existing.endsAt ?? Number.POSITIVE_INFINITY) <= core.clock.now()
+  ) {
     core.sessions.expire(existing)
   } else if (cleanStart) core.sessions.end(existing) // [MQTT5-3.1.2-4]
 }
@@ -201,7 +204,7 @@ function openSession(
   if (resumed !== undefined) {
     core.wills.cancel(resumed) // [MQTT5-3.1.3-9]
     core.deadlines.clear(resumed)
-    resumed.endsAt = Number.POSITIVE_INFINITY
+    resumed.endsAt = undefined
   }
   const session = resumed ?? core.sessions.begin({ clientIdentifier, owner: user })
   session.protocolVersion = connect.protocolVersion
@@ -227,14 +230,13 @@ function attach(connection: Connection, session: Session, connect: Connect): voi
   const { core } = connection
   const { mqtt } = core.config
   const isVersion5 = connect.protocolVersion === 5
-  const theirMaximum = isVersion5
+  const ofClient = isVersion5
     ? Math.min(connect.properties.receiveMaximum ?? 65_535, mqtt.inFlightMaximum)
     : mqtt.inFlightMaximumMqtt3
   session.connection = connection
   session.level = connection.level
-  session.sender.connected(theirMaximum)
   // 3.x has no Receive Maximum: its packet identifiers are the limit.
-  session.connected(isVersion5 ? mqtt.receiveMaximum : 65_535)
+  session.connected({ ofClient, ours: isVersion5 ? mqtt.receiveMaximum : 65_535 })
   connection.session = session
   if (isVersion5) connection.aliases = new InboundTopicAliases(mqtt.topicAliasMaximum)
   const aliasMaximum = Math.min(connect.properties.topicAliasMaximum ?? 0, mqtt.topicAliasMaximum)

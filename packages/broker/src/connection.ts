@@ -2,6 +2,7 @@ import {
   connectReturnCode,
   Framer,
   InboundTopicAliases,
+  largestPacket,
   longestSilenceMs,
   ProtocolError,
   ReasonCode,
@@ -26,6 +27,10 @@ interface Ending {
   readonly dropsWill?: boolean
   readonly isHeard?: boolean
 }
+
+/** Framers that are empty, for whoever sends something: few have half a packet on the way. */
+const unused: Framer[] = []
+const mostUnused = 64
 
 /** For a connection that may send none. */
 const noAliases = new InboundTopicAliases(0)
@@ -55,7 +60,10 @@ export class Connection
   aliases = noAliases
   /** Among the connections of the core. */
   place = -1
-  /** When the packets at hand were read, or the last ones: the clock costs as much as a message. */
+  /**
+   * When the packets at hand were read, or the last ones: the clock costs as much as a message. In whole
+   * milliseconds, rounded down; with a fraction it would be one more object of each connection.
+   */
   readAt = 0
   /** Nothing of who had the Client Identifier before is on its way any more. */
   hasHeardOther = false
@@ -64,7 +72,10 @@ export class Connection
   /** Those of this turn's batch. */
   waitingAnswers: WaitingAnswers | undefined
 
-  readonly #framer: Framer
+  /** Only while something has come that is not dealt with. */
+  #framer: Framer | undefined
+  /** In bytes, as the client has been told. */
+  #maximumPacketSize: number
   /** It may be silent for so long; 0: for ever. */
   #silenceMs = 0
   /** Not yet counted for the client's rate. */
@@ -82,13 +93,13 @@ export class Connection
     this.level = level
     this.authentication = new Authentication(this)
     const { limits } = core.config
-    this.#framer = new Framer(limits.connectBytes)
+    this.#maximumPacketSize = limits.connectBytes
     core.deadlines.set(this, core.clock.now() + limits.connectTimeoutSeconds * 1_000)
   }
 
   receive(bytes: Uint8Array): void {
     if (!this.#heard(bytes[0], bytes.length)) return
-    this.#framer.push(bytes)
+    this.#input.push(bytes)
     this.#read()
   }
 
@@ -96,7 +107,7 @@ export class Connection
     // Other transports may need output for longer than the array is left alone.
     if (this.core.hasOtherTransports) return this.receive(bytes.subarray(start, end))
     if (!this.#heard(bytes[start], end - start)) return
-    this.#framer.pushPart(bytes, start, end)
+    this.#input.pushPart(bytes, start, end)
     this.#read()
   }
 
@@ -114,9 +125,21 @@ export class Connection
     return true
   }
 
+  get #input(): Framer {
+    if (this.#framer !== undefined) return this.#framer
+    this.#framer = unused.pop() ?? new Framer(largestPacket)
+    this.#limit(this.#framer)
+    return this.#framer
+  }
+
+  #limit(framer: Framer): void {
+    framer.maximumPacketSize = this.#maximumPacketSize
+    framer.strictLengths = this.version === 5 && this.session !== undefined
+  }
+
   #read(): void {
     try {
-      if (this.#isHeld || this.#awaitsRound) this.#framer.settle()
+      if (this.#isHeld || this.#awaitsRound) this.#settle()
       else this.#readPackets()
     } catch (error) {
       this.#failed(error)
@@ -138,29 +161,40 @@ export class Connection
   }
 
   #readPackets(): void {
-    const now = this.core.clock.now()
+    const now = Math.floor(this.core.clock.now())
     const { messageRate, byteRate } = this.core.config.limits
     const isPaced = messageRate > 0 || byteRate > 0
     const { core } = this
     const deliveries = core.deliveries
-    while (this.state !== 'ended' && this.#framer.advance()) {
+    // Looked at again after each packet, of which others may have been read by the way.
+    for (let framer = this.#framer; framer?.advance(); framer = this.#framer) {
       this.core.statistics.messagesReceived++
       this.readAt = now
-      if (
-        this.state !== 'connected' ||
-        !inboundInPlace(this, this.session as Session, this.#framer)
-      ) {
-        const { firstByte } = this.#framer
-        inboundPacket(this, readPacket(firstByte, this.#framer.body(), this.version ?? 5, 'client'))
+      if (this.state !== 'connected' || !inboundInPlace(this, this.session as Session, framer)) {
+        const { firstByte } = framer
+        inboundPacket(this, readPacket(firstByte, framer.body(), this.version ?? 5, 'client'))
       }
-      if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#framer.settle()
+      if (this.#isHeld || (isPaced && this.#mustRest(now))) return this.#settle()
       if (core.rounds.isShareUp(core.deliveries - deliveries)) {
-        this.#framer.settle()
+        this.#settle()
         return this.#awaitRound(core.deliveries - deliveries)
       }
     }
+    this.#endInput()
     const caused = core.deliveries - deliveries
     if (core.rounds.isMuch(caused)) this.#awaitRound(caused)
+  }
+
+  /** The chunk will be used again before the rest of it is looked at. */
+  #settle(): void {
+    this.#framer?.settle()
+    this.#endInput()
+  }
+
+  #endInput(): void {
+    if (this.#framer?.isEmpty !== true) return
+    if (unused.length < mostUnused) unused.push(this.#framer)
+    this.#framer = undefined
   }
 
   #awaitRound(caused: number): void {
@@ -196,22 +230,23 @@ export class Connection
 
   #rested(now: number): void {
     // Nothing could be heard from it meanwhile.
-    this.readAt = now
+    this.readAt = Math.floor(now)
     this.release()
   }
 
   /** CONNECT was accepted: limits and timers are now those of a known client. */
   accepted(keepAliveSeconds: number): void {
-    this.#framer.maximumPacketSize = this.core.config.mqtt.maximumPacketSize
-    this.#framer.strictLengths = this.version === 5
+    this.#maximumPacketSize = this.core.config.mqtt.maximumPacketSize
+    if (this.#framer !== undefined) this.#limit(this.#framer)
     this.#silenceMs = longestSilenceMs(keepAliveSeconds)
-    this.readAt = this.core.clock.now()
+    this.readAt = Math.floor(this.core.clock.now())
     this.core.deadlines.set(this, this.#mustBeHeardBy)
     if (this.authentication?.isOver === true) this.authentication = undefined
   }
 
   get #mustBeHeardBy(): number {
-    return this.#silenceMs === 0 ? Number.POSITIVE_INFINITY : this.readAt + this.#silenceMs
+    // One more for what `readAt` leaves out: nobody is early [MQTT5-3.1.2-22].
+    return this.#silenceMs === 0 ? Number.POSITIVE_INFINITY : this.readAt + 1 + this.#silenceMs
   }
 
   /** Reads no further packet until `release`. */
@@ -228,7 +263,7 @@ export class Connection
 
   reached(now: number): void {
     if (this.state === 'connecting') return this.close('CONNECT took too long') // U5-3.1.4-a
-    if (this.#isHeld || this.#awaitsRound) this.readAt = now
+    if (this.#isHeld || this.#awaitsRound) this.readAt = Math.floor(now)
     const deadline = this.#mustBeHeardBy
     // Moved here and not for each packet, so that a packet costs no timer.
     if (deadline > now) return this.core.deadlines.set(this, deadline)
@@ -331,6 +366,8 @@ export class Connection
   #detach(): void {
     if (this.state === 'ended') return
     this.state = 'ended'
+    // What is in it may still be in use, so that nobody else gets it.
+    this.#framer = undefined
     const { core, session } = this
     core.deadlines.clear(this)
     if (this.#pace !== undefined) core.deadlines.clear(this.#pace.ends)
@@ -348,7 +385,7 @@ export class Connection
     this.guard(() => {
       if (this.isPaused && !this.#isHeld && !this.#awaitsRound) this.transport.resume()
       this.isPaused = false
-      this.session?.sender.pump()
+      this.session?.senderIfAny?.pump()
     })
   }
 }

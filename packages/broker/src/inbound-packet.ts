@@ -16,18 +16,17 @@ import { inboundSubscribe, inboundUnsubscribe } from './subscribe.ts'
 export function inboundPacket(connection: Connection, packet: Packet): void {
   if (connection.state === 'connecting') return beforeConnack(connection, packet)
   const session = connection.session as Session
-  const { sender } = session
   switch (packet.type) {
     case 'publish':
       return inboundPublish(connection, session, packet)
     case 'puback':
-      return sender.puback(packet.packetIdentifier, packet.reasonCode)
+      return session.sender.puback(packet.packetIdentifier, packet.reasonCode)
     case 'pubrec':
-      return sender.pubrec(packet.packetIdentifier, packet.reasonCode)
+      return session.sender.pubrec(packet.packetIdentifier, packet.reasonCode)
     case 'pubrel':
       return inboundPubrel(connection, session, packet.packetIdentifier)
     case 'pubcomp':
-      return sender.pubcomp(packet.packetIdentifier)
+      return session.sender.pubcomp(packet.packetIdentifier)
     case 'subscribe':
       return inboundSubscribe(connection, session, packet)
     case 'unsubscribe':

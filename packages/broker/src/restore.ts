@@ -94,8 +94,9 @@ function restoreDeadlines(
   const { ends, will } = stored
   const now = core.clock.now()
   const endsInMs = ends ? remainingMs(core, ends) : session.sessionExpiryInterval * 1_000
-  session.endsAt = now + endsInMs
-  core.deadlines.set(session, session.endsAt)
+  const endsAt = now + endsInMs
+  session.endsAt = endsAt
+  core.deadlines.set(session, endsAt)
   if (will === undefined) return
   core.wills.keep(session, will)
   core.wills.connectionEnded(session, will.due && remainingMs(core, will.due))

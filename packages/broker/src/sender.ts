@@ -40,8 +40,6 @@ const shortQueue = 64
 export class Sender extends OnceSender {
   /** Made when something is sent at QoS 1 or 2 for the first time. */
   #outbound: Outbound<Sent> | undefined
-  /** Of the Network Connection: so many of them may be under way. */
-  #receiveMaximum = 0
   /**
    * Entries in `outbound` whose packet identifier is not stored yet, and which are not sent either;
    * true where the entry itself is in the same batch.
@@ -56,14 +54,13 @@ export class Sender extends OnceSender {
   get outbound(): Outbound<Sent> {
     if (this.#outbound !== undefined) return this.#outbound
     this.#outbound = new Outbound<Sent>()
-    this.#outbound.connected(this.#receiveMaximum)
+    this.connected()
     return this.#outbound
   }
 
   /** A Network Connection begins. */
-  connected(receiveMaximum: number): void {
-    this.#receiveMaximum = receiveMaximum
-    this.#outbound?.connected(receiveMaximum)
+  connected(): void {
+    this.#outbound?.connected(this.session.clientReceiveMaximum)
   }
 
   /** So many are under way. */
@@ -73,7 +70,7 @@ export class Sender extends OnceSender {
 
   /** One more may be under way. */
   get #hasRoom(): boolean {
-    return this.#outbound?.hasRoom ?? this.#receiveMaximum > 0
+    return this.#outbound?.hasRoom ?? this.session.clientReceiveMaximum > 0
   }
 
   /** Whether a message would leave at once: what a Shared Subscription looks for. */

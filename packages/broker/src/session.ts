@@ -2,13 +2,12 @@ import { IdentifierTable, Inbound, type ProtocolVersion } from '@busbar/protocol
 import type { Subject } from './access/access.ts'
 import type { Rights } from './access/rights.ts'
 import type { Context } from './context.ts'
-import { Timed } from './deadlines.ts'
 import type { Delivery } from './delivery.ts'
 import type { PassingFrame } from './forward.ts'
 import type { PlainRecord } from './packed-messages.ts'
 import { Sender } from './sender.ts'
 import type { DurabilityLevel } from './store/store.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { WithSubscriptions } from './subscriptions.ts'
 import type { PendingWill } from './wills.ts'
 
 /** What a Session needs of the Network Connection that it is on. */
@@ -39,6 +38,13 @@ export interface SessionIdentity {
   readonly owner: string | undefined
 }
 
+/** What a Session needs of those that it is one of. */
+interface Among {
+  readonly context: Context
+  /** Its interval has passed. */
+  expire(session: Session): void
+}
+
 const createTable = () => new IdentifierTable()
 
 /** Sessions of code in the process of the broker; no client may use such a Client Identifier. */
@@ -48,7 +54,7 @@ export const internalPrefix = '$program/'
  * The state that a client and the broker share until the Session Expiry Interval has passed, which as
  * a deadline it waits for while it has no Network Connection.
  */
-export class Session extends Timed implements Subject {
+export class Session extends WithSubscriptions implements Subject {
   readonly clientIdentifier: string
   readonly user: string | undefined
   readonly isInternal: boolean
@@ -57,11 +63,10 @@ export class Session extends Timed implements Subject {
   variables: ReadonlyMap<string, string> | undefined
   /** Scratch of the access rules. */
   rights: Rights | undefined
-  readonly subscriptions = new Subscriptions()
-  /** What it has to deliver. */
-  readonly sender: Sender
-  /** When its interval will have passed, in milliseconds of `Clock.now`; Infinity while it does not. */
-  endsAt = Number.POSITIVE_INFINITY
+  /** Made for the first message that is for it. */
+  senderIfAny: Sender | undefined
+  /** When its interval will have passed, in milliseconds of `Clock.now`; undefined while it does not. */
+  endsAt: number | undefined
   protocolVersion: ProtocolVersion = 5
   /** Seconds; Infinity never expires. */
   sessionExpiryInterval = 0
@@ -75,7 +80,9 @@ export class Session extends Timed implements Subject {
   hasEnded = false
   /** Made for its first message of QoS 1 or 2. */
   #inbound: Inbound | undefined
-  /** Of its Network Connection: so many of them may be unfinished. */
+  /** Receive Maximum of its client: so many messages of QoS 1 and 2 may be on the way to it. */
+  clientReceiveMaximum = 0
+  /** Ours: so many may be on the way from it. */
   #receiveMaximum = 0
   // for the Network Connection
   connection: SessionConnection | undefined
@@ -83,22 +90,29 @@ export class Session extends Timed implements Subject {
   routedMatch = 0
   routedIndex = 0
 
-  readonly #expired: (session: Session) => void
+  readonly #among: Among
 
-  constructor(context: Context, identity: SessionIdentity, expired: (session: Session) => void) {
+  constructor(among: Among, identity: SessionIdentity) {
     super()
-    this.sender = new Sender(context, this)
-    this.#expired = expired
-    this.level = context.durability.default
+    this.#among = among
+    this.level = among.context.durability.default
     this.clientIdentifier = identity.clientIdentifier
     this.user = identity.owner
     this.isInternal = identity.clientIdentifier.startsWith(internalPrefix)
   }
 
-  /** A Network Connection begins. */
-  connected(receiveMaximum: number): void {
-    this.#receiveMaximum = receiveMaximum
-    this.#inbound?.connected(receiveMaximum)
+  /** A Network Connection begins, on which either side has said its Receive Maximum. */
+  connected(maximum: { readonly ofClient: number; readonly ours: number }): void {
+    this.clientReceiveMaximum = maximum.ofClient
+    this.#receiveMaximum = maximum.ours
+    this.senderIfAny?.connected()
+    this.#inbound?.connected(maximum.ours)
+  }
+
+  /** What it has to deliver. */
+  get sender(): Sender {
+    this.senderIfAny ??= new Sender(this.#among.context, this)
+    return this.senderIfAny
   }
 
   /** What it has been sent at QoS 1 and 2. */
@@ -110,6 +124,6 @@ export class Session extends Timed implements Subject {
   }
 
   reached(): void {
-    this.#expired(this)
+    this.#among.expire(this)
   }
 }

@@ -28,16 +28,15 @@ interface Leaving {
 
 /** All Sessions by Client Identifier: how they begin, wait and end. */
 export class Sessions {
-  readonly #context: Context
+  readonly context: Context
   readonly #router: Router
   readonly #wills: Wills
   readonly #byIdentifier = new ByText<Session>()
-  readonly #expired = (session: Session) => this.expire(session)
   /** They have ended, and what they had for others is still being passed on. */
   #leaving = new Map<string, Leaving>()
 
   constructor(context: Context, router: Router, wills: Wills) {
-    this.#context = context
+    this.context = context
     this.#router = router
     this.#wills = wills
   }
@@ -62,10 +61,10 @@ export class Sessions {
 
   /** A new Session; its predecessor must have ended, and be gone. */
   begin(identity: SessionIdentity): Session {
-    const session = new Session(this.#context, identity, this.#expired)
+    const session = new Session(this, identity)
     this.#byIdentifier.set(identity.clientIdentifier, session)
-    this.#context.statistics.sessions++
-    this.#context.hooks.sessionBegan?.(session)
+    this.context.statistics.sessions++
+    this.context.hooks.sessionBegan?.(session)
     return session
   }
 
@@ -77,7 +76,7 @@ export class Sessions {
       if (session?.isStored) this.save(session)
       // Else its end is still to come.
       else if (!this.#leaving.has(clientIdentifier)) {
-        const { journal, durability } = this.#context
+        const { journal, durability } = this.context
         journal.add({ kind: 'session-end', clientIdentifier }, durability.default)
       }
       return true
@@ -110,39 +109,40 @@ export class Sessions {
     isNext = false,
   ): void {
     if (!session.isStored) return
-    const { clientIdentifier, level, sender } = session
-    const isAwaited = isNext || sender.backlog?.has(text) === true
+    const { clientIdentifier, level, senderIfAny } = session
+    const isAwaited = isNext || senderIfAny?.backlog?.has(text) === true
     const awaits = isAwaited && ({ awaitsRetained: true } as const)
     const subscription = { text, options, subscriptionIdentifier, ...awaits }
-    this.#context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
+    this.context.journal.add({ kind: 'subscription', clientIdentifier, subscription }, level)
   }
 
   forgetFilter({ isStored, clientIdentifier, level }: Session, text: string): void {
     if (!isStored) return
-    this.#context.journal.add({ kind: 'subscription-end', clientIdentifier, text }, level)
+    this.context.journal.add({ kind: 'subscription-end', clientIdentifier, text }, level)
   }
 
   /** The Session's lasting properties have changed. */
   save(session: Session): void {
     const { clientIdentifier, isStored, hasEnded } = session
     if (!isStored || (hasEnded && this.#leaving.get(clientIdentifier)?.session !== session)) return
-    this.#context.journal.add({ kind: 'session', session: this.#stored(session) }, session.level)
+    this.context.journal.add({ kind: 'session', session: this.#stored(session) }, session.level)
   }
 
   /** Its Network Connection is gone: the Session waits, or ends with it [MQTT5-4.1.0-2]. */
   connectionEnded(session: Session): void {
-    const { clock, deadlines } = this.#context
+    const { clock, deadlines } = this.context
     session.connection = undefined
-    session.endsAt = clock.now() + session.sessionExpiryInterval * 1_000
+    const endsAt = clock.now() + session.sessionExpiryInterval * 1_000
+    session.endsAt = endsAt
     this.#wills.connectionEnded(session)
     if (session.sessionExpiryInterval === 0) return this.end(session)
-    deadlines.set(session, session.endsAt)
+    deadlines.set(session, endsAt)
     this.save(session)
   }
 
   /** Its Session Expiry Interval has passed. */
   expire(session: Session): void {
-    this.#context.statistics.sessionsExpired++
+    this.context.statistics.sessionsExpired++
     this.end(session)
   }
 
@@ -150,7 +150,7 @@ export class Sessions {
   end(session: Session): void {
     if (session.hasEnded) return
     session.hasEnded = true
-    const { deadlines, hooks, journal, statistics } = this.#context
+    const { deadlines, hooks, journal, statistics } = this.context
     const { clientIdentifier } = session
     this.#byIdentifier.delete(clientIdentifier)
     statistics.sessions--
@@ -174,7 +174,7 @@ export class Sessions {
     if (session.sessionExpiryInterval === 0 && seconds > 0) {
       throw protocolError('Session Expiry Interval was 0 in CONNECT', 'U5-3.14.2-a')
     }
-    session.sessionExpiryInterval = limitExpiry(this.#context.config, seconds)
+    session.sessionExpiryInterval = limitExpiry(this.context.config, seconds)
   }
 
   /** Adds a subscription, or replaces the one with the same filter: then it returns false. */
@@ -182,8 +182,8 @@ export class Sessions {
     const { session, shareName } = subscription
     const replaced = this.#router.add(subscription)
     if (replaced === undefined) this.#countSubscription(subscription, 1)
-    else session.subscriptions.remove(replaced)
-    session.subscriptions.add(subscription)
+    else session.removeSubscription(replaced)
+    session.addSubscription(subscription)
     session.hasShared ||= shareName !== undefined
     return replaced === undefined
   }
@@ -197,13 +197,13 @@ export class Sessions {
   /** Removes a subscription from routing and from its Session. */
   forget(subscription: Subscription): void {
     this.#router.remove(subscription)
-    subscription.session.subscriptions.remove(subscription)
-    subscription.session.sender.backlog?.forget(subscription.text)
+    subscription.session.removeSubscription(subscription)
+    subscription.session.senderIfAny?.backlog?.forget(subscription.text)
     this.#countSubscription(subscription, -1)
   }
 
   #countSubscription(subscription: Subscription, sign: 1 | -1): void {
-    const { statistics } = this.#context
+    const { statistics } = this.context
     statistics.subscriptions += sign
     if (subscription.shareName !== undefined) statistics.sharedSubscriptions += sign
   }
@@ -215,8 +215,9 @@ export class Sessions {
    * behind them all: wherever a crash falls, each is in one place.
    */
   #passOn(session: Session, finished: () => void): void {
-    const { statistics, losses } = this.#context
-    const { clientIdentifier, hasShared, sender } = session
+    const { statistics, losses } = this.context
+    const { clientIdentifier, hasShared, senderIfAny: sender } = session
+    if (sender === undefined) return finished()
     statistics.inFlight -= sender.inFlight
     let open = 1
     const close = () => {
@@ -244,7 +245,7 @@ export class Sessions {
 
   /** The same, page by page, for what is in the store only. */
   #passOnStored(session: Session, behind: number, count: number, done: () => void): void {
-    const { store, losses, log } = this.#context
+    const { store, losses, log } = this.context
     const { clientIdentifier } = session
     const limit = Math.min(count, pageLength)
     store.readQueue(clientIdentifier, behind, limit, (entries, error) => {
@@ -262,7 +263,7 @@ export class Sessions {
   }
 
   #passOnEntry(session: Session, entry: QueueEntry): void {
-    const { access, losses, journal } = this.#context
+    const { access, losses, journal } = this.context
     const { clientIdentifier, isStored } = session
     const { position, qos, message } = entry
     const heir = this.#heir(entry)
@@ -282,6 +283,7 @@ export class Sessions {
 
   #stored(session: Session): StoredSession {
     const { clientIdentifier, user, protocolVersion, sessionExpiryInterval, will } = session
+    const { endsAt = Number.POSITIVE_INFINITY } = session
     const isWaiting = session.connection === undefined
     return {
       clientIdentifier,
@@ -289,20 +291,20 @@ export class Sessions {
       protocolVersion,
       sessionExpiryInterval,
       ends:
-        isWaiting && session.endsAt !== Number.POSITIVE_INFINITY
-          ? this.#deadline(session.endsAt - this.#context.clock.now())
+        isWaiting && endsAt !== Number.POSITIVE_INFINITY
+          ? this.#deadline(endsAt - this.context.clock.now())
           : undefined,
       will: will && {
         ...will.will,
         due:
           isWaiting && will.dueAt !== Number.POSITIVE_INFINITY
-            ? this.#deadline(will.dueAt - this.#context.clock.now())
+            ? this.#deadline(will.dueAt - this.context.clock.now())
             : undefined,
       },
     }
   }
 
   #deadline(remainingMs: number): StoredDeadline {
-    return { atMs: this.#context.clock.wallNow() + remainingMs, remainingMs }
+    return { atMs: this.context.clock.wallNow() + remainingMs, remainingMs }
   }
 }

@@ -132,7 +132,7 @@ function hasRoom({ core }: Connection, session: Session, filter: SubscriptionFil
   const { subscriptionsPerClient, subscriptions } = core.config.limits
   const hasRoomForMore =
     !core.memory.isShort &&
-    isWithin(session.subscriptions.size, subscriptionsPerClient) &&
+    isWithin(session.subscriptionCount, subscriptionsPerClient) &&
     isWithin(core.statistics.subscriptions, subscriptions)
   return hasRoomForMore || core.router.find(session, filter) !== undefined
 }
@@ -214,17 +214,18 @@ function wantsRetained({ shareName, options }: Subscription, isNew: boolean): bo
 
 /** Sends what is retained to a new subscription: now, or when it finds room among what waits. */
 export function sendRetained(core: Core, { subscription, isStored }: Wanting, now: number): void {
-  const { sender } = subscription.session
+  const { session } = subscription
   const sending = new RetainedToOne(core, subscription)
-  const hadMore = sender.backlog?.forget(sending.text) === true
+  const hadMore = session.senderIfAny?.backlog?.forget(sending.text) === true
   let hasRoom = true
   core.retained.matching(subscription.topicFilter, now, (number) => {
+    const { sender } = session
     hasRoom &&= sender.takesRetained(sending.qosOf(number))
     if (!hasRoom) sender.backlog ??= core.retained.backlogs.create()
     if (hasRoom || sender.backlog?.add(sending, number) !== true) sending.send(number)
   })
   const isSaid = hadMore || isStored
-  if (isSaid && sender.backlog?.has(sending.text) !== true) sending.waitingChanged()
+  if (isSaid && session.senderIfAny?.backlog?.has(sending.text) !== true) sending.waitingChanged()
 }
 
 /** How what is retained is sent to one subscription. */

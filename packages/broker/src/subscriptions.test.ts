@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { parseSubscriptionFilter } from '@busbar/protocol'
-import type { Session } from './session.ts'
+import { Session } from './session.ts'
 import { Subscription } from './subscription.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { startTestBroker } from './testing/index.ts'
 
 const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+
+const broker = await startTestBroker()
+after(() => broker[Symbol.asyncDispose]())
+
+function session(): Session {
+  const identity = { clientIdentifier: 'client', owner: undefined }
+  return new Session(broker.core.sessions, identity)
+}
 
 function subscription(text: string): Subscription {
   const terms = { options, subscriptionIdentifier: undefined }
@@ -13,22 +21,22 @@ function subscription(text: string): Subscription {
 }
 
 test('the subscriptions of a Session are those that came and have not gone, in their order', () => {
-  const subscriptions = new Subscriptions()
+  const owner = session()
   const all = ['a', 'b', 'c', 'd'].map(subscription) as [Subscription, ...Subscription[]]
   const expected: Subscription[] = []
   const look = () => {
-    assert.equal(subscriptions.size, expected.length)
-    assert.deepEqual([...subscriptions], expected)
+    assert.equal(owner.subscriptionCount, expected.length)
+    assert.deepEqual(owner.subscriptions, expected)
   }
   const add = (at: number) => {
     const added = all[at] as Subscription
-    subscriptions.add(added)
+    owner.addSubscription(added)
     expected.push(added)
     look()
   }
   const remove = (at: number) => {
     const removed = all[at] as Subscription
-    subscriptions.remove(removed)
+    owner.removeSubscription(removed)
     expected.splice(expected.indexOf(removed), 1)
     look()
   }
@@ -41,13 +49,13 @@ test('the subscriptions of a Session are those that came and have not gone, in t
 })
 
 test('they may go while they are shown', () => {
-  const subscriptions = new Subscriptions()
-  for (const text of ['a', 'b', 'c']) subscriptions.add(subscription(text))
+  const owner = session()
+  for (const text of ['a', 'b', 'c']) owner.addSubscription(subscription(text))
   const seen: string[] = []
-  for (const each of subscriptions) {
+  for (const each of owner.subscriptions) {
     seen.push(each.text)
-    subscriptions.remove(each)
+    owner.removeSubscription(each)
   }
   assert.deepEqual(seen, ['a', 'b', 'c'])
-  assert.equal(subscriptions.size, 0)
+  assert.equal(owner.subscriptionCount, 0)
 })

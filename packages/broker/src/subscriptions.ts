@@ -1,25 +1,27 @@
+import { Timed } from './deadlines.ts'
 import type { Subscription } from './subscription.ts'
 
 /**
- * The subscriptions of one Session, in the order in which they came. By its filter one is found in the
- * router, which has them all: a table of its own for each Session would cost as much again.
+ * What has subscriptions: a Session, which is one object with them. They are in the order in which they
+ * came. By its filter one is found in the router, which has them all: a table of its own for each Session
+ * would cost as much again.
  */
-export class Subscriptions {
-  size = 0
+export abstract class WithSubscriptions extends Timed {
+  subscriptionCount = 0
   #first: Subscription | undefined
   #last: Subscription | undefined
 
-  add(subscription: Subscription): void {
+  addSubscription(subscription: Subscription): void {
     const last = this.#last
     subscription.previous = last
     if (last === undefined) this.#first = subscription
     else last.next = subscription
     this.#last = subscription
-    this.size++
+    this.subscriptionCount++
   }
 
   /** Removes one that is there. */
-  remove(subscription: Subscription): void {
+  removeSubscription(subscription: Subscription): void {
     const { previous, next } = subscription
     if (previous === undefined) this.#first = next
     else previous.next = next
@@ -27,13 +29,13 @@ export class Subscriptions {
     else next.previous = previous
     subscription.previous = undefined
     subscription.next = undefined
-    this.size--
+    this.subscriptionCount--
   }
 
-  /** They may come and go meanwhile: shows those that are there now. */
-  [Symbol.iterator](): Iterator<Subscription> {
+  /** Those that are there now: they may come and go meanwhile. */
+  get subscriptions(): readonly Subscription[] {
     const all: Subscription[] = []
     for (let each = this.#first; each !== undefined; each = each.next) all.push(each)
-    return all.values()
+    return all
   }
 }

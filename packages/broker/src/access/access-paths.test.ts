@@ -208,9 +208,9 @@ test('a right that is taken away: subscriptions end, and what waits is purged an
   assert.equal(broker.core.statistics.queuedMessages, 800)
   const rules = [{ deny: ['subscribe'] as const, users: ['reader'], topics: ['a/#'] }, everything]
   await change(broker, { rules })
-  const left = [...(broker.core.sessions.get('reader-id')?.subscriptions ?? [])]
+  const left = broker.core.sessions.get('reader-id')?.subscriptions
   assert.deepEqual(
-    left.map(({ text }) => text),
+    left?.map(({ text }) => text),
     ['b'],
   )
   assert.equal(broker.core.statistics.queuedMessages, 400)

@@ -140,7 +140,7 @@ async function subscribeProgram(
   }
   if (subscriber.isClosed) return subscriber
   if (wanting !== undefined) sendRetained(core, wanting, core.clock.now())
-  session.sender.pump()
+  session.senderIfAny?.pump()
   return subscriber
 }
 
@@ -209,15 +209,14 @@ function attach(
   { subscriber, isLasting }: { subscriber: Subscriber; isLasting: boolean },
 ): void {
   core.deadlines.clear(session)
-  session.endsAt = Number.POSITIVE_INFINITY
+  session.endsAt = undefined
   session.groups = []
   session.variables = new Map()
   // As long as the configuration lets any Session last.
   session.sessionExpiryInterval = isLasting ? limitExpiry(core.config, 0xffff_ffff) : 0
   session.isStored = isLasting
   session.connection = subscriber
-  session.sender.connected(core.config.mqtt.inFlightMaximum)
-  session.connected(0)
+  session.connected({ ofClient: core.config.mqtt.inFlightMaximum, ours: 0 })
   core.sessions.save(session)
   core.statistics.clientsConnected++
   core.hooks.connected?.(session)

@@ -50,6 +50,11 @@ export class Framer {
     this.maximumPacketSize = maximumPacketSize
   }
 
+  /** Nothing is left of what was pushed. */
+  get isEmpty(): boolean {
+    return this.#at === this.#end && this.#pendingLength === 0
+  }
+
   /** Whether part of a packet is buffered. */
   get isWaiting(): boolean {
     return this.#pendingLength > 0
@@ -123,6 +128,7 @@ export class Framer {
   /** Lets go of a chunk that is used up. */
   #release(): false {
     this.#take(noBytes)
+    this.bytes = noBytes
     return false
   }
 

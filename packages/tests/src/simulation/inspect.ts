@@ -108,7 +108,7 @@ function compareStore(core: Core, stored: Recovered, hadNoRoom: boolean): Violat
     if (found === undefined) differs('its Session is not in the store', clientIdentifier)
     else if (!session.isStored) differs('its Session is in the store', clientIdentifier)
     else {
-      const running = [...session.subscriptions]
+      const running = session.subscriptions
         .map(({ text }) => text)
         .sort()
         .join(' ')
