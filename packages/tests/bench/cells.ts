@@ -226,10 +226,11 @@ export const cells: readonly Cell[] = [
   },
   {
     name: 'idle',
-    title: '5,000 connections with a subscription each that do nothing',
-    load: options('--scenario=idle --subscribers=5000 --seconds=1 --warmup=1'),
+    title: '10,000 more connections with a subscription each that do nothing, after 5,000',
+    load: options('--scenario=idle --before=5000 --subscribers=10000 --seconds=1 --warmup=1'),
     figures: [
       figure('bytesPerConnection', 'bytes', 7_000),
+      figure('bytesPerFirstConnection', 'bytes, of the first 5,000'),
       figure('usPerConnection', 'µs to connect and subscribe'),
       figure('emptyMb', 'MB empty'),
     ],

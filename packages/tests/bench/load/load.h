@@ -11,6 +11,8 @@ struct options {
   int port, version, qos, size, window, publishers, subscribers, topics, filters, messages;
   /* Subscribers with a Session that outlives their connection. */
   int lasting;
+  /* Idle connections that are there before those that count. */
+  int before;
   /* Beside the neighbours: subscribers of everything that do not read. */
   int deaf;
   /* Beside the neighbours: connections a second that are opened, greeted and left. */

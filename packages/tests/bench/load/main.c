@@ -15,7 +15,7 @@
  *   fan-out     all publishers on one topic to `subscribers` subscribers
  *   filters     `subscribers` hold `filters` filters, of which each message meets three
  *   connect     CONNECT and DISCONNECT, `window` connections at a time
- *   idle        `subscribers` connections that do nothing
+ *   idle        `subscribers` connections that do nothing, beside those `before`
  *   retained    stores `messages` retained messages, then one subscriber takes them all
  *   queue       `messages` of QoS 1 wait for a client, which then comes back for them
  */
@@ -48,6 +48,7 @@ static const struct {
     {"--filters", &options.filters},
     {"--messages", &options.messages},
     {"--lasting", &options.lasting},
+    {"--before", &options.before},
     {"--deaf", &options.deaf},
     {"--standing-filters", &options.standing_filters},
     {"--standing-retained", &options.standing_retained},

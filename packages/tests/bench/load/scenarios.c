@@ -207,14 +207,22 @@ static void connect_and_leave(void) {
 /* Connections with one subscription each that do nothing. */
 static void idle(void) {
   write_filter = filter_of_pair;
-  create_clients(options.subscribers);
+  int before = options.before, count = options.subscribers;
+  create_clients(before + count);
   for (int i = 0; i < client_count; i++) clients[i].last_filter = 1;
-  double cpu = broker_cpu(), memory = broker_memory();
+  double memory = broker_memory();
   report("emptyMb", memory / 1e6);
-  open_clients(0, client_count);
-  report("usPerConnection", (broker_cpu() - cpu) / client_count * 1e6);
+  if (before > 0) {
+    open_clients(0, before);
+    idle_for(options.warmup);
+    report("bytesPerFirstConnection", (broker_memory() - memory) / before);
+    memory = broker_memory();
+  }
+  double cpu = broker_cpu();
+  open_clients(before, client_count);
+  report("usPerConnection", (broker_cpu() - cpu) / count * 1e6);
   idle_for(options.warmup);
-  report("bytesPerConnection", (broker_memory() - memory) / client_count);
+  report("bytesPerConnection", (broker_memory() - memory) / count);
   cpu = broker_cpu();
   idle_for(options.seconds);
   report("idleCpuPercent", (broker_cpu() - cpu) / options.seconds * 100);
