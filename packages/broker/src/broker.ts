@@ -10,6 +10,7 @@ import type { Config, ConfigInput, ListenerConfig } from './config.ts'
 import { openChecked } from './config-check.ts'
 import type { ConfigSource } from './config-error.ts'
 import { type Core, createBroker } from './core.ts'
+import { setHeapGrowth } from './heap-growth.ts'
 import type { Hook } from './hooks/hook.ts'
 import type { ProgramSubscription, PublishOptions, SubscribeOptions } from './hooks/program.ts'
 import type { Consumer } from './hooks/subscriber.ts'
@@ -39,6 +40,8 @@ export interface BrokerOptions {
   readonly hooks?: readonly Hook[]
   /** How long a hook may take where it decides; 5,000 when left out. */
   readonly hookTimeoutMs?: number
+  /** The process is there for the broker alone, which may set when V8 collects its garbage. */
+  readonly ownsProcess?: boolean
   /** Instead of standard error. */
   readonly log?: Log
   /** Reads again what the broker was started with, for `reload` and `busbar reload`. */
@@ -142,6 +145,7 @@ export async function startBroker(
   const memory = new MemoryGuard({
     ...memoryOfProcess(),
     limit: () => core.config.limits.memoryBytes,
+    grow: options.ownsProcess === true ? setHeapGrowth : undefined,
     log,
   })
   const core: Core = createBroker({

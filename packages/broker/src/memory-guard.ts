@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
+import { heapGrowth } from './heap-growth.ts'
 import type { Log } from './log.ts'
 
 /** What the broker takes, and what the runtime lets it take of the heap, in bytes. */
@@ -16,6 +17,8 @@ export interface MemoryGuardOptions {
   readonly use: () => MemoryUse
   /** What the system allows. */
   readonly available: number
+  /** Told by how much the heap may grow before all of it is collected, when that has changed. */
+  readonly grow?: ((percent: number) => void) | undefined
   readonly log: Log
 }
 
@@ -31,6 +34,7 @@ const calmShare = 0.95
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions
   #isShort = false
+  #growth = 0
 
   constructor(options: MemoryGuardOptions) {
     this.#options = options
@@ -45,6 +49,7 @@ export class MemoryGuard {
     const { limit, use, available, log } = this.#options
     const most = limit() ?? available * 0.75
     const { heap, heapLimit, buffers } = use()
+    this.#setGrowth(heapGrowth(heap + buffers, most === 0 ? available : most))
     const taken = most === 0 ? 0 : (heap + buffers) / most
     const share = Math.max(taken, heap / (heapLimit * heapShare))
     const isShort = share > (this.#isShort ? calmShare : 1)
@@ -53,6 +58,12 @@ export class MemoryGuard {
     const fields = { heap, heapLimit, buffers, limit: Math.floor(most) }
     if (!isShort) return log.info('no longer short of memory', fields)
     log.error('short of memory: nothing more waits in it, new connections are refused', fields)
+  }
+
+  #setGrowth(percent: number): void {
+    if (percent === this.#growth) return
+    this.#growth = percent
+    this.#options.grow?.(percent)
   }
 }
 

@@ -35,7 +35,7 @@ async function run(given: Arguments, output: Output): Promise<number> {
   const toldToStop = untilToldToStop(output)
   // `startBroker` checks it, and the errors point to the file or the flag.
   const reread = () => readAll(given)
-  const broker = await startBroker(input as ConfigInput, { source, reread })
+  const broker = await startBroker(input as ConfigInput, { source, reread, ownsProcess: true })
   // What is wrong is in the log, and the old settings stay.
   process.on('SIGHUP', () => void broker.reload().catch(() => {}))
   output.say(banner(broker))
