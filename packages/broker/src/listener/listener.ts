@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net'
 import type { Entry } from '../admission.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
 import { portHolder } from './port-holder.ts'
@@ -40,7 +39,8 @@ export class ListenError extends Error {
 
 /** `host:port`, with the brackets that an IPv6 address needs. */
 export function hostAndPort(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+  // Neither a name nor an IPv4 address has one; the test for IPv6 is a long expression.
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** Puts the failure to open a port into words; `flag` is what the operator can change. */
