@@ -189,6 +189,8 @@ export class Connection
   #settle(): void {
     this.#framer?.settle()
     this.#endInput()
+    // Not before there is something: to be held for a moment costs nothing then.
+    if (this.#framer !== undefined) this.transport.pause()
   }
 
   #endInput(): void {
@@ -225,6 +227,7 @@ export class Connection
     if (until <= now) return false
     this.core.deadlines.set(this.#pace.ends, until)
     this.hold()
+    this.transport.pause()
     return true
   }
 
@@ -249,10 +252,9 @@ export class Connection
     return this.#silenceMs === 0 ? Number.POSITIVE_INFINITY : this.readAt + 1 + this.#silenceMs
   }
 
-  /** Reads no further packet until `release`. */
+  /** Reads no further packet until `release`; the transport is paused when more comes. */
   hold(): void {
     this.#isHeld = true
-    this.transport.pause()
   }
 
   release(): void {

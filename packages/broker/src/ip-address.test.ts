@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressBytes, addressText, networkOf } from './ip-address.ts'
+import { addressBytes, addressText, networkOf, peerNetwork } from './ip-address.ts'
 
 const rows = [
   ['192.0.2.1', 'c0000201', '192.0.2.1', '192.0.2.1'],
@@ -27,6 +27,20 @@ for (const [text, hex, canonical, network] of rows) {
 
 test('an IPv4 peer of an IPv6 socket is counted as IPv4', () => {
   assert.equal(networkOf('::ffff:192.0.2.1'), '192.0.2.1')
+})
+
+test('a peer is counted by its network, whatever its port', () => {
+  const peers = [
+    ['192.0.2.1:51234', '192.0.2.1'],
+    ['[2001:db8:1:2:3:4:5:6]:1', '2001:db8:1:2::/64'],
+    ['[fe80::1%eth0]:65535', 'fe80::/64'],
+    ['[::ffff:192.0.2.1]:1', '192.0.2.1'],
+    // those without an address
+    ['unix:1', undefined],
+    ['unknown', undefined],
+    ['memory', undefined],
+  ] as const
+  for (const [address, network] of peers) assert.equal(peerNetwork(address), network, address)
 })
 
 test('what is no address is refused', () => {

@@ -27,7 +27,7 @@ export function addressText(bytes: Uint8Array): string {
 
 /** An IPv4 peer of a socket that listens on `::`, as it calls itself. */
 export function withoutMapping(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '')
+  return address.startsWith('::') ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address
 }
 
 /**
@@ -44,7 +44,7 @@ export function networkOf(address: string): string {
 
 /** The network of a peer with its port, such as `[2001:db8::1]:51234`; undefined without an address. */
 export function peerNetwork(address: string): string | undefined {
-  const [, bracketed, plain] = /^(?:\[(.*)\]|([^:]*)):\d+$/.exec(address) ?? []
-  const host = bracketed ?? plain
-  return host === undefined || host === 'unix' ? undefined : networkOf(host)
+  const end = address.lastIndexOf(':')
+  if (end < 0 || address.startsWith('unix:')) return undefined
+  return networkOf(address.startsWith('[') ? address.slice(1, end - 1) : address.slice(0, end))
 }

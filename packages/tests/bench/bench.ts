@@ -15,7 +15,7 @@ import { syncLatency } from './disk.ts'
 import { tables } from './page.ts'
 import { busbarWith, findPeers, type Peer } from './peers.ts'
 import { type CellResults, median, summarize } from './results.ts'
-import { type Run, runCell, type Setting } from './run-cell.ts'
+import { type Run, runCell, type Setting, startOnce } from './run-cell.ts'
 import { buildTools } from './tools.ts'
 import { write } from './written.ts'
 
@@ -38,13 +38,12 @@ const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
 await using folder = await temporaryFolder()
 const tools = buildTools(folder.path)
 const names = values.peers.split(',').filter((name) => name !== '')
-const peers = [
-  busbarWith(values.io, { tracesPauses: values['trace-gc'] }),
-  ...findPeers(names, tools),
-]
+const busbar = busbarWith(values.io, { tracesPauses: values['trace-gc'] })
+const peers = [busbar, ...findPeers(names, tools)]
 const commit =
   git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+')
 
+for (const cell of chosen) await startOnce(cell, busbar)
 for (const compared of Map.groupBy(chosen, ({ name, compared }) => compared ?? name).values()) {
   const measured = await measure(compared)
   console.log(`\n${tables(measured)}`)

@@ -22,6 +22,18 @@ export type Run = Readonly<Record<string, number>>
 /** A run that takes longer is given up. */
 const longestMs = 300_000
 
+/**
+ * Starts a broker and lets it end by itself, which is when Node keeps what TypeScript was stripped to:
+ * those that are measured start as `busbar` does any time but the first.
+ */
+export async function startOnce(cell: Cell, peer: Peer): Promise<void> {
+  await using folder = await temporaryFolder()
+  const address = { host: '127.0.0.1', port: await freePort() }
+  await using broker = new BrokerProcess(peer.kind(cell), join(folder.path, 'data'), address)
+  await broker.start()
+  await broker.end('SIGTERM')
+}
+
 /** One run of a cell against a broker that has just been started, and ends with it. */
 export async function runCell(
   cell: Cell,

@@ -15,11 +15,8 @@ interface Handle {
 }
 type OnConnection = (this: unknown, error: number, handle: Handle | undefined) => void
 
-/** A socket that hands over what it has read as it lies in the buffer of all of them. */
+/** A socket whose `data` lies in the buffer of all of them: valid during the call only. */
 export class SharedReadSocket extends Socket {
-  /** Bytes that arrived, valid during the call only. */
-  receive: (bytes: Uint8Array) => void = () => {}
-
   constructor(handle: Handle) {
     const options = {
       handle,
@@ -29,7 +26,7 @@ export class SharedReadSocket extends Socket {
       onread: {
         buffer,
         callback: (length: number) => {
-          this.receive(buffer.subarray(0, length))
+          this.emit('data', buffer.subarray(0, length))
           return true
         },
       },

@@ -47,11 +47,12 @@ class Streams {
     accept: Accept,
     log: Log,
   ) {
+    const { closeTimeoutMs } = options
+    const closed = (transport: TcpTransport) => void this.#open.delete(transport)
     const take: Take = (socket: Socket, peer, begun) => {
       begun()
-      const transport = new TcpTransport(socket, options.closeTimeoutMs, peer)
+      const transport = new TcpTransport(socket, { closeTimeoutMs, closed }, peer)
       this.#open.add(transport)
-      socket.once('close', () => this.#open.delete(transport))
       try {
         transport.start(guardEvents(accept(transport, peer.entry), transport, log))
       } catch (error) {

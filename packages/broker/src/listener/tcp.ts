@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { withoutMapping } from '../ip-address.ts'
 import type { Log } from '../log.ts'
 import type { Member } from '../members.ts'
 import type { Transport, TransportEvents } from '../transport.ts'
@@ -28,10 +29,11 @@ export async function startTcpListener(
   log: Log,
 ): Promise<Listener> {
   const open = new OpenTransports<TcpTransport>()
+  const { closeTimeoutMs } = options
+  const closed = (transport: TcpTransport) => open.delete(transport)
   const server = createServer({ noDelay: true, allowHalfOpen: false }, (socket) => {
-    const transport = new TcpTransport(socket, options.closeTimeoutMs)
+    const transport = new TcpTransport(socket, { closeTimeoutMs, closed })
     open.add(transport)
-    socket.on('close', () => open.delete(transport))
     try {
       transport.start(guardEvents(accept(transport), transport, log))
     } catch (error) {
@@ -81,9 +83,7 @@ export async function listen(
 /** The peer of a socket for logs. */
 export function peerAddress({ remoteAddress, remotePort }: Socket): string {
   if (remoteAddress === undefined) return 'unknown'
-  // An IPv4 peer of a socket that listens on `::`.
-  const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '')
-  return hostAndPort(host, remotePort ?? 0)
+  return hostAndPort(withoutMapping(remoteAddress), remotePort ?? 0)
 }
 
 /** After the last byte was sent: for the peer's end, so that an early reset does not eat bytes. */
@@ -92,6 +92,36 @@ const lingerMs = 500
 /** What a listener knows of a peer beyond its socket. */
 type Named = Partial<Pick<Transport, 'address' | 'certificate'>>
 
+interface TcpTransportOptions {
+  readonly closeTimeoutMs: number
+  /** It has closed. */
+  readonly closed: (transport: TcpTransport) => void
+}
+
+const transportOf = Symbol('transport')
+
+/** Knows its transport until it has closed: Node and V8 may keep it, and all that hangs on it, for long. */
+interface OwnedSocket extends Socket {
+  [transportOf]?: TcpTransport | undefined
+}
+
+/** One of each for all sockets, with nothing of any connection in it. */
+const listeners = {
+  data(this: OwnedSocket, bytes: Uint8Array) {
+    this[transportOf]?.received(bytes)
+  },
+  end(this: OwnedSocket) {
+    this[transportOf]?.peerEnded()
+  },
+  close(this: OwnedSocket) {
+    const transport = this[transportOf]
+    this[transportOf] = undefined
+    transport?.hasClosed()
+  },
+  /** Each is followed by `close`, which is all that the core needs to know. */
+  error() {},
+}
+
 export class TcpTransport implements Transport, Member {
   readonly address: string
   readonly certificate: Transport['certificate']
@@ -99,42 +129,58 @@ export class TcpTransport implements Transport, Member {
   readonly takesBytesAtOnce = true
   /** Among the open ones of its listener. */
   place = -1
-  readonly #socket: Socket
-  readonly #closeTimeoutMs: number
+  readonly #socket: OwnedSocket
+  readonly #options: TcpTransportOptions
+  #events: TransportEvents | undefined
   #drain: Drain | undefined
   #isEnding = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(socket: Socket, closeTimeoutMs: number, peer: Named = {}) {
+  constructor(socket: Socket, options: TcpTransportOptions, peer: Named = {}) {
     this.#socket = socket
-    this.#closeTimeoutMs = closeTimeoutMs
+    this.#options = options
     this.address = peer.address ?? peerAddress(socket)
     this.certificate = peer.certificate
-    // Each error is followed by `close`, which is all that the core needs to know.
-    socket.on('error', () => {})
+    this.#socket[transportOf] = this
+    socket.on('error', listeners.error)
+    socket.on('close', listeners.close)
   }
 
   /** Passes on what happens to the core. */
   start(events: TransportEvents): void {
-    const socket = this.#socket
-    this.#drain = new Drain(socket, () => {
-      if (!this.#isEnding) events.drained()
-    })
+    this.#events = events
     // For what was written while the core made up its mind.
-    this.#drain.watch()
-    const receive = (bytes: Uint8Array) => {
-      if (!this.#isEnding) events.receive(bytes)
+    this.#watch()
+    this.#socket.on('data', listeners.data)
+    this.#socket.on('end', listeners.end)
+  }
+
+  // What the listeners of the socket have to tell.
+
+  received(bytes: Uint8Array): void {
+    if (!this.#isEnding) this.#events?.receive(bytes)
+  }
+
+  /** The other side has ended; what is left to be sent may take no longer than ours would. */
+  peerEnded(): void {
+    this.#closeWithin(this.#options.closeTimeoutMs)
+  }
+
+  hasClosed(): void {
+    clearTimeout(this.#deadline)
+    this.#options.closed(this)
+    this.#events?.closed()
+  }
+
+  #watch(): void {
+    if (this.#socket.writableLength === 0) return
+    if (this.#drain === undefined) {
+      const drained = () => {
+        if (!this.#isEnding) this.#events?.drained()
+      }
+      this.#drain = new Drain(this.#socket, drained)
     }
-    if (socket instanceof SharedReadSocket) {
-      socket.receive = receive
-      socket.resume() // else its end would not be told
-    } else socket.on('data', receive)
-    // The other side has ended; what is left to be sent may take no longer than ours would.
-    socket.on('end', () => this.#closeWithin(this.#closeTimeoutMs))
-    socket.on('close', () => {
-      clearTimeout(this.#deadline)
-      events.closed()
-    })
+    this.#drain.watch()
   }
 
   get pendingBytes(): number {
@@ -144,7 +190,7 @@ export class TcpTransport implements Transport, Member {
   write(bytes: Uint8Array): void {
     if (!this.#socket.writable) return
     this.#socket.write(bytes)
-    this.#drain?.watch()
+    this.#watch()
   }
 
   pause(): void {
@@ -160,7 +206,7 @@ export class TcpTransport implements Transport, Member {
     const isPlain = this.#socket instanceof SharedReadSocket
     if (isHeard && isPlain && this.pendingBytes === 0) return this.destroy()
     this.#isEnding = true
-    this.#closeWithin(this.#closeTimeoutMs)
+    this.#closeWithin(this.#options.closeTimeoutMs)
     this.#socket.end(() => this.#closeWithin(lingerMs))
     // Reads on, and throws away, to see the peer's end.
     this.#socket.resume()
