@@ -150,23 +150,29 @@ export class Sessions {
   end(session: Session): void {
     if (session.hasEnded) return
     session.hasEnded = true
-    const { deadlines, hooks, journal, statistics } = this.context
+    const { deadlines, hooks, statistics } = this.context
     const { clientIdentifier } = session
     this.#byIdentifier.delete(clientIdentifier)
     statistics.sessions--
     hooks.sessionEnded?.(session)
     deadlines.clear(session)
-    this.#leaving.set(clientIdentifier, { session, gone: [] })
+    const hasOfOthers = session.senderIfAny !== undefined || session.will !== undefined
+    if (hasOfOthers) this.#leaving.set(clientIdentifier, { session, gone: [] })
     this.#wills.publish(session)
     for (const subscription of session.subscriptions) this.forget(subscription)
+    if (!hasOfOthers) return this.#saveEnd(session)
     this.#passOn(session, () => {
       const { gone } = this.#leaving.get(clientIdentifier) ?? { gone: [] }
       this.#leaving.delete(clientIdentifier)
       // Most leave at once, so that a Map for all of them would be a chain of tables (`ByText`).
       if (this.#leaving.size === 0) this.#leaving = new Map()
-      if (session.isStored) journal.add({ kind: 'session-end', clientIdentifier }, session.level)
+      this.#saveEnd(session)
       for (const goOn of gone) goOn()
     })
+  }
+
+  #saveEnd({ isStored, clientIdentifier, level }: Session): void {
+    if (isStored) this.context.journal.add({ kind: 'session-end', clientIdentifier }, level)
   }
 
   /** DISCONNECT gives another Session Expiry Interval (U5-3.14.2-b). */

@@ -117,6 +117,7 @@ export class Framer {
 
   /** Copies what is not framed yet, for a caller that stops early and reuses its chunk. */
   settle(): void {
+    if (this.#at === this.#end) return void this.#release()
     this.#take(this.#unread().slice())
     this.#isKept = true
   }

@@ -3,8 +3,9 @@ import { connect } from 'node:net'
 import { after, test } from 'node:test'
 import { ConfigError } from '../../config-error.ts'
 import { silentLog } from '../../log.ts'
+import type { Transport } from '../../transport.ts'
 import type { Accept } from '../listener.ts'
-import { tcpContract } from '../tcp.contract.ts'
+import { type StartTcp, tcpContract } from '../tcp.contract.ts'
 import { eventually } from '../transport.contract.ts'
 import { startAcceptor } from './acceptor.ts'
 import { type BackEnd, openBackEnd } from './back-end.ts'
@@ -20,9 +21,40 @@ for (const name of ['epoll', 'io_uring'] as const) {
   }
   after(() => backEnd[Symbol.dispose]())
   tcpContract(name, backEnd.listen)
+  readsBeforeItFails(name, backEnd.listen)
   if (name === 'epoll') everybodyHasATurn(backEnd)
   if (name === 'io_uring') littleRoom()
   else oneByOne()
+}
+
+/** A client that says something, and resets the connection, while something is sent to it. */
+function readsBeforeItFails(name: string, listen: StartTcp): void {
+  test(`${name}: what came before a reset is received, although a write fails before`, async () => {
+    let transport: Transport | undefined
+    let heard = ''
+    let isClosed = false
+    const accept: Accept = (opened) => {
+      transport = opened
+      return {
+        receive(bytes) {
+          heard += Buffer.from(bytes).toString()
+        },
+        drained() {},
+        closed() {
+          isClosed = true
+        },
+      }
+    }
+    const options = { host: '127.0.0.1', port: 0, closeTimeoutMs: 600 }
+    await using listener = await listen(options, accept, silentLog)
+    const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
+    await eventually(() => transport !== undefined, 'it is accepted')
+    socket.write('said')
+    socket.resetAndDestroy()
+    transport?.write(Uint8Array.of(1))
+    await eventually(() => isClosed, 'it has closed')
+    assert.equal(heard, 'said')
+  })
 }
 
 /** So that the buffers run dry, the ring is full, and completions have to be put aside. */
@@ -76,9 +108,10 @@ function oneByOne(): void {
   if (typeof system === 'string') return
   const sockets = new EpollSockets(system, false)
   after(() => sockets[Symbol.dispose]())
-  tcpContract('epoll, one by one', (given, accept, log) =>
-    startAcceptor({ system, sockets }, given, accept, log),
-  )
+  const listen: StartTcp = (given, accept, log) =>
+    startAcceptor({ system, sockets }, given, accept, log)
+  tcpContract('epoll, one by one', listen)
+  readsBeforeItFails('epoll, one by one', listen)
 }
 
 test('auto takes one that works, and says of each faster one why it does not', async () => {

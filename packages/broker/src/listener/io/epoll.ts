@@ -119,7 +119,7 @@ export class EpollSockets implements Sockets, Disposable {
 
   readonly #sentTogether: Sent = (socket, rest, errno) => {
     if (socket.isClosed) return
-    if (errno !== 0 && !isTemporary(errno)) return socket.destroy()
+    if (errno !== 0 && !isTemporary(errno)) return socket.failed()
     this.#block(socket, rest)
   }
 
@@ -284,7 +284,7 @@ export class EpollSockets implements Sockets, Disposable {
     if (sent >= 0) return sent
     const { errno } = this.#system
     if (isTemporary(errno)) return 0
-    socket.destroy()
+    socket.failed()
     return -1
   }
 

@@ -68,7 +68,8 @@ export class SocketTransport implements Transport, Member {
   readonly #closeTimeoutMs: number
   readonly #closed: (socket: SocketTransport) => void
   #events: TransportEvents | undefined
-  #state: 'open' | 'ending' | 'closed' = 'open'
+  /** `failed`: nothing can be sent any more, and there may be something to be read. */
+  #state: 'open' | 'failed' | 'ending' | 'closed' = 'open'
   #hasFinished = false
   #deadline: NodeJS.Timeout | undefined
 
@@ -87,6 +88,11 @@ export class SocketTransport implements Transport, Member {
 
   get isClosed(): boolean {
     return this.#state === 'closed'
+  }
+
+  /** What comes is for the core. */
+  get #isRead(): boolean {
+    return this.#state === 'open' || this.#state === 'failed'
   }
 
   /** Somebody waits to hear that the output is empty. */
@@ -108,7 +114,7 @@ export class SocketTransport implements Transport, Member {
 
   pause(): void {
     // The back end notices when something comes, so that a short pause costs nothing.
-    if (this.#state === 'open') this.isPaused = true
+    if (this.#isRead) this.isPaused = true
   }
 
   resume(): void {
@@ -118,11 +124,12 @@ export class SocketTransport implements Transport, Member {
   }
 
   readNow(): void {
-    if (this.#state !== 'open' || this.isPaused || this.hasPeerEnded) return
+    if (!this.#isRead || this.isPaused || this.hasPeerEnded) return
     this.#driver.readNow?.(this)
   }
 
   end(isHeard = false): void {
+    if (this.#state === 'failed') return this.destroy()
     if (this.#state !== 'open') return
     if (isHeard) {
       this.#driver.flush(this)
@@ -151,7 +158,7 @@ export class SocketTransport implements Transport, Member {
 
   /** Closes at once unless it is closing already. */
   abandon(): void {
-    if (this.#state === 'open') this.destroy()
+    if (this.#isRead) this.destroy()
   }
 
   /** Adds to what waits to be sent. */
@@ -164,13 +171,13 @@ export class SocketTransport implements Transport, Member {
 
   /** Bytes that arrived, valid during the call only. */
   received(bytes: Uint8Array): void {
-    if (this.#state === 'open') this.#events?.receive(bytes)
+    if (this.#isRead) this.#events?.receive(bytes)
   }
 
   /** Bytes that arrived in part of an array that stays as it is until `endTurn` is called. */
   receivedPart(bytes: Uint8Array, start: number, end: number): void {
     const events = this.#events
-    if (this.#state !== 'open' || events === undefined) return
+    if (!this.#isRead || events === undefined) return
     if (events.receivePart === undefined) events.receive(bytes.subarray(start, end))
     else events.receivePart(bytes, start, end)
   }
@@ -181,6 +188,15 @@ export class SocketTransport implements Transport, Member {
     this.isBlocked = false
     if (this.#state === 'ending') this.#finish()
     else if (this.#state === 'open' && wasBlocked) this.#events?.drained()
+  }
+
+  /** The system takes nothing more. What the peer has said before is read, up to its end. */
+  failed(): void {
+    if (this.#state !== 'open' || this.isPaused || this.hasPeerEnded) return this.destroy()
+    this.#state = 'failed'
+    this.output.clear()
+    this.isBlocked = false
+    this.#closeWithin(this.#closeTimeoutMs)
   }
 
   /** The peer has ended; what is left to be sent may take no longer than ours would. */

@@ -406,7 +406,7 @@ export class UringSockets implements Sockets, Disposable {
     state.array = nothing
     state.short = undefined
     state.isFromOutput = false
-    if (short !== undefined && short < 0 && short !== -EAGAIN) return socket.destroy()
+    if (short !== undefined && short < 0 && short !== -EAGAIN) return socket.failed()
     const taken = short === undefined ? staged : Math.max(0, short)
     if (isFromOutput) socket.output.take(taken)
     else if (taken < staged) socket.keep(array.slice(stagedAt + taken, stagedAt + staged))
