@@ -45,16 +45,20 @@ const allowedLateMs = 10
 
 const ended: string[] = []
 await using folder = await temporaryFolder()
-await using broker = await startBroker({
-  io: ioOf(values.io),
-  workers: Number(values.workers),
-  listeners: [{ kind: 'tcp', port: 0 }],
-  store: { dir: folder.path },
-  durability: { default: 'os' },
-  // What else the machine is busy with is no reason to refuse anybody here.
-  limits: { queue: { messages: 100_000 }, overloadLagMs: 0 },
-  log: { level: 'warn' },
-})
+await using broker = await startBroker(
+  {
+    io: ioOf(values.io),
+    workers: Number(values.workers),
+    listeners: [{ kind: 'tcp', port: 0 }],
+    store: { dir: folder.path },
+    durability: { default: 'os' },
+    // What else the machine is busy with is no reason to refuse anybody here.
+    limits: { queue: { messages: 100_000 }, overloadLagMs: 0 },
+    log: { level: 'warn' },
+  },
+  // As in the process of `busbar broker`.
+  { ownsProcess: true },
+)
 const { backEnd, because, workers } = broker.io
 console.log(`${backEnd} ${because.join('; ')}, ${workers} workers, Node ${process.versions.node}`)
 const lateness = new Lateness()
