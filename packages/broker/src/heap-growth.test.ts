@@ -11,10 +11,10 @@ const MiB = 1_048_576
 // what is taken, the limit, and the growth in percent
 const rows = [
   [30, 3_000, 200, 'much room: to three times of it'],
-  [200, 1_000, 200, 'half of the room is just enough for that'],
-  [201, 1_000, 150, 'less room'],
-  [500, 1_000, 50, 'half of the room is half of what is taken'],
-  [501, 1_000, 0, 'little room: as V8 thinks best'],
+  [111, 1_000, 200, 'a quarter of the room is just enough for that'],
+  [112, 1_000, 150, 'less room'],
+  [333, 1_000, 50, 'a quarter of the room is half of what is taken'],
+  [334, 1_000, 0, 'little room: as V8 thinks best'],
   [1_000, 1_000, 0, 'none'],
   [2_000, 1_000, 0, 'more than all'],
 ] as const
@@ -35,16 +35,16 @@ test('the growth is set once for each change, and without a limit by what the sy
     grow: (percent) => grown.push(percent),
     log,
   })
-  for (const next of [100, 101, 105, 500, 500, 100]) {
+  for (const next of [11, 12, 15, 500, 500, 11]) {
     heap = next
     guard.look()
   }
   assert.deepEqual(grown, [200, 150, 0, 200])
   ;[limit, heap] = [undefined, 700] // three quarters of 4,000
   guard.look()
-  ;[limit, heap] = [0, 900]
+  ;[limit, heap] = [0, 100]
   guard.look()
-  assert.deepEqual(grown.slice(4), [100, 150])
+  assert.deepEqual(grown.slice(4), [50, 200])
 })
 
 /** Full collections while the heap grows to 100 MB, after one that begins it. */
