@@ -1,7 +1,9 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { ConfigError, type ConfigSource } from '../../config-error.ts'
-import { type Listener, listenError } from '../listener.ts'
+import { silentLog } from '../../log.ts'
+import type { Listener } from '../listener.ts'
+import { listen } from '../tcp.ts'
 import type { TlsFiles } from '../tls-files.ts'
 import type { Reception } from './core-end.ts'
 import { IoThread, type ThreadOptions } from './io-thread.ts'
@@ -83,37 +85,16 @@ export class IoWorkers implements AsyncDisposable {
   }
 }
 
-/**
- * Sockets that share a port would also share it with those of another broker, unnoticed. Asked by
- * connecting: to listen for a moment would let clients in who are then refused until the workers listen.
- */
+/** Sockets that share a port would also share it with those of another broker, unnoticed. */
 async function refusePortInUse({ listener, config }: Place): Promise<void> {
   if (listener.kind === 'unix' || listener.port === 0) return
   const { host, port } = listener
-  if (!(await isListenedOn(loopbackOf.get(host) ?? host, port))) return
+  const server = createServer()
   const closeTimeoutMs = config.limits.closeTimeoutSeconds * 1_000
   const flag = listener.kind === 'ws' ? '--ws-port' : '--port'
-  const inUse = Object.assign(new Error('another program listens'), { code: 'EADDRINUSE' })
-  throw await listenError(inUse, { host, port, closeTimeoutMs }, flag)
-}
-
-/** Where those can be reached that listen on all addresses. */
-const loopbackOf = new Map([
-  ['0.0.0.0', '127.0.0.1'],
-  ['::', '::1'],
-])
-
-async function isListenedOn(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port })
-  try {
-    await once(socket, 'connect')
-    // A port that nobody listens on may be given to this very socket, which then meets itself.
-    return socket.localPort !== port
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
+  await listen(server, { host, port, closeTimeoutMs }, flag, silentLog)
+  server.close()
+  await once(server, 'close')
 }
 
 async function refuseWithoutSharedPorts(source: ConfigSource | undefined): Promise<void> {
