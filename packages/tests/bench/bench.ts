@@ -10,6 +10,7 @@ import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { root } from '../src/busbar.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
+import { whyNotAwake } from './awake.ts'
 import { type Cell, cells } from './cells.ts'
 import { syncLatency } from './disk.ts'
 import { tables } from './page.ts'
@@ -31,7 +32,8 @@ const { values } = parseArgs({
   },
 })
 
-const chosen = values.cells === undefined ? cells : values.cells.split(',').map(cellNamed)
+const wanted = values.cells === undefined ? cells : values.cells.split(',').map(cellNamed)
+const chosen = wanted.filter(isPossible)
 const [brokerCore = 1, loadCore = 0] = values.cores.split(',').map(Number)
 const setting: Setting = { brokerCore, loadCore, settleMs: 1_000 }
 
@@ -100,6 +102,12 @@ function cellNamed(name: string): Cell {
   throw new Error(
     `There is no cell ${name}; there are ${cells.map((each) => each.name).join(', ')}`,
   )
+}
+
+function isPossible({ name, isAwake }: Cell): boolean {
+  const why = isAwake === true ? whyNotAwake() : undefined
+  if (why !== undefined) console.log(`skipped: ${name}: ${why}`)
+  return why === undefined
 }
 
 function git(...args: readonly string[]): string {

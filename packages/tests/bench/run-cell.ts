@@ -4,6 +4,7 @@ import { pause } from '../src/deadline.ts'
 import { freePort } from '../src/free-port.ts'
 import { Program } from '../src/program.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
+import { keepAwake } from './awake.ts'
 import type { Cell } from './cells.ts'
 import type { Peer } from './peers.ts'
 import type { Tools } from './tools.ts'
@@ -38,14 +39,10 @@ export async function startOnce(cell: Cell, peer: Peer): Promise<void> {
 export async function runCell(
   cell: Cell,
   peer: Peer,
-  { load, awake }: Pick<Tools, 'load' | 'awake'>,
+  { load }: Pick<Tools, 'load'>,
   setting: Setting,
 ): Promise<Run> {
-  await using stack = new AsyncDisposableStack()
-  const cores = cell.isAwake === true ? [setting.brokerCore, setting.loadCore] : []
-  const keepers = cores.map((core) =>
-    stack.use(new Program('taskset', ['-c', String(core), awake])),
-  )
+  using _awake = cell.isAwake === true ? keepAwake() : undefined
   await using folder = await temporaryFolder()
   const kind = onCore(peer.kind(cell), setting.brokerCore)
   const address = { host: '127.0.0.1', port: await freePort() }
@@ -73,8 +70,6 @@ export async function runCell(
     runs.push(await nextLoad(begins))
   }
   await broker.expectAlive()
-  const failed = keepers.find(({ hasExited }) => hasExited)
-  if (failed !== undefined) throw new Error(`a processor was not kept awake: ${failed.stderr}`)
   const { output } = broker
   return {
     ...bestOf(runs),

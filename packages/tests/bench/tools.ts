@@ -5,10 +5,9 @@ import { join } from 'node:path'
 export interface Tools {
   readonly load: string
   readonly relay: string
-  readonly awake: string
 }
 
-/** Compiles the load generator, the relay and what keeps processors awake into a folder. Throws when there is no compiler. */
+/** Compiles the load generator and the relay into a folder. Throws when there is no compiler. */
 export function buildTools(folder: string): Tools {
   const sources = join(import.meta.dirname, 'load')
   const ofLoad = readdirSync(sources)
@@ -17,7 +16,6 @@ export function buildTools(folder: string): Tools {
   return {
     load: compile(ofLoad, join(folder, 'load')),
     relay: compile([join(import.meta.dirname, 'relay.c')], join(folder, 'relay')),
-    awake: compile([join(import.meta.dirname, 'awake.c')], join(folder, 'awake')),
   }
 }
 
