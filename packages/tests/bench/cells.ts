@@ -217,7 +217,7 @@ export const cells: readonly Cell[] = [
   {
     name: 'connect',
     title: 'CONNECT, CONNACK, DISCONNECT; 50 at a time',
-    load: options('--scenario=connect --window=50'),
+    load: options('--scenario=connect --window=50 --warmup=10'),
     figures: [
       figure('usPerConnection', 'µs', 40),
       { key: 'connectionsPerSecond', title: 'connections/s', isRate: true },

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { ConfigError, type ConfigSource } from '../../config-error.ts'
 import { silentLog } from '../../log.ts'
 import type { Listener } from '../listener.ts'
+import { isPortUnused } from '../port-holder.ts'
 import { listen } from '../tcp.ts'
 import type { TlsFiles } from '../tls-files.ts'
 import type { Reception } from './core-end.ts'
@@ -89,6 +90,8 @@ export class IoWorkers implements AsyncDisposable {
 async function refusePortInUse({ listener, config }: Place): Promise<void> {
   if (listener.kind === 'unix' || listener.port === 0) return
   const { host, port } = listener
+  // Whoever connects while it is tried would be refused.
+  if (await isPortUnused(port)) return
   const server = createServer()
   const closeTimeoutMs = config.limits.closeTimeoutSeconds * 1_000
   const flag = listener.kind === 'ws' ? '--ws-port' : '--port'
