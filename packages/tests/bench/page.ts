@@ -137,9 +137,7 @@ function compared(rows: readonly CellResults[]): string {
       const [first] = figures
       const found = ways.map((way) => better(results, way)?.figures)
       const tail = (figures: Result['figures'] | undefined) =>
-        figures?.p99Us === undefined || first?.key === 'p99Us'
-          ? ''
-          : `, p99 ${shown(figures.p99Us)}`
+        figures?.p99Us === undefined ? '' : `, p99 ${shown(figures.p99Us)}`
       const values = found.map((figures) => shown(figures?.[first?.key ?? '']) + tail(figures))
       return [name, first?.title ?? '', ...values]
     })

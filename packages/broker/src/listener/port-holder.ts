@@ -3,8 +3,8 @@ import { printable } from '../log.ts'
 
 /** Names the process that listens on a TCP port, where the system lets us see it (Linux). */
 export async function portHolder(port: number): Promise<string | undefined> {
-  const sockets = (await listeningSockets(port)) ?? new Set()
-  if (sockets.size === 0) return undefined
+  const sockets = await listeningSockets(port)
+  if (sockets === undefined || sockets.size === 0) return undefined
   for (const process of await namesIn('/proc')) {
     if (!/^\d+$/.test(process)) continue
     for (const descriptor of await namesIn(`/proc/${process}/fd`)) {
