@@ -13,6 +13,7 @@ import { type Context, type Random, seedFrom } from './context.ts'
 import type { CoreOptions } from './core-options.ts'
 import { Deadline, Deadlines } from './deadlines.ts'
 import { Durability } from './durability.ts'
+import { Fifo } from './fifo.ts'
 import { Forwarding } from './forward.ts'
 import { Frames } from './frames.ts'
 import { createHooks, type Hooks } from './hooks/hooks.ts'
@@ -83,7 +84,7 @@ export class Core implements Context {
   readonly #nextTurn: (work: () => void) => void
   #isRoundDue = false
   readonly #connections = new Members<Connection>()
-  #withOutput: SendingConnection[] = []
+  readonly #withOutput = new Fifo<SendingConnection>(1_024)
   #isScheduled = false
   #isStopped = false
   #otherTransports = 0
@@ -295,8 +296,10 @@ export class Core implements Context {
   #endTurnLater(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#schedule(() => this.endTurn())
+    this.#schedule(this.#endOfTurn)
   }
+
+  readonly #endOfTurn = () => this.endTurn()
 
   /** Commits this turn's batch, then sends what there is to send: at once what the commit released. */
   endTurn(): void {
@@ -304,8 +307,8 @@ export class Core implements Context {
     if (this.#isStopped) return
     this.journal.commit()
     const connections = this.#withOutput
-    this.#withOutput = []
-    for (const connection of connections) connection.flush()
+    for (let next = connections.shift(); next !== undefined; next = connections.shift())
+      next.flush()
     this.frames.endTurn()
     this.slab.endTurn()
     this.acknowledgements.endTurn()

@@ -29,6 +29,7 @@ export interface PassingFrame {
  */
 export class Forwarding {
   readonly places = new PublishInPlace()
+  readonly #passing = new Passing()
 
   /** False when nothing has been done, and the packet has to be read and published. */
   forward(connection: Connection, session: Session, framer: Framer): boolean {
@@ -46,7 +47,7 @@ export class Forwarding {
     if (qos > core.config.mqtt.maximumQoS) return false
     if (qos === 0) {
       countPublish(core, end - places.payloadStart)
-      if (route.targets.length > 0) new Passing(connection, framer, places).to(route)
+      if (route.targets.length > 0) this.#passing.begin(connection, framer, places).to(route)
     } else return this.#forwardAcknowledged(connection, session, framer, route)
     return true
   }
@@ -63,7 +64,7 @@ export class Forwarding {
     // If one of them had to wait for the store, and the store failed, the publisher would send it
     // again to all of them.
     if (qos === 2 && session.isStored) return false
-    const passing = new Passing(connection, framer, places)
+    const passing = this.#passing.begin(connection, framer, places)
     if (qos === 2 && !passing.isTakenBy(route)) return false
     const arrived = { qos, packetIdentifier, payloadBytes: framer.bodyEnd - payloadStart } as const
     const answer = arrive(connection, session, arrived)
@@ -72,22 +73,24 @@ export class Forwarding {
   }
 }
 
-/** One message while it is given to its targets. */
+const nothing = new Uint8Array(0)
+
+/** One message while it is given to its targets, which is over before the next one begins. */
 class Passing implements PassingFrame {
-  readonly bytes: Uint8Array
-  readonly start: number
-  readonly end: number
-  readonly #qos: QoS
-  readonly #connection: Connection
-  readonly #identifierStart: number
-  readonly #payloadStart: number
+  bytes: Uint8Array = nothing
+  start = 0
+  end = 0
+  #qos: QoS = 0
+  #connection!: Connection
+  #identifierStart = 0
+  #payloadStart = 0
   /** Made when a target needs them. */
   #message: Message | undefined
   // at QoS 0, for the two kinds of versions
   #forVersion3: PassingFrame | undefined
   #forVersion5: PassingFrame | undefined
 
-  constructor(connection: Connection, framer: Framer, places: PublishInPlace) {
+  begin(connection: Connection, framer: Framer, places: PublishInPlace): this {
     framer.keep(connection.core.copy)
     this.bytes = framer.bytes
     this.start = framer.start
@@ -96,9 +99,11 @@ class Passing implements PassingFrame {
     this.#connection = connection
     this.#identifierStart = places.topicEnd
     this.#payloadStart = places.payloadStart
-    if (this.#qos > 0) return
-    if (connection.version === 5) this.#forVersion5 = this
-    else this.#forVersion3 = this
+    this.#message = undefined
+    const isPlain = this.#qos === 0
+    this.#forVersion3 = isPlain && connection.version !== 5 ? this : undefined
+    this.#forVersion5 = isPlain && connection.version === 5 ? this : undefined
+    return this
   }
 
   /** Returns the Reason Code for the publisher. */

@@ -79,7 +79,11 @@ export class Journal {
 
   /** Hands this turn's batch to the store. */
   commit(): void {
-    if (this.#changes.length === 0 && this.#waiting.length === 0) return
+    if (this.#changes.length > 0 || this.#waiting.length > 0) this.#commit()
+  }
+
+  /** By itself: V8 makes memory for what a closure needs when the function is called, not where it is made. */
+  #commit(): void {
     const waiting = this.#waiting
     const changes = this.#changes
     this.#waiting = []

@@ -22,7 +22,7 @@ export class Slab {
   /** Somebody needs what was handed out in this turn for longer. */
   isHeld = false
   #used = 0
-  #full: Uint8Array<ArrayBuffer>[] = []
+  readonly #full: Uint8Array<ArrayBuffer>[] = []
   readonly #free: Uint8Array<ArrayBuffer>[] = []
   readonly #allocate: Allocate
 
@@ -67,8 +67,8 @@ export class Slab {
   endTurn(): void {
     if (this.#used === 0 && this.#full.length === 0) return
     if (this.isHeld) this.bytes = this.#fresh()
-    else this.#free.push(...this.#full.slice(0, mostFree - this.#free.length))
-    this.#full = []
+    for (let full = this.#full.pop(); full !== undefined; full = this.#full.pop())
+      if (!this.isHeld && this.#free.length < mostFree) this.#free.push(full)
     this.#used = 0
     this.isHeld = false
   }

@@ -12,6 +12,8 @@ export class Batch {
   readonly #context: bigint
   readonly #words: Uint32Array
   readonly #pointers: bigint
+  /** Where each request has its address and its length, which is a `struct iovec`. */
+  readonly #vectors: readonly bigint[]
   /** Of the kernel: where it says what has become of each. */
   readonly #ring: Int32Array
   readonly #ringLength: number
@@ -27,13 +29,16 @@ export class Batch {
     const requests = system.region(mostInBatch * aio.requestBytes)
     this.#words = new Uint32Array(requests.buffer)
     const addresses = new BigUint64Array(pointers.buffer)
+    const vectors: bigint[] = []
     for (let index = 0; index < mostInBatch; index++) {
       const at = index * wordsEach
       this.#words.fill(0, at, at + wordsEach)
       this.#words[at + aio.data] = index
       this.#words[at + aio.operation] = this.#isRead ? aio.read : aio.write
       addresses[index] = requests.pointer + BigInt(index * aio.requestBytes)
+      vectors.push(requests.pointer + BigInt((at + aio.address) * 4))
     }
+    this.#vectors = vectors
     this.#context = system.setupAio(mostInBatch)
     const head = new Int32Array(system.view(this.#context, aio.ring.bytes))
     this.#ringLength = head[aio.ring.length] as number
@@ -99,16 +104,12 @@ export class Batch {
     if (seen !== made) throw new Error(`${seen} of ${made} requests of a batch have ended`)
   }
 
+  /** By a pointer that is known: the BigInts of an address and a length would be garbage of each call. */
   #makeAlone(index: number): void {
     const { libc } = this.#system
-    const at = index * wordsEach
-    const descriptor = this.#words[at + aio.descriptor] as number
-    const address =
-      (this.#words[at + aio.address + 1] as number) * 0x1_0000_0000 +
-      (this.#words[at + aio.address] as number)
-    const length = this.#words[at + aio.count] as number
-    const call = this.#isRead ? libc.read : libc.write // Node ignores SIGPIPE
-    const result = call(descriptor, BigInt(address), BigInt(length))
+    const descriptor = this.#words[index * wordsEach + aio.descriptor] as number
+    const call = this.#isRead ? libc.readv : libc.writev // Node ignores SIGPIPE
+    const result = call(descriptor, this.#vectors[index] as bigint, 1)
     this.#results[index] = result < 0 ? -this.#system.errno : result
   }
 

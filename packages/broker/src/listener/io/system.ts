@@ -111,6 +111,8 @@ const functions = {
   // Results of at most 2 GB fit 32 bits, which saves a BigInt for each call.
   read: { arguments: ['i32', 'pointer', 'u64'], return: 'i32' },
   write: { arguments: ['i32', 'pointer', 'u64'], return: 'i32' },
+  readv: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
+  writev: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
   close: { arguments: ['i32'], return: 'i32' },
   shutdown: { arguments: ['i32', 'i32'], return: 'i32' },
   accept4: { arguments: ['i32', 'pointer', 'pointer', 'i32'], return: 'i32' },

@@ -1,13 +1,17 @@
+import { Fifo } from '../../fifo.ts'
+
 /**
  * The turn of the event loop that a back end is in: what it has read leads to output, which leaves
  * before the turn is over. An immediate for that would be one more thing to make for each message
  * that comes alone. There is one turn at a time in a thread.
  */
 let isIn = false
-let atEnd: (() => void)[] = []
+/** There are few of them in a turn: the cores, and the back ends, of the thread. */
+const few = 16
+const atEnd = new Fifo<() => void>(few)
 /** An immediate will end a turn, for work that was put off outside of any. */
 let isExpected = false
-let sends: (() => void)[] = []
+const sends = new Fifo<() => void>(few)
 
 /** Calls back once when this turn of the event loop ends, whoever it belongs to. */
 export function atEndOfTurn(work: () => void): void {
@@ -49,25 +53,15 @@ export function inTurn(turn: () => void): void {
   }
 }
 
-/** Does what was put off, and what that puts off in turn. */
+/** Does what was put off, and what that puts off in turn. One that fails does not keep the others from being done. */
 export function endTurn(): void {
   sendAll()
-  while (atEnd.length > 0) {
-    const works = atEnd
-    atEnd = []
-    let done = 0
-    try {
-      for (; done < works.length; sendAll()) (works[done++] as () => void)()
-    } finally {
-      // One that fails does not keep the others from being done.
-      if (done < works.length) atEnd = [...works.slice(done), ...atEnd]
-    }
+  for (let work = atEnd.shift(); work !== undefined; work = atEnd.shift()) {
+    work()
+    sendAll()
   }
 }
 
 function sendAll(): void {
-  if (sends.length === 0) return
-  const all = sends
-  sends = []
-  for (const send of all) send()
+  for (let send = sends.shift(); send !== undefined; send = sends.shift()) send()
 }
