@@ -37,8 +37,8 @@ export class Forwarding {
     if (core.hooks.seesMessages) return false
     const version = connection.version as ProtocolVersion
     const { places } = this
-    const { firstByte, bytes, bodyStart: start, bodyEnd: end } = framer
-    if (!places.find(firstByte, bytes, { start, end, version })) return false
+    const { firstByte, bytes, bodyEnd: end } = framer
+    if (!places.find(framer, version)) return false
     // Known bytes are a Topic Name that has been checked.
     const route = core.router.routeOf(bytes, places.topicStart, places.topicEnd)
     if (route?.targets === undefined) return false
@@ -158,13 +158,14 @@ class Passing implements PassingFrame {
     const qos = granted < this.#qos ? granted : this.#qos // [MQTT5-3.8.4-8]
     if (qos === 0) return receiver.forward(this.#plain(receiver, topicName), payloadBytes)
     // The last one may have the bytes that came: nobody needs them any more as they are.
-    const { bytes, start, end } = isLast ? this : this.#copy()
+    const frame = isLast ? this : this.#copy()
+    const { bytes, start } = frame
     const packetIdentifier = session.sender.pass(qos, payloadBytes)
     const at = start + this.#identifierStart - this.start
     bytes[start] = 0x30 | (qos << 1)
     bytes[at] = packetIdentifier >> 8
     bytes[at + 1] = packetIdentifier
-    return receiver.forward({ bytes, start, end }, payloadBytes)
+    return receiver.forward(frame, payloadBytes)
   }
 
   #copy(): PassingFrame {

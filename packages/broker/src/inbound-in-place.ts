@@ -31,9 +31,9 @@ export function inboundInPlace(connection: Connection, session: Session, framer:
 function publish(connection: Connection, session: Session, framer: Framer): boolean {
   const { core } = connection
   const version = connection.version as ProtocolVersion
-  const { firstByte, bytes, bodyStart: start, bodyEnd: end } = framer
+  const { firstByte, bytes, bodyEnd: end } = framer
   const places = core.forwarding.places
-  if (!places.find(firstByte, bytes, { start, end, version })) return false
+  if (!places.find(framer, version)) return false
   // Known bytes are a Topic Name that has been checked.
   const route = core.router.routeOf(bytes, places.topicStart, places.topicEnd)
   if (route === undefined) return false

@@ -12,8 +12,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** The current packet of a framer; fails where the reader in place has seen something else. */
 export function readBothWays(framer: Framer, version: ProtocolVersion, from: Sender): Packet {
-  const { firstByte, bytes, bodyStart: start, bodyEnd: end } = framer
-  const isFound = places.find(firstByte, bytes, { start, end, version })
+  const { firstByte, bytes, bodyEnd: end } = framer
+  const isFound = places.find(framer, version)
   let packet: Packet
   try {
     packet = readPacket(firstByte, framer.body(), version, from)

@@ -1,4 +1,5 @@
 import type { ProtocolVersion } from '../version.ts'
+import type { Framer } from './framer.ts'
 
 /**
  * Where the fields of an ordinary PUBLISH are, for a receiver that makes no packet of each: that
@@ -12,14 +13,13 @@ export class PublishInPlace {
   payloadStart = 0
 
   /**
-   * Finds the fields between `start`, behind the fixed header, and `end`. False for everything out
-   * of the ordinary, such as properties, an empty topic, DUP, RETAIN and all faults: `readPacket`
-   * decides then. The bytes of the topic are not checked.
+   * Finds the fields of the current packet of a framer. False for everything out of the ordinary, such
+   * as properties, an empty topic, DUP, RETAIN and all faults: `readPacket` decides then. The bytes of
+   * the topic are not checked.
    */
   find(
-    firstByte: number,
-    bytes: Uint8Array,
-    { start, end, version }: { start: number; end: number; version: ProtocolVersion },
+    { firstByte, bytes, bodyStart: start, bodyEnd: end }: Framer,
+    version: ProtocolVersion,
   ): boolean {
     const isQoS0 = firstByte === 0x30
     if (!isQoS0 && firstByte !== 0x32 && firstByte !== 0x34) return false
