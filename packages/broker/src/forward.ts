@@ -45,11 +45,14 @@ export class Forwarding {
     if (!core.access.allowsPlainly(session, 'publish', route.topicName)) return false
     const qos = ((firstByte >> 1) & 0b11) as QoS
     if (qos > core.config.mqtt.maximumQoS) return false
-    if (qos === 0) {
+    try {
+      if (qos > 0) return this.#forwardAcknowledged(connection, session, framer, route)
       countPublish(core, end - places.payloadStart)
       if (route.targets.length > 0) this.#passing.begin(connection, framer, places).to(route)
-    } else return this.#forwardAcknowledged(connection, session, framer, route)
-    return true
+      return true
+    } finally {
+      this.#passing.release()
+    }
   }
 
   #forwardAcknowledged(
@@ -99,11 +102,18 @@ class Passing implements PassingFrame {
     this.#connection = connection
     this.#identifierStart = places.topicEnd
     this.#payloadStart = places.payloadStart
-    this.#message = undefined
     const isPlain = this.#qos === 0
-    this.#forVersion3 = isPlain && connection.version !== 5 ? this : undefined
-    this.#forVersion5 = isPlain && connection.version === 5 ? this : undefined
+    if (isPlain && connection.version === 5) this.#forVersion5 = this
+    else if (isPlain) this.#forVersion3 = this
     return this
+  }
+
+  /** Lets go of the message, which may be large: the next one may be long in coming. */
+  release(): void {
+    this.bytes = nothing
+    this.#message = undefined
+    this.#forVersion3 = undefined
+    this.#forVersion5 = undefined
   }
 
   /** Returns the Reason Code for the publisher. */
