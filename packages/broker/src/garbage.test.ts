@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { getHeapStatistics } from 'node:v8'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { encodePacket, type Packet } from '@busbar/protocol'
 import { type Core, startTestBroker, type TransportEvents } from './testing/index.ts'
 
@@ -21,6 +23,9 @@ class Sink {
   destroy(): void {}
 }
 
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
 const topicName = 'plant/line-3/motor-17/speed'
 
 function connect(core: Core, clientIdentifier: string, sink: Sink): TransportEvents {
@@ -33,6 +38,25 @@ function connect(core: Core, clientIdentifier: string, sink: Sink): TransportEve
   events.receive(encodePacket(connectPacket, 5))
   core.endTurn()
   return events
+}
+
+/** A publisher, and what its one subscriber gets. */
+function pair(core: Core): { publisher: TransportEvents; sink: Sink } {
+  const sink = new Sink()
+  const publisher = connect(core, 'publisher', new Sink())
+  const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
+  const subscriptions = [{ topicFilter: topicName, options }]
+  connect(core, 'subscriber', sink).receive(
+    encodePacket({ type: 'subscribe', packetIdentifier: 1, properties: {}, subscriptions }, 5),
+  )
+  core.endTurn()
+  return { publisher, sink }
+}
+
+function publish(payloadBytes: number): Uint8Array {
+  const fields = { dup: false, qos: 0, retain: false, packetIdentifier: 0, properties: {} } as const
+  const payload = new Uint8Array(payloadBytes)
+  return encodePacket({ type: 'publish', ...fields, topicName, payload }, 5)
 }
 
 /** Bytes of V8's heap for each message, when its compiler has come to rest. */
@@ -56,25 +80,10 @@ for (const [name, messages] of [
   test(`${name} at QoS 0 makes no object`, async (t) => {
     await using broker = await startTestBroker()
     const { core } = broker
-    const sink = new Sink()
-    const publisher = connect(core, 'publisher', new Sink())
-    const subscriber = connect(core, 'subscriber', sink)
-    const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
-    const subscriptions = [{ topicFilter: topicName, options }]
-    subscriber.receive(
-      encodePacket({ type: 'subscribe', packetIdentifier: 1, properties: {}, subscriptions }, 5),
+    const { publisher, sink } = pair(core)
+    const chunk = new Uint8Array(
+      Buffer.concat(Array.from({ length: messages }, () => publish(100))),
     )
-    core.endTurn()
-    const fields = {
-      dup: false,
-      qos: 0,
-      retain: false,
-      packetIdentifier: 0,
-      properties: {},
-    } as const
-    const payload = new Uint8Array(100)
-    const frame = encodePacket({ type: 'publish', ...fields, topicName, payload }, 5)
-    const chunk = new Uint8Array(Buffer.concat(Array.from({ length: messages }, () => frame)))
     const turn = () => {
       publisher.receivePart?.(chunk, 0, chunk.length)
       core.endTurn()
@@ -87,3 +96,21 @@ for (const [name, messages] of [
     assert.ok(bytes < 24, `${bytes} bytes a message`)
   })
 }
+
+test('what was passed on is not kept until the next message comes', async () => {
+  await using broker = await startTestBroker()
+  const { core } = broker
+  const { publisher, sink } = pair(core)
+  const send = () => {
+    const frame = publish(100_000)
+    publisher.receivePart?.(frame, 0, frame.length)
+    core.endTurn()
+    return new WeakRef(frame)
+  }
+  for (let i = 0; i < 5; i++) send() // until the route is known
+  const sent = send()
+  assert.ok(sink.taken > 600_000)
+  await nextTurn()
+  gc()
+  assert.ok(sent.deref() === undefined)
+})
